@@ -1,0 +1,149 @@
+/* entro-store.h: the results database, one SQLite file for any number of runs.
+ *
+ * The only stage that knows SQLite.  Writers hand in the analyzer's structs, readers get plain
+ * grids and curves.  The schema documents itself: `SELECT * FROM metric`.
+ *
+ *     g_autoptr(EntroStore) store = entro_store_open("runs.db", ENTRO_STORE_WRITE, &error);
+ *     entro_store_begin_run(store, &info, FALSE, &run_id, &error);
+ *     entro_store_put_captures(store, run_id, captures, n, &error);   // one transaction
+ */
+#ifndef ENTRO_STORE_H
+#define ENTRO_STORE_H
+
+#include "entro-analyzer.h"
+
+G_BEGIN_DECLS
+
+#define ENTRO_STORE_ERROR (entro_store_error_quark())
+ENTRO_API GQuark entro_store_error_quark(void);
+
+typedef enum {
+    ENTRO_STORE_ERROR_OPEN, /* not there (reading), not a database, not ours, a newer version */
+    ENTRO_STORE_ERROR_IO,   /* full disk, read-only, busy for too long, damaged */
+    ENTRO_STORE_ERROR_NOT_FOUND, /* no such run, table, column, step or scalar */
+    ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace */
+} EntroStoreError;
+
+typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
+
+typedef struct EntroStore EntroStore;
+
+ENTRO_API EntroStore *entro_store_open(const char *path, EntroStoreMode mode, GError **error);
+ENTRO_API void entro_store_free(EntroStore *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStore, entro_store_free)
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+/* One row of `runs`.  Given to entro_store_begin_run() with borrowed strings (id and the counts at
+ * the end are not read); received with strings of its own: entro_run_info_free(). */
+typedef struct {
+    gint64 id;
+    char *name;
+    guint attempt;
+    char *source; /* path as given */
+    char *fingerprint;
+    char *open_mode, *arch, *producer;
+    gint64 n_layers, n_heads; /* n_heads: of the layer with most */
+    gint64 context_length;
+    gint causal; /* 0, 1, or -1: not known (NULL) */
+    char *created_at, *tool_version;
+    gint64 n_captures, first_step, last_step; /* counted when read */
+} EntroRunInfo;
+
+ENTRO_API void entro_run_info_free(EntroRunInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroRunInfo, entro_run_info_free)
+
+/* Finds the run (name, attempt) or creates it.  Another fingerprint under the same name is a
+ * CONFLICT, unless `replace`: then the old run goes first, in the same transaction. */
+ENTRO_API gboolean entro_store_begin_run(EntroStore *store, const EntroRunInfo *info,
+                                         gboolean replace, gint64 *ret_run_id, GError **error);
+
+/* `ref` is a name (its latest attempt) or #ID.  NOT_FOUND lists what there is. */
+ENTRO_API EntroRunInfo *entro_store_find_run(EntroStore *store, const char *ref, GError **error);
+/* Exactly (name, attempt); NULL without error when there is none. */
+ENTRO_API gboolean entro_store_lookup_run(EntroStore *store, const char *name, guint attempt,
+                                          EntroRunInfo **ret_info, GError **error);
+/* All runs by id; EntroRunInfo elements, freed with the array. */
+ENTRO_API GPtrArray *entro_store_list_runs(EntroStore *store, GError **error);
+
+/* Steps of the captures stored as complete, ascending; gint64 elements. */
+ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GError **error);
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* One transaction: rows of head_stats, layer_stats and captures; those of the same (run, step) are
+ * replaced. */
+ENTRO_API gboolean entro_store_put_captures(EntroStore *store, gint64 run_id,
+                                            const EntroCapture *captures, gsize n, GError **error);
+/* One transaction: /config and /scalars of the trace; rows that are there already stay or are
+ * updated.  Scalars belong to the attempt in whose steps they lie; `attempt` chooses. */
+ENTRO_API gboolean entro_store_put_trace(EntroStore *store, gint64 run_id, const EntroTrace *trace,
+                                         guint attempt, GError **error);
+
+/* ---- selecting ------------------------------------------------------------------------------ */
+
+#define ENTRO_STEP_LAST G_MAXINT64 /* the last capture that is stored */
+
+typedef enum {
+    ENTRO_CELL_ABSENT, /* the model has no such head, or its layer could not be read */
+    ENTRO_CELL_VALUE,
+    ENTRO_CELL_UNDEFINED /* NULL: no valid row (a diverged head), or not defined */
+} EntroCellState;
+
+/* One column of head_stats at one step: layers x heads. */
+typedef struct {
+    char *run, *column;
+    gint64 step;
+    gsize n_rows, n_columns; /* layers in ascending order, heads 0 .. n_columns - 1 */
+    gint64 *row_layer;       /* [n_rows] the layer's number */
+    double *value;           /* [n_rows][n_columns] */
+    guint8 *state;           /* [n_rows][n_columns] EntroCellState */
+} EntroGrid;
+
+/* y over training step; y is NaN where it is not finite or not measured. */
+typedef struct {
+    char *label;   /* "layer 3", or the name of the run */
+    gint64 number; /* the layer's number, -1 if it has none */
+    gsize n;
+    double *x, *y;
+} EntroCurve;
+
+ENTRO_API void entro_grid_free(EntroGrid *grid);
+ENTRO_API void entro_curve_free(EntroCurve *curve);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroGrid, entro_grid_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCurve, entro_curve_free)
+
+/* `column` must be one of the table's (checked against the schema).  `step` must be stored. */
+ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, const char *column,
+                                             gint64 step, GError **error);
+/* Mean over the heads of each layer (heads without value left out), one EntroCurve a layer. */
+ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
+                                                     const char *column, GError **error);
+ENTRO_API EntroCurve *entro_store_select_scalar(EntroStore *store, gint64 run_id, const char *name,
+                                                GError **error);
+ENTRO_API char **entro_store_list_scalars(EntroStore *store, gint64 run_id, GError **error);
+/* Title, unit and definition of a statistics column, from `metric`; NULL if unknown. */
+ENTRO_API gboolean entro_store_describe(EntroStore *store, const char *column, char **ret_title,
+                                        char **ret_unit, GError **error);
+
+/* ---- export --------------------------------------------------------------------------------- */
+
+typedef enum { ENTRO_EXPORT_CSV, ENTRO_EXPORT_JSON /* one array of objects */ } EntroExportFormat;
+
+typedef struct {
+    EntroExportFormat format;
+    const gint64 *run_ids; /* only rows of these runs; n_runs 0: all */
+    guint n_runs;
+    gboolean csv_raw; /* do not guard text cells that a spreadsheet would run as a formula */
+} EntroExportOptions;
+
+/* Writes a table or view of the schema to `out` in primary-key order; numbers in %.17g, NULL is an
+ * empty CSV field and null in JSON. */
+ENTRO_API gboolean entro_store_export(EntroStore *store, const char *table,
+                                      const EntroExportOptions *options, GString *out,
+                                      GError **error);
+ENTRO_API char **entro_store_list_tables(EntroStore *store, GError **error); /* exportable */
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,285 @@
+/* entro-loader.h: attention traces on disk, read and written.
+ *
+ * The only stage that knows HDF5.  A trace is opened, described by one plain struct, and handed out
+ * as tiles: encoded bytes of whole attention rows, which any thread may decode.
+ *
+ *     g_autoptr(EntroSource) source = entro_source_open("run.h5", NULL, &error);
+ *     const EntroTrace *trace = entro_source_get_trace(source);
+ *     while (entro_source_next(source, tile, &end, &error) && !end)
+ *         ...decode in a worker: entro_tile_decode(), entro_tile_row()...
+ *
+ * Ownership: _open/_new give you the object, _free/_close end it (NULL is fine), _get_ borrows.
+ * Every function with a GError returns FALSE or NULL if and only if the error is set. */
+#ifndef ENTRO_LOADER_H
+#define ENTRO_LOADER_H
+
+#include <math.h>
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#ifndef ENTRO_API
+#define ENTRO_API __attribute__((visibility("default")))
+#endif
+
+#define ENTRO_LOADER_ERROR (entro_loader_error_quark())
+ENTRO_API GQuark entro_loader_error_quark(void);
+
+typedef enum {
+    ENTRO_LOADER_ERROR_OPEN,        /* not there, not readable, not a regular file */
+    ENTRO_LOADER_ERROR_FORMAT,      /* not HDF5, damaged, or not an attention trace */
+    ENTRO_LOADER_ERROR_SHAPE,       /* datasets that contradict each other or the format */
+    ENTRO_LOADER_ERROR_UNSUPPORTED, /* a part of the format that this version does not read */
+    ENTRO_LOADER_ERROR_EMPTY,       /* a trace without any capture */
+    ENTRO_LOADER_ERROR_POLICY,      /* refused: links, external storage, filters */
+    ENTRO_LOADER_ERROR_LIMIT,       /* refused: a size over a limit */
+    ENTRO_LOADER_ERROR_ARGUMENT,    /* the caller asked for something that is not there */
+    ENTRO_LOADER_ERROR_WRITE,       /* a file could not be written */
+} EntroLoaderError;
+
+/* ---- numbers as they are stored ------------------------------------------------------------ */
+
+typedef enum { ENTRO_F16, ENTRO_BF16, ENTRO_F32, ENTRO_F64 } EntroElement;
+
+ENTRO_API const char *entro_element_name(EntroElement element); /* "f16", "bf16", "f32", "f64" */
+ENTRO_API gsize entro_element_size(EntroElement element);       /* bytes */
+
+/* ---- what a trace holds --------------------------------------------------------------------- */
+
+typedef enum { ENTRO_CAUSAL_UNKNOWN = -1, ENTRO_CAUSAL_NO = 0, ENTRO_CAUSAL_YES = 1 } EntroCausal;
+
+typedef struct {
+    guint index; /* the i of /layers/<i>; layers may be missing, so it is not the position */
+    guint n_heads;
+    gsize n_samples, n_queries,
+        n_keys;         /* attention is [S][n_samples][n_heads][n_queries][n_keys] */
+    EntroCausal causal; /* row q sees keys <= q + n_keys - n_queries */
+    EntroElement element;
+    gboolean big_endian;
+    gboolean split_rows;   /* a row is spread over several chunks: assembled, slower */
+    gboolean checksummed;  /* fletcher32 on every chunk */
+    gboolean complete;     /* the dataset holds every capture that /step announces */
+    guint64 bytes_decoded; /* size of all captures together, as stored elements */
+    char *storage;         /* e.g. "chunked 1x1x4x128x128, shuffle, deflate, fletcher32" */
+} EntroLayer;
+
+typedef struct {
+    char *key, *value; /* value: the attribute as text, numbers in %.17g */
+} EntroConfigEntry;
+
+typedef struct {
+    char *name;
+    gsize n;
+    gint64 *step;
+    double *value; /* may hold NaN and Inf: that is what the trainer saw */
+} EntroScalar;
+
+/* One trace, described; owned by its source. */
+typedef struct {
+    char *path;
+    const char *layout; /* key of the layout that matched */
+    char *run_name, *producer;
+    char *trace_uuid; /* NULL when the file has none */
+    guint format_version;
+    guint attempt; /* of the first capture */
+    guint64 context_length;
+    EntroCausal causal;
+    gboolean complete; /* the writer closed the file itself */
+    char *open_mode;   /* how the file had to be opened: "plain", "swmr", "cleared" */
+
+    gsize n_captures;
+    gint64 *steps;   /* [n_captures] training step */
+    guint *attempts; /* [n_captures] grows by 1 wherever a step is <= its predecessor */
+
+    guint n_layers;
+    EntroLayer *layers; /* ascending index */
+    guint n_config;
+    EntroConfigEntry *config;
+    guint n_scalars;
+    EntroScalar *scalars;
+    gboolean has_key_mask;
+    GPtrArray *notes;    /* char *: what was assumed or is worth knowing, one sentence each */
+    GPtrArray *problems; /* char *: parts that could not be read (the rest is usable) */
+} EntroTrace;
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* Every size that comes from a file is checked against these before memory is taken. */
+typedef struct {
+    gsize max_seq;      /* n_queries and n_keys */
+    gsize max_layers;   /* layers in a file */
+    gsize max_heads;    /* heads in a layer */
+    gsize max_samples;  /* samples in a capture */
+    gsize max_captures; /* entries of /step */
+    gsize max_chunk;    /* bytes of one decoded chunk */
+} EntroLimits;
+
+#define ENTRO_LIMITS_DEFAULT                                                                       \
+    ((EntroLimits){.max_seq = 32768,                                                               \
+                   .max_layers = 1024,                                                             \
+                   .max_heads = 1024,                                                              \
+                   .max_samples = 65536,                                                           \
+                   .max_captures = 100000000,                                                      \
+                   .max_chunk = 256u << 20})
+
+typedef struct {
+    EntroLimits limits;
+    const char *layout; /* key of a layout, NULL: recognise it */
+} EntroSourceOptions;
+
+#define ENTRO_SOURCE_OPTIONS_DEFAULT ((EntroSourceOptions){.limits = ENTRO_LIMITS_DEFAULT})
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+typedef struct EntroSource EntroSource;
+
+/* Opens a trace read-only, takes no lock, loads no plugin.  options NULL: the defaults. */
+ENTRO_API EntroSource *entro_source_open(const char *path, const EntroSourceOptions *options,
+                                         GError **error);
+ENTRO_API void entro_source_free(EntroSource *source);
+ENTRO_API const EntroTrace *entro_source_get_trace(const EntroSource *source);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroSource, entro_source_free)
+
+/* Which captures entro_source_next() hands out: positions into trace->steps, ascending.  Starts
+ * again at the first of them.  Without a call: all captures. */
+ENTRO_API void entro_source_select(EntroSource *source, const gsize *captures, gsize n);
+
+typedef enum {
+    ENTRO_TILE_OK,
+    ENTRO_TILE_MISSING, /* a chunk was never written: fill values are not data */
+    ENTRO_TILE_DAMAGED, /* could not be read, inflated or failed its checksum */
+} EntroTileStatus;
+
+/* A box of whole rows of one layer: encoded bytes until entro_tile_decode().
+ * Tiles come ordered by (captures, layer, sample, head, query); the boxes of one layer and capture
+ * do not overlap and cover it.  The memory is the tile's own and is used again for every call. */
+typedef struct EntroTile {
+    guint layer; /* position in trace->layers */
+    gsize capture, n_captures;
+    gsize sample, n_samples;
+    guint head, n_heads;
+    gsize query, n_queries;
+    EntroTileStatus status;
+    char *problem;       /* the sentence, when status is not OK */
+    guint64 stored_size; /* bytes read from the file for it */
+    /*< private >*/
+    struct EntroTilePrivate *private_;
+} EntroTile;
+
+ENTRO_API EntroTile *entro_tile_new(const EntroSource *source, GError **error);
+ENTRO_API void entro_tile_free(EntroTile *tile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTile, entro_tile_free)
+ENTRO_API gsize entro_tile_get_memory(const EntroSource *source); /* bytes that one tile takes */
+
+/* Fills the tile.  Only one thread at a time may call it.  What cannot be read becomes a tile that
+ * says so (status); FALSE is for the caller's mistakes. */
+ENTRO_API gboolean entro_source_next(EntroSource *source, EntroTile *tile, gboolean *ret_end,
+                                     GError **error);
+
+/* Undoes the filters and assembles rows; any thread, one at a time per tile.  Returns FALSE and
+ * sets tile->status and tile->problem when the bytes are damaged. */
+ENTRO_API gboolean entro_tile_decode(EntroTile *tile);
+
+/* One row as float, [n_keys].  Row indices count from the tile's own corner.  Returns either a
+ * pointer into the tile or `scratch` ([n_keys], 64-byte aligned), which the caller owns.
+ * f64 is rounded to float; finite values beyond its range become +-FLT_MAX, not Inf. */
+ENTRO_API const float *entro_tile_row(const EntroTile *tile, gsize capture, gsize sample,
+                                      guint head, gsize query, float *scratch);
+
+/* Key mask of one sample, [n_keys] of 0 and 1, or NULL when the trace has none. */
+ENTRO_API const guint8 *entro_tile_key_mask(const EntroTile *tile, gsize capture, gsize sample);
+
+/* ---- layouts --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *key;
+    const char *pattern; /* path with {layer} */
+    const char *axes;    /* order of the dataset's axes: S steps, B samples, H heads, Q, K */
+    const char *about;
+} EntroLayout;
+
+ENTRO_API const EntroLayout *entro_layouts(guint *ret_n);
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    enum { ENTRO_ATTRIBUTE_INTEGER, ENTRO_ATTRIBUTE_REAL, ENTRO_ATTRIBUTE_TEXT } kind;
+    gint64 integer;
+    double real;
+    const char *text;
+} EntroAttribute;
+
+#define ENTRO_INTEGER(n, v)                                                                        \
+    ((EntroAttribute){.name = (n), .kind = ENTRO_ATTRIBUTE_INTEGER, .integer = (v)})
+#define ENTRO_REAL(n, v) ((EntroAttribute){.name = (n), .kind = ENTRO_ATTRIBUTE_REAL, .real = (v)})
+#define ENTRO_TEXT(n, v) ((EntroAttribute){.name = (n), .kind = ENTRO_ATTRIBUTE_TEXT, .text = (v)})
+
+typedef struct {
+    const char *run_name, *producer;
+    const char *trace_uuid; /* NULL: a random one */
+    guint attempt;          /* first is 1 */
+    gboolean causal;
+    gsize context_length;
+    guint n_layers;
+    const guint *layer_index; /* [n_layers], NULL: 0, 1, 2 ... */
+    const guint *n_heads;     /* [n_layers] */
+    gsize n_samples, n_queries, n_keys;
+    EntroElement element;
+    guint deflate;                /* 0: none; 1 to 9: shuffle and deflate */
+    gboolean key_mask;            /* a /key_mask will be given with every capture */
+    const EntroAttribute *config; /* /config, [n_config] */
+    guint n_config;
+    const char *const *scalars; /* names under /scalars, NULL-terminated; may be NULL */
+} EntroWriterOptions;
+
+typedef struct EntroWriter EntroWriter;
+
+/* Creates the file with everything that it will ever hold, then begins to write so that the file
+ * may be read meanwhile (SWMR).  An existing file is replaced. */
+ENTRO_API EntroWriter *entro_writer_new(const char *path, const EntroWriterOptions *options,
+                                        GError **error);
+
+/* Attention of one layer of the coming capture, float [n_samples][n_heads][n_queries][n_keys];
+ * `layer` is the position in options.n_heads.  Layers not given stay missing. */
+ENTRO_API gboolean entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p,
+                                              GError **error);
+ENTRO_API gboolean entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask,
+                                             GError **error); /* [n_samples][n_keys] */
+/* A scalar may be given at any step, also between captures. */
+ENTRO_API gboolean entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step,
+                                           double value, GError **error);
+/* Makes the capture exist: flushes the layers, then extends and flushes /step. */
+ENTRO_API gboolean entro_writer_commit(EntroWriter *writer, gint64 step, GError **error);
+/* Sets /complete, closes and frees.  entro_writer_free() closes without setting it. */
+ENTRO_API gboolean entro_writer_close(EntroWriter *writer, GError **error);
+ENTRO_API void entro_writer_free(EntroWriter *writer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroWriter, entro_writer_free)
+
+/* ---- named tensors: checkpoints --------------------------------------------------------------- */
+
+typedef struct {
+    const char *name; /* path in the file, e.g. "blocks/3/attn/w_qk" */
+    guint n_dims;     /* 1 to 4 */
+    gsize dims[4];
+    float *data; /* row-major, borrowed */
+} EntroTensor;
+
+/* One dataset (f32, contiguous) a tensor, attributes at the root beside `format`.  Written to a
+ * temporary file beside `path` and renamed. */
+ENTRO_API gboolean entro_tensors_write(const char *path, const char *format,
+                                       const EntroAttribute *attributes, guint n_attributes,
+                                       const EntroTensor *tensors, guint n, GError **error);
+
+/* Reads into tensors[i].data; every named tensor must be there with exactly that shape, finite or
+ * not.  Fails when the root attribute `format` is another. */
+ENTRO_API gboolean entro_tensors_read(const char *path, const char *format,
+                                      const EntroTensor *tensors, guint n, GError **error);
+
+/* Root attribute of a tensor file as text (NULL if absent, no error); caller frees. */
+ENTRO_API gboolean entro_tensors_read_attribute(const char *path, const char *name,
+                                                char **ret_value, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,124 @@
+/* entro-trainer.h: a decoder-only GPT-2 that emits its attention.
+ *
+ * Pre-norm with residuals, learned positions, tied output head, byte tokens.  Hand-written forward
+ * and backward over OpenBLAS, AdamW.  Pull interface: the caller owns the loop.
+ *
+ *     g_autoptr(EntroTrainer) trainer = entro_trainer_new(&config, &error);
+ *     EntroTrainReport report;
+ *     while (entro_trainer_step(trainer, &report, &error) && !report.finished)
+ *         ...print report.step, report.loss...
+ *
+ * Divergence (NaN or Inf in loss or gradient) is a result, not an error: report.diverged, the
+ * trace is written up to and including that step and closed well. */
+#ifndef ENTRO_TRAINER_H
+#define ENTRO_TRAINER_H
+
+#include "entro-loader.h"
+
+G_BEGIN_DECLS
+
+#define ENTRO_TRAINER_ERROR (entro_trainer_error_quark())
+ENTRO_API GQuark entro_trainer_error_quark(void);
+
+typedef enum {
+    ENTRO_TRAINER_ERROR_CONFIG, /* a value or combination that cannot be */
+    ENTRO_TRAINER_ERROR_CORPUS, /* no readable text, or too little of it */
+    ENTRO_TRAINER_ERROR_MEMORY,
+} EntroTrainerError;
+
+typedef enum { ENTRO_NORM_NONE, ENTRO_NORM_LAYER } EntroNorm;
+typedef enum { ENTRO_ACT_IDENTITY, ENTRO_ACT_RELU, ENTRO_ACT_GELU } EntroActivation;
+
+/* One row of the table of architectures: the paper's Table 1. */
+typedef struct {
+    const char *name; /* "SM+LN+G" */
+    EntroNorm norm;   /* of both sublayers */
+    EntroActivation activation;
+    const char *about;
+} EntroArch;
+
+ENTRO_API const EntroArch *entro_archs(guint *ret_n);
+ENTRO_API const EntroArch *entro_arch_find(const char *name); /* NULL if there is none */
+
+typedef struct {
+    const char *arch;
+    guint n_layers, n_heads, d_model, context, batch;
+    guint n_steps;
+    guint64 seed;
+    double lr;
+    double min_lr_fraction; /* of lr, at the last step */
+    double warmup;          /* fraction of the steps */
+    double weight_decay;    /* on matrices only */
+    double beta1, beta2, adam_eps;
+    double grad_clip;    /* global norm; 0: none */
+    double init_std;     /* 0: 0.02 * sqrt(768 / d_model) */
+    gboolean final_norm; /* LayerNorm before the output head */
+    guint n_threads;     /* 0: one a processor */
+
+    const char *const *data; /* files or folders, NULL-terminated */
+    double held_out;         /* fraction of the files' bytes kept for evaluation */
+    guint eval_every;        /* steps; 0: only at the end */
+    guint eval_batches;
+
+    const char *trace;     /* file to write, NULL: none */
+    const char *run_name;  /* NULL: stem of trace */
+    guint capture_every;   /* steps; also the first and the last are captured */
+    guint capture_samples; /* sequences of the fixed held-out batch */
+    EntroElement element;  /* of the trace */
+    guint deflate;
+
+    const char *init;       /* checkpoint to start from, NULL: random */
+    const char *checkpoint; /* written at the end and every checkpoint_every steps; NULL: none */
+    guint checkpoint_every; /* 0: only at the end */
+} EntroTrainConfig;
+
+#define ENTRO_TRAIN_CONFIG_DEFAULT                                                                 \
+    ((EntroTrainConfig){.arch = "SM+LN+G",                                                         \
+                        .n_layers = 8,                                                             \
+                        .n_heads = 8,                                                              \
+                        .d_model = 64,                                                             \
+                        .context = 64,                                                             \
+                        .batch = 16,                                                               \
+                        .n_steps = 1500,                                                           \
+                        .seed = 1,                                                                 \
+                        .lr = 1e-3,                                                                \
+                        .warmup = 0.05,                                                            \
+                        .weight_decay = 0.1,                                                       \
+                        .beta1 = 0.9,                                                              \
+                        .beta2 = 0.999,                                                            \
+                        .adam_eps = 1e-8,                                                          \
+                        .grad_clip = 1.0,                                                          \
+                        .final_norm = TRUE,                                                        \
+                        .held_out = 0.1,                                                           \
+                        .eval_every = 100,                                                         \
+                        .eval_batches = 8,                                                         \
+                        .capture_every = 50,                                                       \
+                        .capture_samples = 8,                                                      \
+                        .element = ENTRO_F16})
+
+typedef struct {
+    guint step;        /* steps done; the first report is 1 */
+    gboolean finished; /* nothing was done: the last step lies behind */
+    gboolean diverged; /* loss or gradient no longer finite; the next call finishes */
+    gboolean captured, evaluated, checkpointed;
+    double loss, lr, grad_norm;
+    double eval_loss;         /* nats a byte; NaN unless evaluated */
+    double tokens_per_second; /* over the last seconds */
+    double seconds_left;
+} EntroTrainReport;
+
+typedef struct EntroTrainer EntroTrainer;
+
+/* Checks everything, reads the corpus, creates the trace.  Strings are copied. */
+ENTRO_API EntroTrainer *entro_trainer_new(const EntroTrainConfig *config, GError **error);
+/* One optimizer step with whatever is due at it.  The trace is complete and readable after each. */
+ENTRO_API gboolean entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report,
+                                      GError **error);
+ENTRO_API gsize entro_trainer_get_n_parameters(const EntroTrainer *trainer);
+ENTRO_API const char *entro_trainer_describe_data(const EntroTrainer *trainer); /* one line */
+ENTRO_API void entro_trainer_free(EntroTrainer *trainer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTrainer, entro_trainer_free)
+
+G_END_DECLS
+
+#endif
