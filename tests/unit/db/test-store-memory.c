@@ -40,8 +40,16 @@ went_through(void)
 {
     gboolean through = countdown >= 0;
 
+
     countdown = -1;
     return through;
+}
+
+/* Every n takes a minute, a random sample of them a second or two. */
+static gint64
+stride(gint64 usual)
+{
+    return g_test_thorough() ? 1 : g_test_rand_int_range(1, 2 * (gint32)usual);
 }
 
 static void
@@ -60,7 +68,7 @@ a_capture_is_whole_or_absent(Fixture *fixture, gconstpointer data)
     (void)data;
     g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
     gint64 run_id = begin_run(store, "a", 1);
-    for (gint64 n = 0; !through; n++) {
+    for (gint64 n = 0; !through; n += stride(7)) {
         g_autoptr(GError) error = NULL;
         EntroCapture capture = make_capture(n, 2, 3);
 
@@ -87,7 +95,7 @@ a_database_is_created_or_not(Fixture *fixture, gconstpointer data)
     gboolean through = FALSE;
 
     (void)data;
-    for (gint64 n = 0; !through; n += 3) {
+    for (gint64 n = 0; !through; n += stride(250)) {
         g_autoptr(GError) error = NULL;
         g_autofree char *path = g_strdup_printf("%s/%" G_GINT64_FORMAT ".db", fixture->folder, n);
 
@@ -110,7 +118,7 @@ a_reader_gets_everything_or_an_error(Fixture *fixture, gconstpointer data)
     gint64 run_id = begin_run(writer, "a", 1);
     put_step(writer, run_id, 10);
     put_step(writer, run_id, 20);
-    for (gint64 n = 0; !through; n++) {
+    for (gint64 n = 0; !through; n += stride(7)) {
         g_autoptr(GError) error = NULL;
 
         countdown = n;
@@ -140,7 +148,7 @@ an_export_is_whole_or_an_error(Fixture *fixture, gconstpointer data)
     g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
     put_step(store, begin_run(store, "a", 1), 10);
     g_assert_true(entro_store_export(store, "runs", &options, whole, NULL));
-    for (gint64 n = 0; !through; n++) {
+    for (gint64 n = 0; !through; n += stride(7)) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GString) out = g_string_new(NULL);
 
