@@ -13,8 +13,8 @@ global_norm(const Gpt *gpt, const real *grads, guint n_threads)
 
 #pragma omp parallel for schedule(dynamic) num_threads((int)n_threads)
     for (guint i = 0; i < table->n; i++)
-        squares[i] = gpt->layers->sum_of_squares(grads + table->items[i].offset,
-                                                 table->items[i].size);
+        squares[i] =
+            gpt->layers->sum_of_squares(grads + table->items[i].offset, table->items[i].size);
     for (guint i = 0; i < table->n; i++)
         total += squares[i];
     return sqrt(total);

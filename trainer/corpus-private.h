@@ -6,7 +6,7 @@
 #include "rng.h"
 
 typedef struct {
-    guint8 *bytes;  /* held-out part first */
+    guint8 *bytes; /* held-out part first */
     gsize n_held_out, n_train;
     guint n_files;
     char *about; /* "2134 files, 31.2 MB training, 3.4 MB held out" */

@@ -31,6 +31,52 @@ text_file_free(gpointer data)
     g_free(file);
 }
 
+/* ---- bytes --------------------------------------------------------------------------------------- */
+
+static int
+open_file(const char *path)
+{
+    return g_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+}
+
+/* Fills up to n bytes; returns how many came. */
+static gsize
+read_some(int fd, guint8 *bytes, gsize n)
+{
+    gsize done = 0;
+
+    while (done < n) {
+        const gssize got = read(fd, bytes + done, n - done);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        done += (gsize)got;
+    }
+    return done;
+}
+
+static gboolean
+has_nul(const guint8 *bytes, gsize n)
+{
+    return n > 0 && memchr(bytes, 0, n) != NULL;
+}
+
+/* By its first bytes, so that a huge binary costs neither time nor memory. */
+static gboolean
+looks_like_text(const char *path)
+{
+    const int fd = open_file(path);
+    guint8 head[SNIFF];
+
+    if (fd < 0)
+        return FALSE;
+    const gsize n = read_some(fd, head, sizeof head);
+    close(fd);
+    return n > 0 && !has_nul(head, n);
+}
+
 /* ---- finding ------------------------------------------------------------------------------------ */
 
 static void
@@ -78,7 +124,7 @@ scan_folder(GPtrArray *files, const char *folder)
             continue;
         if (S_ISDIR(status.st_mode))
             scan_folder(files, path);
-        else if (S_ISREG(status.st_mode) && status.st_size > 0)
+        else if (S_ISREG(status.st_mode) && looks_like_text(path))
             add_file(files, path, (gsize)status.st_size);
     }
 }
@@ -107,45 +153,20 @@ scan(GPtrArray *files, const char *path, GError **error)
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-/* Fills up to n bytes; returns how many came. */
-static gsize
-read_some(int fd, guint8 *bytes, gsize n)
-{
-    gsize done = 0;
-
-    while (done < n) {
-        const gssize got = read(fd, bytes + done, n - done);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        done += (gsize)got;
-    }
-    return done;
-}
-
-static gboolean
-has_nul(const guint8 *bytes, gsize n)
-{
-    return n > 0 && memchr(bytes, 0, n) != NULL;
-}
-
 /* file->size becomes what was read; 0 for an unreadable or binary file. */
 static void
 read_file(TextFile *file, guint8 *bytes)
 {
-    const int fd = g_open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
-    const gsize head = MIN(file->size, SNIFF);
-    gsize n = 0;
+    const int fd = open_file(file->path);
 
-    if (fd >= 0) {
-        n = read_some(fd, bytes, head);
-        if (n == head && !has_nul(bytes, n)) /* so that of a huge binary only the head is read */
-            n += read_some(fd, bytes + n, file->size - n);
-        close(fd);
+    if (fd < 0) {
+        file->size = 0;
+        return;
     }
-    file->size = has_nul(bytes, n) ? 0 : n;
+    file->size = read_some(fd, bytes, file->size);
+    close(fd);
+    if (has_nul(bytes, file->size))
+        file->size = 0;
 }
 
 /* FNV-1a, 64 bits. */
@@ -237,11 +258,11 @@ corpus_of(GPtrArray *files, const guint8 *bytes, gsize n, double held_out, GErro
     corpus->n_files = files->len;
     corpus->n_held_out = (gsize)((double)n * held_out);
     corpus->n_train = n - corpus->n_held_out;
-    corpus->about = g_strdup_printf("%u %s, %.*f MB training, %.*f MB held out", corpus->n_files,
-                                    corpus->n_files == 1 ? "file" : "files",
-                                    corpus->n_train < 1000000 ? 4 : 1, (double)corpus->n_train / 1e6,
-                                    corpus->n_held_out < 1000000 ? 4 : 1,
-                                    (double)corpus->n_held_out / 1e6);
+    corpus->about =
+        g_strdup_printf("%u %s, %.*f MB training, %.*f MB held out", corpus->n_files,
+                        corpus->n_files == 1 ? "file" : "files", corpus->n_train < 1000000 ? 4 : 1,
+                        (double)corpus->n_train / 1e6, corpus->n_held_out < 1000000 ? 4 : 1,
+                        (double)corpus->n_held_out / 1e6);
     return g_steal_pointer(&corpus);
 }
 

@@ -57,13 +57,14 @@ fast_exp(float x)
 static inline float
 fast_normal(float x, float *ret_density)
 {
-    static const float q[] = {0.09196440756f,  0.08838292249f,  0.11031263487f, -0.01327319543f,
+    static const float q[] = {0.09196440756f, 0.08838292249f,  0.11031263487f, -0.01327319543f,
                               0.27531496496f, -0.25688726328f, 0.28078279344f, -0.07659728356f};
     const float y = x < 0.0f ? -x : x;
     const float bell = fast_exp(-0.5f * x * x);
     const float k = 1.0f / (1.0f + 0.23f * y);
     const float sum =
-        q[0] + k * (q[1] + k * (q[2] + k * (q[3] + k * (q[4] + k * (q[5] + k * (q[6] + k * q[7]))))));
+        q[0] +
+        k * (q[1] + k * (q[2] + k * (q[3] + k * (q[4] + k * (q[5] + k * (q[6] + k * q[7]))))));
     const float tail = bell * k * sum;
 
     *ret_density = bell * 0.398942280401433f;

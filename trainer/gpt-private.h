@@ -18,15 +18,15 @@ typedef struct {
 } BlockState;
 
 typedef struct {
-    gsize capacity;     /* samples */
-    real *arena;        /* everything below */
-    BlockState *blocks; /* [n_layers] */
-    real *last;         /* [N][D] what the last block puts out */
+    gsize capacity;            /* samples */
+    real *arena;               /* everything below */
+    BlockState *blocks;        /* [n_layers] */
+    real *last;                /* [N][D] what the last block puts out */
     real *final, *final_stats; /* [N][D], [N][2]; without final norm: final is last */
-    real *logits;       /* [N][V]; the gradient of the loss after gpt_loss() */
-    real *dx, *dnorm;   /* [N][D] */
-    real *dwide;        /* [N][F] gradient of the FFN's hidden layer, or of qk, v and mixed */
-    real *scratch;      /* [ATTENTION_BLOCK][T] */
+    real *logits;              /* [N][V]; the gradient of the loss after gpt_loss() */
+    real *dx, *dnorm;          /* [N][D] */
+    real *dwide;   /* [N][F] gradient of the FFN's hidden layer, or of qk, v and mixed */
+    real *scratch; /* [ATTENTION_BLOCK][T] */
 } GptState;
 
 typedef struct {
@@ -48,7 +48,7 @@ void gpt_forward(const Gpt *gpt, real *weights, GptState *state, const guint8 *t
 double gpt_loss(const Gpt *gpt, GptState *state, const guint8 *targets, gsize n_samples,
                 double scale);
 /* Adds to the arena `grads`. */
-void gpt_backward(const Gpt *gpt, real *weights, real *grads, GptState *state,
-                  const guint8 *tokens, gsize n_samples);
+void gpt_backward(const Gpt *gpt, real *weights, real *grads, GptState *state, const guint8 *tokens,
+                  gsize n_samples);
 
 #endif

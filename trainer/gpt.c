@@ -86,8 +86,8 @@ attention_forward(const Pass *pass, gsize layer)
     const gsize n = pass->n_tokens;
     const gsize d = pass->d;
 
-    norm_forward(pass, block->norm1, block->stats1, block->x, TENSOR_NORM1_GAIN,
-                 TENSOR_NORM1_BIAS, layer);
+    norm_forward(pass, block->norm1, block->stats1, block->x, TENSOR_NORM1_GAIN, TENSOR_NORM1_BIAS,
+                 layer);
     pass->layers->linear_forward(block->qk, block->norm1, weight(pass, TENSOR_W_QK, layer),
                                  weight(pass, TENSOR_B_QK, layer), FALSE, n, d, 2 * d);
     pass->layers->linear_forward(block->v, block->norm1, weight(pass, TENSOR_W_V, layer), NULL,
@@ -185,9 +185,9 @@ head_forward(const Pass *pass)
 
     norm_forward(pass, state->final, state->final_stats, state->last, TENSOR_FINAL_GAIN,
                  TENSOR_FINAL_BIAS, 0);
-    real_gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)pass->n_tokens, GPT_VOCAB,
-              (int)pass->d, 1, state->final, (int)pass->d, weight(pass, TENSOR_WTE, 0),
-              (int)pass->d, 0, state->logits, GPT_VOCAB);
+    real_gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)pass->n_tokens, GPT_VOCAB, (int)pass->d,
+              1, state->final, (int)pass->d, weight(pass, TENSOR_WTE, 0), (int)pass->d, 0,
+              state->logits, GPT_VOCAB);
 }
 
 static void
@@ -226,8 +226,8 @@ gpt_forward(const Gpt *gpt, real *weights, GptState *state, const guint8 *tokens
 double
 gpt_loss(const Gpt *gpt, GptState *state, const guint8 *targets, gsize n_samples, double scale)
 {
-    return gpt->layers->loss(state->logits, targets, scale,
-                             n_samples * gpt->table->shape.context, GPT_VOCAB);
+    return gpt->layers->loss(state->logits, targets, scale, n_samples * gpt->table->shape.context,
+                             GPT_VOCAB);
 }
 
 void

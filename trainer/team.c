@@ -15,7 +15,8 @@ part_capacity(guint n_parts, gsize capacity)
 gsize
 team_size(const TensorTable *table, guint n_parts, gsize capacity)
 {
-    return n_parts * (table->arena + gpt_state_size(&table->shape, part_capacity(n_parts, capacity)));
+    return n_parts *
+           (table->arena + gpt_state_size(&table->shape, part_capacity(n_parts, capacity)));
 }
 
 Team *
@@ -28,8 +29,7 @@ team_new(const Gpt *gpt, guint n_parts, gsize capacity)
     team->state = g_new0(GptState *, n_parts);
     team->grads = g_new0(real *, n_parts);
     for (guint part = 0; part < n_parts; part++) {
-        team->state[part] =
-            gpt_state_new(&gpt->table->shape, part_capacity(n_parts, capacity));
+        team->state[part] = gpt_state_new(&gpt->table->shape, part_capacity(n_parts, capacity));
         team->grads[part] = g_try_malloc0_n(gpt->table->arena, sizeof(real));
         if (team->state[part] == NULL || team->grads[part] == NULL)
             return NULL;
@@ -74,8 +74,7 @@ run_part(Team *team, guint part, real *weights, const Batch *batch, gboolean bac
     if (n == 0)
         return 0;
     gpt_forward(team->gpt, weights, state, inputs, n);
-    const double loss =
-        gpt_loss(team->gpt, state, batch->targets + first * context, n, scale);
+    const double loss = gpt_loss(team->gpt, state, batch->targets + first * context, n, scale);
     if (backward)
         gpt_backward(team->gpt, weights, team->grads[part], state, inputs, n);
     return loss;

@@ -84,8 +84,8 @@ append(TensorTable *table, TensorKind kind, gsize layer)
 
     if (!row->wanted(&table->shape))
         return;
-    tensor->name = row->in_block ? g_strdup_printf("blocks/%zu/%s", layer, row->name)
-                                 : g_strdup(row->name);
+    tensor->name =
+        row->in_block ? g_strdup_printf("blocks/%zu/%s", layer, row->name) : g_strdup(row->name);
     tensor->kind = kind;
     tensor->n_dims = row->columns == DIM_NONE ? 1 : 2;
     tensor->dims[0] = dim_size(&table->shape, row->rows);
