@@ -16,10 +16,10 @@ typedef struct {
     guint8 *inputs, *targets; /* [n_samples][T], what batch points to */
 } OwnBatch;
 
-/* Smoothed speed. */
+/* Steps and the seconds they took, captures included; the past fades. */
 typedef struct {
-    gint64 last;             /* monotonic time, microseconds; 0 before the first step */
-    double seconds_per_step; /* everything in a step counts, captures too */
+    gint64 last; /* monotonic time, microseconds */
+    double steps, seconds;
 } Clock;
 
 struct EntroTrainer {

@@ -260,7 +260,8 @@ checkpoint_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **erro
     return model_file_write(trainer, config->checkpoint, error);
 }
 
-/* An exponential mean: a step weighs 1 - exp(-its duration / SMOOTHING). */
+/* Steps and seconds both fade with the same half-life, so their ratio is the mean speed of the last
+ * seconds, and from the first step on a fair one. */
 static void
 tick(EntroTrainer *trainer, EntroTrainReport *report)
 {
@@ -268,13 +269,14 @@ tick(EntroTrainer *trainer, EntroTrainReport *report)
     Clock *clock = &trainer->clock;
     const gint64 now = g_get_monotonic_time();
     const double seconds = MAX((double)(now - clock->last) / 1e6, 1e-6);
-    const double weight = clock->seconds_per_step == 0 ? 1 : 1 - exp(-seconds / SMOOTHING);
+    const double fade = exp(-seconds / SMOOTHING);
 
     clock->last = now;
-    clock->seconds_per_step += weight * (seconds - clock->seconds_per_step);
-    report->tokens_per_second = config->batch * (double)config->context / clock->seconds_per_step;
-    report->seconds_left =
-        report->diverged ? 0 : clock->seconds_per_step * (config->n_steps - trainer->step);
+    clock->steps = clock->steps * fade + 1;
+    clock->seconds = clock->seconds * fade + seconds;
+    const double per_step = clock->seconds / clock->steps;
+    report->tokens_per_second = config->batch * (double)config->context / per_step;
+    report->seconds_left = report->diverged ? 0 : per_step * (config->n_steps - trainer->step);
 }
 
 static gboolean
