@@ -87,8 +87,7 @@ typedef struct {
 
     const char *trace;    /* file to write, NULL: none */
     const char *run_name; /* NULL: stem of trace */
-    guint
-        capture_every; /* steps; 0: only the untrained model and the last step, which always are */
+    guint capture_every;   /* steps; the untrained model and the last step always are captured */
     guint capture_samples; /* sequences of the fixed held-out batch */
     EntroElement element;  /* of the trace */
     guint deflate;

@@ -37,9 +37,9 @@ capture_tokens(const EntroTrainer *trainer)
 {
     const gsize context = trainer->shape.context;
     const gsize n_samples = trainer->capture.batch.n_samples;
-    float *tokens = g_new(float, n_samples *(context + 1));
+    float *tokens = g_try_malloc_n(n_samples * (context + 1), sizeof(float));
 
-    for (gsize sample = 0; sample < n_samples; sample++) {
+    for (gsize sample = 0; tokens != NULL && sample < n_samples; sample++) {
         const guint8 *inputs = trainer->capture.inputs + sample * context;
         const guint8 *targets = trainer->capture.targets + sample * context;
         float *row = tokens + sample * (context + 1);
@@ -62,6 +62,11 @@ model_file_write(EntroTrainer *trainer, const char *path, GError **error)
 
     if (copy == NULL)
         return FALSE;
+    if (tokens == NULL) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_MEMORY,
+                    "%s: no memory for the tokens of the captures", path);
+        return FALSE;
+    }
     for (gsize i = 0; i < table->arena; i++)
         copy[i] = (float)trainer->weights[i];
     g_autofree EntroTensor *tensors = tensors_over(table, copy, 1);

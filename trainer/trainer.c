@@ -4,11 +4,8 @@
  * alone, so nothing but weights and moments ties it to the steps before. */
 #include "trainer-private.h"
 #include "schedule.h"
-#include <string.h>
 
 #define SMOOTHING 5.0 /* seconds over which the speed is averaged */
-
-void openblas_set_num_threads(int n_threads);
 
 G_DEFINE_QUARK(entro - trainer - error - quark, entro_trainer_error)
 
