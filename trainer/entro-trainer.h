@@ -85,8 +85,8 @@ typedef struct {
     guint eval_every; /* steps; 0: only at the end */
     guint eval_batches;
 
-    const char *trace;    /* file to write, NULL: none */
-    const char *run_name; /* NULL: stem of trace */
+    const char *trace;     /* file to write, NULL: none */
+    const char *run_name;  /* NULL: stem of trace */
     guint capture_every;   /* steps; the untrained model and the last step always are captured */
     guint capture_samples; /* sequences of the fixed held-out batch */
     EntroElement element;  /* of the trace */
