@@ -373,6 +373,63 @@ a_reader_cannot_write(Fixture *fixture, gconstpointer data)
     free_capture(&capture);
 }
 
+static const char foreign_schema[] =
+    "PRAGMA application_id = 0x454e5452; PRAGMA user_version = 1;"
+    "CREATE TABLE runs (id, name, attempt, source, fingerprint, open_mode, created_at,"
+    " tool_version, arch, producer, n_layers, n_heads, context_length, causal);"
+    "CREATE TABLE captures (run_id, step, position, n_rows, digest, status, detail);"
+    "CREATE TABLE scalars (run_id, name, step, value, state);"
+    "CREATE TABLE metric (table_name, name, title, unit, definition);"
+    "CREATE TABLE head_stats (run_id, step, layer, head, entropy_mean DEFAULT 'x', entropy_sd);"
+    "CREATE TABLE layer_stats (run_id, step, layer);"
+    "INSERT INTO runs (id) VALUES (1); INSERT INTO scalars (run_id) VALUES (1);"
+    "INSERT INTO captures (run_id, step) VALUES (1, 20)";
+
+/* Another program's idea of our tables: no types, NULL and blobs everywhere, heads beyond reason. */
+static void
+tables_of_another_make_do_no_harm(Fixture *fixture, gconstpointer data)
+{
+    static const char *const heads[] = {"NULL", "x'ff00'", "-1", "9223372036854775807", "0"};
+
+    (void)data;
+    for (gsize j = 0; j < G_N_ELEMENTS(heads); j++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = g_strdup_printf("%s/%zu.db", fixture->folder, j);
+        g_autofree char *sql = g_strdup_printf("INSERT INTO head_stats (run_id, step, layer, head)"
+                                               " VALUES (1, 20, NULL, %s)",
+                                               heads[j]);
+
+        run_sql(path, foreign_schema);
+        run_sql(path, sql);
+        use_damaged(path, ENTRO_STORE_READ);
+        g_autoptr(EntroStore) store = open_store(path, ENTRO_STORE_READ);
+        g_assert_null(entro_store_find_run(store, "x", &error));
+        g_clear_error(&error);
+        g_assert_null(entro_store_select_scalar(store, 1, "loss", &error));
+        g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
+        use_damaged(path, ENTRO_STORE_WRITE);
+    }
+}
+
+/* On file systems without shared memory the rollback journal has to do. */
+static void
+a_file_system_without_wal_will_do(Fixture *fixture, gconstpointer data)
+{
+    sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+
+    (void)data;
+    g_assert_cmpint(sqlite3_vfs_register(sqlite3_vfs_find("unix-dotfile"), 1), ==, SQLITE_OK);
+    make_database(fixture->path);
+    make_database(fixture->path);
+    EntroStore *store = open_store(fixture->path, ENTRO_STORE_READ);
+    g_autoptr(GArray) steps = entro_store_stored_steps(store, 1, NULL);
+    g_assert_cmpuint(steps->len, ==, 2);
+    entro_store_free(store);
+    sqlite3_vfs_register(usual, 1);
+    g_autofree char *journal = query_text(fixture->path, "PRAGMA journal_mode");
+    g_assert_cmpstr(journal, ==, "delete");
+}
+
 /* A trigger that came with the database is not run. */
 static void
 triggers_do_not_fire(Fixture *fixture, gconstpointer data)
@@ -412,6 +469,8 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/open/changes-in-the-journal-are-not-overlooked",
                  changes_in_the_journal_are_not_overlooked);
     FIXTURE_TEST("/db/open/a-reader-cannot-write", a_reader_cannot_write);
+    FIXTURE_TEST("/db/open/tables-of-another-make-do-no-harm", tables_of_another_make_do_no_harm);
+    FIXTURE_TEST("/db/open/a-file-system-without-wal-will-do", a_file_system_without_wal_will_do);
     FIXTURE_TEST("/db/open/triggers-do-not-fire", triggers_do_not_fire);
     return g_test_run();
 }
