@@ -54,13 +54,15 @@ ENTRO_API void entro_run_info_free(EntroRunInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroRunInfo, entro_run_info_free)
 
 /* Finds the run (name, attempt) or creates it.  Another fingerprint under the same name is a
- * CONFLICT, unless `replace`: then the old run goes first, in the same transaction. */
+ * CONFLICT, unless `replace`: then the old run goes first, in the same transaction, with every
+ * attempt of its trace; the new one takes over its id.  With `replace`, a run of the same
+ * fingerprint is emptied as well.  A run that is found keeps its row as it is. */
 ENTRO_API gboolean entro_store_begin_run(EntroStore *store, const EntroRunInfo *info,
                                          gboolean replace, gint64 *ret_run_id, GError **error);
 
-/* `ref` is a name (its latest attempt) or #ID.  NOT_FOUND lists what there is. */
+/* `ref` is a name (its latest attempt) or #ID.  NOT_FOUND lists what there is, closest first. */
 ENTRO_API EntroRunInfo *entro_store_find_run(EntroStore *store, const char *ref, GError **error);
-/* Exactly (name, attempt); NULL without error when there is none. */
+/* Exactly (name, attempt); *ret_info is NULL, without error, when there is none. */
 ENTRO_API gboolean entro_store_lookup_run(EntroStore *store, const char *name, guint attempt,
                                           EntroRunInfo **ret_info, GError **error);
 /* All runs by id; EntroRunInfo elements, freed with the array. */
@@ -72,11 +74,13 @@ ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GEr
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* One transaction: rows of head_stats, layer_stats and captures; those of the same (run, step) are
- * replaced. */
+ * replaced where they differ. */
 ENTRO_API gboolean entro_store_put_captures(EntroStore *store, gint64 run_id,
                                             const EntroCapture *captures, gsize n, GError **error);
-/* One transaction: /config and /scalars of the trace; rows that are there already stay or are
- * updated.  Scalars belong to the attempt in whose steps they lie; `attempt` chooses. */
+/* One transaction: /config and /scalars of the trace; afterwards the run's scalars of these names
+ * are those of the trace's `attempt`.  A scalar's step <= its predecessor begins the next attempt,
+ * as with captures; restarts beyond the attempt of the last capture belong to that one, and what
+ * was trained again there counts once, as it was last. */
 ENTRO_API gboolean entro_store_put_trace(EntroStore *store, gint64 run_id, const EntroTrace *trace,
                                          guint attempt, GError **error);
 
@@ -113,16 +117,19 @@ ENTRO_API void entro_curve_free(EntroCurve *curve);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroGrid, entro_grid_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCurve, entro_curve_free)
 
-/* `column` must be one of the table's (checked against the schema).  `step` must be stored. */
+/* `column` must be a statistic of head_stats (checked against the schema).  `step` must be stored. */
 ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, const char *column,
                                              gint64 step, GError **error);
-/* Mean over the heads of each layer (heads without value left out), one EntroCurve a layer. */
+/* Mean over the heads of each layer (heads without value left out), one EntroCurve a layer, by
+ * layer; statistics that only layer_stats has stand as they are.  Every curve has all captures:
+ * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
 ENTRO_API EntroCurve *entro_store_select_scalar(EntroStore *store, gint64 run_id, const char *name,
                                                 GError **error);
 ENTRO_API char **entro_store_list_scalars(EntroStore *store, gint64 run_id, GError **error);
-/* Title, unit and definition of a statistics column, from `metric`; NULL if unknown. */
+/* Title and unit of a statistics column, from `metric`; NULL if unknown.  Of a name that head_stats
+ * and layer_stats share, the head's. */
 ENTRO_API gboolean entro_store_describe(EntroStore *store, const char *column, char **ret_title,
                                         char **ret_unit, GError **error);
 
@@ -137,8 +144,9 @@ typedef struct {
     gboolean csv_raw; /* do not guard text cells that a spreadsheet would run as a formula */
 } EntroExportOptions;
 
-/* Writes a table or view of the schema to `out` in primary-key order; numbers in %.17g, NULL is an
- * empty CSV field and null in JSON. */
+/* Appends a table or view of the schema to `out` in primary-key order; numbers in %.17g, NULL is an
+ * empty CSV field and null in JSON.  Lines end in \n; bytes that are not UTF-8 become U+FFFD, except
+ * with csv_raw. */
 ENTRO_API gboolean entro_store_export(EntroStore *store, const char *table,
                                       const EntroExportOptions *options, GString *out,
                                       GError **error);

@@ -1,4 +1,235 @@
-/* store.c: the error domain of this stage. */
-#include "entro-store.h"
+/* store.c: opens and closes the database.
+ *
+ * A database may come from anyone, so nothing that it brings is run (triggers, extensions), its
+ * schema is not trusted, and its pages are checked.  Reading never creates anything and works where
+ * nothing may be written. */
+#include "db-private.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
 
 G_DEFINE_QUARK(entro - store - error - quark, entro_store_error)
+
+static gboolean
+fail_open(const char *path, GError **error, const char *sentence)
+{
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN, "%s: %s", path, sentence);
+    return FALSE;
+}
+
+/* What the file system says, before SQLite would block on a fifo or create what is missing. */
+static gboolean
+check_file(const char *path, EntroStoreMode mode, GError **error)
+{
+    GStatBuf info;
+
+    if (*path == '\0')
+        return fail_open("''", error, "a database needs a file name");
+    if (g_stat(path, &info) == 0)
+        return S_ISREG(info.st_mode) || fail_open(path, error, "not a regular file");
+    if (errno == ENOENT && mode == ENTRO_STORE_WRITE)
+        return TRUE;
+    return fail_open(path, error,
+                     errno == ENOENT ? "there is no such database" : g_strerror(errno));
+}
+
+/* ---- the connection ------------------------------------------------------------------------- */
+
+/* As a URI, because SQLite as Debian builds it would take a plain name that begins with "file:" for
+ * one. */
+static char *
+make_uri(const char *path, gboolean immutable)
+{
+    g_autofree char *absolute = g_canonicalize_filename(path, NULL);
+    g_autofree char *escaped = g_uri_escape_string(absolute, "/", FALSE);
+
+    return g_strconcat("file://", escaped, immutable ? "?immutable=1" : NULL, NULL);
+}
+
+static gboolean
+configure(EntroStore *store, EntroStoreMode mode, GError **error)
+{
+    static const int settings[][2] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0},        {SQLITE_DBCONFIG_DQS_DDL, 0},
+    };
+
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, ENTRO_BUSY_TIMEOUT_MS);
+    for (gsize j = 0; j < G_N_ELEMENTS(settings); j++)
+        sqlite3_db_config(store->db, settings[j][0], settings[j][1], NULL);
+    return entro_sql_exec(store,
+                          "PRAGMA foreign_keys = ON;"
+                          "PRAGMA trusted_schema = OFF;"
+                          "PRAGMA cell_size_check = ON;"
+                          "PRAGMA mmap_size = 0;",
+                          error) &&
+           (mode == ENTRO_STORE_WRITE || entro_sql_exec(store, "PRAGMA query_only = ON", error));
+}
+
+/* For reading, too, the file is opened read-write where that is allowed (SQLite itself falls back
+ * to read-only where not), with query_only set: a connection without the right to write would leave
+ * its -wal and -shm behind, and could not see what a killed writer left in the journal. */
+static gboolean
+connect(EntroStore *store, EntroStoreMode mode, gboolean immutable, GError **error)
+{
+    g_autofree char *uri = make_uri(store->path, immutable);
+    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_READWRITE |
+                (mode == ENTRO_STORE_WRITE ? SQLITE_OPEN_CREATE : 0);
+
+    sqlite3_close(store->db);
+    store->db = NULL;
+    if (sqlite3_open_v2(uri, &store->db, flags, NULL) != SQLITE_OK)
+        return fail_open(store->path, error,
+                         store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
+    return configure(store, mode, error);
+}
+
+/* ---- whose database it is ------------------------------------------------------------------- */
+
+typedef enum { IDENTITY_EMPTY, IDENTITY_OURS, IDENTITY_OTHER } Identity;
+
+static gboolean
+read_identity(EntroStore *store, Identity *ret_identity, gint64 *ret_version, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
+        store,
+        "SELECT (SELECT application_id FROM pragma_application_id),"
+        " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)",
+        error);
+    gboolean row = FALSE;
+
+    if (stmt == NULL || !entro_sql_step(store, stmt, &row, error))
+        return FALSE;
+    gint64 application = sqlite3_column_int64(stmt, 0);
+    *ret_version = sqlite3_column_int64(stmt, 1);
+    if (application == ENTRO_APPLICATION_ID)
+        *ret_identity = IDENTITY_OURS;
+    else
+        *ret_identity = application == 0 && *ret_version == 0 && sqlite3_column_int64(stmt, 2) == 0
+                            ? IDENTITY_EMPTY
+                            : IDENTITY_OTHER;
+    return TRUE;
+}
+
+static gboolean
+check_identity(EntroStore *store, EntroStoreMode mode, GError **error)
+{
+    Identity identity = IDENTITY_OTHER;
+    gint64 version = 0;
+
+    if (!read_identity(store, &identity, &version, error)) {
+        if ((sqlite3_errcode(store->db) & 0xff) != SQLITE_NOTADB)
+            return FALSE;
+        g_clear_error(error);
+        return fail_open(store->path, error, "not an SQLite database");
+    }
+    if (identity == IDENTITY_OTHER)
+        return fail_open(store->path, error, "an SQLite database, but not one of entroscope");
+    if (identity == IDENTITY_EMPTY)
+        return mode == ENTRO_STORE_WRITE || fail_open(store->path, error, "an empty database");
+    if (version <= entro_schema_version())
+        return TRUE;
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN,
+                "%s: written by a newer entroscope (version %" G_GINT64_FORMAT
+                " of the database; this program knows %" G_GINT64_FORMAT " and older)",
+                store->path, version, entro_schema_version());
+    return FALSE;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static gboolean
+is_empty_or_missing(const char *path, const char *suffix)
+{
+    g_autofree char *journal = g_strconcat(path, suffix, NULL);
+    GStatBuf info;
+
+    return g_stat(journal, &info) != 0 ? errno == ENOENT : info.st_size == 0;
+}
+
+/* A database in WAL mode cannot be read in a folder that may not be written, except as "immutable":
+ * right as long as no journal holds changes that it does not have itself. */
+static gboolean
+open_immutable(EntroStore *store, GError **error)
+{
+    if (!is_empty_or_missing(store->path, "-wal") || !is_empty_or_missing(store->path, "-journal"))
+        return fail_open(store->path, error,
+                         "changes in the journal beside it cannot be read where nothing may be "
+                         "written; open it once from a place where it can be written");
+    return connect(store, ENTRO_STORE_READ, TRUE, error) &&
+           check_identity(store, ENTRO_STORE_READ, error);
+}
+
+static gboolean
+open_for_reading(EntroStore *store, GError **error)
+{
+    g_autoptr(GError) local_error = NULL;
+
+    if (connect(store, ENTRO_STORE_READ, FALSE, &local_error) &&
+        check_identity(store, ENTRO_STORE_READ, &local_error))
+        return TRUE;
+    int code = sqlite3_errcode(store->db) & 0xff;
+    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+        return open_immutable(store, error);
+    g_propagate_error(error, g_steal_pointer(&local_error));
+    return FALSE;
+}
+
+/* Readers do not block the writer in WAL mode.  Where the file system cannot do it (no shared
+ * memory), the rollback journal works as well.  Two processes that create a database at once: the
+ * busy timeout does not cover this switch, so it is tried again. */
+static gboolean
+use_wal(EntroStore *store, GError **error)
+{
+    int rc = SQLITE_BUSY;
+
+    for (guint wait = 0; wait < ENTRO_BUSY_TIMEOUT_MS && rc == SQLITE_BUSY; wait += 20) {
+        if (wait > 0)
+            g_usleep(20000);
+        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) & 0xff;
+    }
+    if (rc != SQLITE_OK)
+        sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    return entro_sql_exec(store,
+                          "PRAGMA synchronous = FULL;"
+                          "PRAGMA journal_size_limit = 67108864;",
+                          error);
+}
+
+static gboolean
+open_for_writing(EntroStore *store, GError **error)
+{
+    if (!connect(store, ENTRO_STORE_WRITE, FALSE, error))
+        return FALSE;
+    if (sqlite3_db_readonly(store->db, "main") == 1)
+        return fail_open(store->path, error, "may be read, but not written");
+    return check_identity(store, ENTRO_STORE_WRITE, error) && use_wal(store, error) &&
+           entro_schema_migrate(store, error);
+}
+
+EntroStore *
+entro_store_open(const char *path, EntroStoreMode mode, GError **error)
+{
+    g_return_val_if_fail(path != NULL, NULL);
+
+    if (!check_file(path, mode, error))
+        return NULL;
+    g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
+    store->path = g_strdup(path);
+    if (!(mode == ENTRO_STORE_WRITE ? open_for_writing(store, error)
+                                    : open_for_reading(store, error)))
+        return NULL;
+    return g_steal_pointer(&store);
+}
+
+void
+entro_store_free(EntroStore *store)
+{
+    if (store == NULL)
+        return;
+    sqlite3_close(store->db);
+    g_free(store->path);
+    g_free(store);
+}

@@ -1,0 +1,122 @@
+/* db-private.h: what the files of this stage share.
+ *
+ * SQLite is met through a few calls that turn every return code into a GError: prepare, bind, step,
+ * transactions.  SQL is never made from data: its texts are constants or are joined from the
+ * program's own tables of columns, and everything else is bound. */
+#ifndef ENTRO_DB_PRIVATE_H
+#define ENTRO_DB_PRIVATE_H
+
+#include <sqlite3.h>
+#include "entro-store.h"
+
+G_BEGIN_DECLS
+
+struct EntroStore {
+    sqlite3 *db;
+    char *path; /* as given, for messages */
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
+
+#define ENTRO_BUSY_TIMEOUT_MS 30000
+
+/* ---- statement.c ---------------------------------------------------------------------------- */
+
+/* Sets the error from the connection's last failure and returns FALSE.  The message begins with the
+ * path, so that callers may prefix "cannot do this in ". */
+gboolean entro_sql_fail(EntroStore *store, GError **error);
+/* Runs constant SQL without result. */
+gboolean entro_sql_exec(EntroStore *store, const char *sql, GError **error);
+sqlite3_stmt *entro_sql_prepare(EntroStore *store, const char *sql, GError **error);
+/* prepare, and bind run_id to ?1 */
+sqlite3_stmt *entro_sql_prepare_run(EntroStore *store, const char *sql, gint64 run_id,
+                                    GError **error);
+/* Leaves *ret_row alone on failure, so that a loop over all rows reads
+ *     gboolean row = TRUE;
+ *     while (entro_sql_step(store, stmt, &row, error) && row)
+ *         ...;
+ *     return !row;          still TRUE: a step failed */
+gboolean entro_sql_step(EntroStore *store, sqlite3_stmt *stmt, gboolean *ret_row, GError **error);
+/* The single integer of a query, `fallback` when there is no row or it is NULL. */
+gboolean entro_sql_get_int(EntroStore *store, sqlite3_stmt *stmt, gint64 fallback,
+                           gint64 *ret_value, GError **error);
+
+/* Binds ?1, ?2, ... in turn; the first failure sticks until execute or ready reports it. */
+typedef struct {
+    EntroStore *store;
+    sqlite3_stmt *stmt;
+    int n;
+    int rc;
+} EntroBinder;
+
+EntroBinder entro_bind(EntroStore *store, sqlite3_stmt *stmt); /* resets the statement */
+void entro_bind_int(EntroBinder *binder, gint64 value);
+void entro_bind_double(EntroBinder *binder, double value);    /* not finite: NULL */
+void entro_bind_text(EntroBinder *binder, const char *value); /* borrowed; NULL: NULL */
+void entro_bind_null(EntroBinder *binder);
+gboolean entro_bind_ready(const EntroBinder *binder, GError **error);
+gboolean entro_bind_execute(const EntroBinder *binder, GError **error); /* expects no row */
+
+/* INSERT of `columns` (NULL-terminated; the first n_keys are the key) that updates an existing row
+ * only if it differs: what is stored already is not written again. */
+char *entro_sql_upsert(const char *table, const char *const *columns, guint n_keys);
+
+/* A transaction that is rolled back at the end of the scope unless committed.  Declare it before
+ * the statements that run in it: they must be finalized first. */
+typedef struct {
+    EntroStore *store; /* NULL: none */
+} EntroTransaction;
+
+gboolean entro_transaction_begin(EntroTransaction *transaction, EntroStore *store, GError **error);
+/* One view of the database for several queries. */
+gboolean entro_transaction_begin_read(EntroTransaction *transaction, EntroStore *store,
+                                      GError **error);
+gboolean entro_transaction_commit(EntroTransaction *transaction, GError **error);
+void entro_transaction_clear(EntroTransaction *transaction);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroTransaction, entro_transaction_clear)
+
+/* ---- migrations.c, metric-columns.c --------------------------------------------------------- */
+
+#define ENTRO_APPLICATION_ID 0x454e5452 /* "ENTR" */
+
+gint64 entro_schema_version(void); /* user_version that this program writes */
+/* Brings the schema up to date in one transaction; writes nothing when it is. */
+gboolean entro_schema_migrate(EntroStore *store, GError **error);
+
+/* A list of columns that the analyzer names and one of the tables holds. */
+typedef struct {
+    const char *table;
+    const EntroColumn *columns;
+    guint n;
+    const char *type;
+} EntroColumnSet;
+
+enum { ENTRO_N_COLUMN_SETS = 4, ENTRO_N_COUNT_COLUMNS = 4 };
+void entro_column_sets(EntroColumnSet ret_sets[ENTRO_N_COLUMN_SETS]);
+/* Columns that are missing, or not described in `metric` as they are now: counted, and if `apply`
+ * added. */
+gboolean entro_columns_sync(EntroStore *store, gboolean apply, guint *ret_n_missing,
+                            GError **error);
+/* Whether `column` is one of the table's statistics, here and in the file. */
+gboolean entro_columns_has(EntroStore *store, const char *table, const char *column,
+                           gboolean *ret_has, GError **error);
+
+/* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
+
+/* NOT_FOUND when there is no such run. */
+EntroRunInfo *entro_store_get_run(EntroStore *store, gint64 run_id, GError **error);
+
+/* A name from a file, in quotes, safe on a terminal: what is not printable becomes \xNN, long names
+ * are cut. */
+char *entro_quote_name(const char *name);
+/* 'a', 'b' and 3 more: the names in `names` closest to `wanted` first; reorders `names`. */
+char *entro_quote_closest(const char *wanted, GPtrArray *names);
+
+/* ---- export-cell.c -------------------------------------------------------------------------- */
+
+void entro_csv_append_text(GString *out, const char *text, gsize length, gboolean raw);
+void entro_json_append_text(GString *out, const char *text, gsize length);
+
+G_END_DECLS
+
+#endif

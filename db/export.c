@@ -1,0 +1,229 @@
+/* export.c: a table or view of the schema as CSV or JSON.
+ *
+ * Numbers are written in %.17g whatever the locale, so that reading them back gives the same
+ * doubles.  Lines end in \n, in CSV too. */
+#include "db-private.h"
+
+#include <math.h>
+
+/* What can be exported: name, the column of the run's id (NULL: rows of no run), the order. */
+typedef struct {
+    const char *name, *run_column, *order;
+} Exportable;
+
+static const Exportable exportables[] = {
+    {"runs", "id", "id"},
+    {"run_latest", "run_id", "run_id"},
+    {"run_config", "run_id", "run_id, key"},
+    {"scalars", "run_id", "run_id, name, step"},
+    {"captures", "run_id", "run_id, step"},
+    {"head_stats", "run_id", "run_id, step, layer, head"},
+    {"layer_stats", "run_id", "run_id, step, layer"},
+    {"layer_entropy", "run_id", "run_id, step, layer"},
+    {"metric", NULL, "table_name, name"},
+};
+
+/* ---- which table ---------------------------------------------------------------------------- */
+
+static gboolean
+is_in_schema(EntroStore *store, const char *name, gboolean *ret_there, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
+        store, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')",
+        error);
+    gint64 count = 0;
+
+    if (stmt == NULL)
+        return FALSE;
+    EntroBinder bind = entro_bind(store, stmt);
+    entro_bind_text(&bind, name);
+    if (!entro_bind_ready(&bind, error) || !entro_sql_get_int(store, stmt, 0, &count, error))
+        return FALSE;
+    *ret_there = count > 0;
+    return TRUE;
+}
+
+char **
+entro_store_list_tables(EntroStore *store, GError **error)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+
+    for (gsize j = 0; j < G_N_ELEMENTS(exportables); j++) {
+        gboolean there = FALSE;
+
+        if (!is_in_schema(store, exportables[j].name, &there, error))
+            return NULL;
+        if (there)
+            g_strv_builder_add(names, exportables[j].name);
+    }
+    return g_strv_builder_end(names);
+}
+
+static const Exportable *
+find_exportable(EntroStore *store, const char *table, GError **error)
+{
+    g_auto(GStrv) names = entro_store_list_tables(store, error);
+
+    if (names == NULL)
+        return NULL;
+    for (gsize j = 0; j < G_N_ELEMENTS(exportables); j++)
+        if (g_str_equal(exportables[j].name, table) &&
+            g_strv_contains((const char *const *)names, table))
+            return &exportables[j];
+    g_autofree char *quoted = entro_quote_name(table);
+    g_autofree char *list = g_strjoinv(", ", names);
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND,
+                "%s: there is no table %s; there are %s", store->path, quoted, list);
+    return NULL;
+}
+
+/* ---- the query ------------------------------------------------------------------------------ */
+
+/* The ids as a JSON array: one bound value, however many they are. */
+static char *
+join_ids(const EntroExportOptions *options)
+{
+    GString *ids = g_string_new("[");
+
+    for (guint j = 0; j < options->n_runs; j++)
+        g_string_append_printf(ids, "%s%" G_GINT64_FORMAT, j > 0 ? "," : "", options->run_ids[j]);
+    g_string_append_c(ids, ']');
+    return g_string_free(ids, FALSE);
+}
+
+static sqlite3_stmt *
+prepare_export(EntroStore *store, const Exportable *table, gboolean filtered, GError **error)
+{
+    g_autofree char *filter =
+        filtered
+            ? g_strdup_printf(" WHERE %s IN (SELECT value FROM json_each(?))", table->run_column)
+            : NULL;
+    g_autofree char *sql = g_strdup_printf("SELECT * FROM %s%s ORDER BY %s", table->name,
+                                           filter != NULL ? filter : "", table->order);
+
+    return entro_sql_prepare(store, sql, error);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static void
+append_double(GString *out, double value, EntroExportFormat format)
+{
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+    if (isfinite(value))
+        g_string_append(out, g_ascii_formatd(number, sizeof number, "%.17g", value));
+    else if (format == ENTRO_EXPORT_JSON)
+        g_string_append(out, "null"); /* this program stores none, but others may have */
+}
+
+static void
+append_cell(GString *out, sqlite3_stmt *stmt, int column, const EntroExportOptions *options)
+{
+    int type = sqlite3_column_type(stmt, column);
+
+    if (type == SQLITE_INTEGER) {
+        g_string_append_printf(out, "%" G_GINT64_FORMAT,
+                               (gint64)sqlite3_column_int64(stmt, column));
+    } else if (type == SQLITE_FLOAT) {
+        append_double(out, sqlite3_column_double(stmt, column), options->format);
+    } else if (type == SQLITE_NULL) {
+        g_string_append(out, options->format == ENTRO_EXPORT_JSON ? "null" : "");
+    } else {
+        const char *bytes = (const char *)sqlite3_column_text(stmt, column);
+        const char *text = bytes != NULL ? bytes : ""; /* NULL: an empty blob */
+        gsize length = (gsize)sqlite3_column_bytes(stmt, column);
+
+        if (options->format == ENTRO_EXPORT_JSON)
+            entro_json_append_text(out, text, length);
+        else
+            entro_csv_append_text(out, text, length, options->csv_raw);
+    }
+}
+
+static void
+append_csv_row(GString *out, sqlite3_stmt *stmt, const EntroExportOptions *options)
+{
+    int n_columns = sqlite3_column_count(stmt);
+
+    for (int column = 0; column < n_columns; column++) {
+        if (column > 0)
+            g_string_append_c(out, ',');
+        append_cell(out, stmt, column, options);
+    }
+    g_string_append_c(out, '\n');
+}
+
+static void
+append_csv_header(GString *out, sqlite3_stmt *stmt)
+{
+    int n_columns = sqlite3_column_count(stmt);
+
+    for (int column = 0; column < n_columns; column++) {
+        const char *name = sqlite3_column_name(stmt, column);
+
+        if (column > 0)
+            g_string_append_c(out, ',');
+        entro_csv_append_text(out, name, strlen(name), FALSE);
+    }
+    g_string_append_c(out, '\n');
+}
+
+static void
+append_json_row(GString *out, sqlite3_stmt *stmt, gboolean first, const EntroExportOptions *options)
+{
+    int n_columns = sqlite3_column_count(stmt);
+
+    g_string_append(out, first ? "\n{" : ",\n{");
+    for (int column = 0; column < n_columns; column++) {
+        const char *name = sqlite3_column_name(stmt, column);
+
+        if (column > 0)
+            g_string_append(out, ", ");
+        entro_json_append_text(out, name, strlen(name));
+        g_string_append(out, ": ");
+        append_cell(out, stmt, column, options);
+    }
+    g_string_append_c(out, '}');
+}
+
+static gboolean
+append_rows(EntroStore *store, sqlite3_stmt *stmt, const EntroExportOptions *options, GString *out,
+            GError **error)
+{
+    gboolean json = options->format == ENTRO_EXPORT_JSON;
+    gboolean first = TRUE;
+    gboolean row = TRUE;
+
+    if (json)
+        g_string_append_c(out, '[');
+    else
+        append_csv_header(out, stmt);
+    for (; entro_sql_step(store, stmt, &row, error) && row; first = FALSE)
+        if (json)
+            append_json_row(out, stmt, first, options);
+        else
+            append_csv_row(out, stmt, options);
+    if (json)
+        g_string_append(out, first ? "]\n" : "\n]\n");
+    return !row;
+}
+
+gboolean
+entro_store_export(EntroStore *store, const char *table, const EntroExportOptions *options,
+                   GString *out, GError **error)
+{
+    const Exportable *exportable = find_exportable(store, table, error);
+
+    if (exportable == NULL)
+        return FALSE;
+    gboolean filtered = options->n_runs > 0 && exportable->run_column != NULL;
+    g_autofree char *ids = join_ids(options);
+    g_autoptr(sqlite3_stmt) stmt = prepare_export(store, exportable, filtered, error);
+    if (stmt == NULL)
+        return FALSE;
+    EntroBinder bind = entro_bind(store, stmt);
+    if (filtered)
+        entro_bind_text(&bind, ids);
+    return entro_bind_ready(&bind, error) && append_rows(store, stmt, options, out, error);
+}

@@ -1,0 +1,157 @@
+/* migrations.c: the schema, as the list of steps that made it.
+ *
+ * Append only: entry v brings a database from user_version v to v + 1, and files of every version
+ * are out there.  The statistics columns are not here: they are the analyzer's, and
+ * metric-columns.c adds them.
+ *
+ * Conventions of the schema: NULL is "not finite or not measured"; times are ISO 8601 in UTC;
+ * entropies are in nats; what belongs to a run goes with it (ON DELETE CASCADE). */
+#include "db-private.h"
+
+static const char *const migrations[] = {
+    /* 1: runs and what is measured on them.
+     *
+     * digest is 16 hex digits, not an INTEGER, which would be negative for half of them.
+     * run_latest has one row a name: its latest attempt. */
+    "CREATE TABLE runs ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL,"
+    "  attempt INTEGER NOT NULL,"  /* a trainer that was restarted from a checkpoint: 2, ... */
+    "  source TEXT,"               /* path of the trace, as given */
+    "  fingerprint TEXT NOT NULL," /* of the trace; the same for all its attempts */
+    "  open_mode TEXT,"            /* how the file had to be opened */
+    "  created_at TEXT NOT NULL,"
+    "  tool_version TEXT,"
+    "  arch TEXT,"
+    "  producer TEXT,"
+    "  n_layers INTEGER,"
+    "  n_heads INTEGER," /* of the layer with most */
+    "  context_length INTEGER,"
+    "  causal INTEGER CHECK (causal IN (0, 1)),"
+    "  UNIQUE (name, attempt)"
+    ") STRICT;"
+    "CREATE TABLE run_config ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  key TEXT NOT NULL,"
+    "  value TEXT,"
+    "  PRIMARY KEY (run_id, key)"
+    ") STRICT;"
+    "CREATE TABLE scalars ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  step INTEGER NOT NULL,"
+    "  value REAL," /* NULL unless state is finite */
+    "  state TEXT NOT NULL CHECK (state IN ('finite', 'nan', 'inf', '-inf')),"
+    "  PRIMARY KEY (run_id, name, step)"
+    ") STRICT;"
+    "CREATE TABLE captures ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  step INTEGER NOT NULL,"
+    "  position INTEGER NOT NULL," /* along /step of the trace */
+    "  n_rows INTEGER NOT NULL,"
+    "  digest TEXT NOT NULL," /* of the decoded values */
+    "  status TEXT NOT NULL CHECK (status IN ('complete', 'partial')),"
+    "  detail TEXT," /* what could not be read */
+    "  PRIMARY KEY (run_id, step)"
+    ") STRICT;"
+    "CREATE TABLE head_stats ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  step INTEGER NOT NULL,"
+    "  layer INTEGER NOT NULL,"
+    "  head INTEGER NOT NULL,"
+    "  PRIMARY KEY (run_id, step, layer, head)"
+    ") STRICT;"
+    "CREATE TABLE layer_stats ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  step INTEGER NOT NULL,"
+    "  layer INTEGER NOT NULL,"
+    "  PRIMARY KEY (run_id, step, layer)"
+    ") STRICT;"
+    "CREATE TABLE metric ("
+    "  table_name TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  title TEXT NOT NULL,"
+    "  unit TEXT,"
+    "  definition TEXT,"
+    "  PRIMARY KEY (table_name, name)"
+    ") STRICT;"
+    "CREATE VIEW layer_entropy AS"
+    "  SELECT run_id, step, layer, count(*) AS n_heads, count(entropy_mean) AS n_valid_heads,"
+    "    avg(entropy_mean) AS entropy_mean, min(entropy_mean) AS lowest_head,"
+    "    max(entropy_mean) AS highest_head, avg(entropy_norm) AS entropy_norm,"
+    "    avg(entropy_ceiling) AS entropy_ceiling, avg(effective_keys) AS effective_keys,"
+    "    avg(max_weight) AS max_weight, avg(sink_mass) AS sink_mass, avg(distance) AS distance"
+    "  FROM head_stats GROUP BY run_id, step, layer;"
+    "CREATE VIEW run_latest AS"
+    "  SELECT id AS run_id, name, attempt, arch, n_layers, n_heads, context_length,"
+    "    (SELECT count(*) FROM captures WHERE run_id = r.id) AS n_captures,"
+    "    (SELECT min(step) FROM captures WHERE run_id = r.id) AS first_step,"
+    "    (SELECT max(step) FROM captures WHERE run_id = r.id) AS last_step"
+    "  FROM runs AS r"
+    "  WHERE attempt = (SELECT max(attempt) FROM runs WHERE name = r.name);",
+};
+
+gint64
+entro_schema_version(void)
+{
+    return G_N_ELEMENTS(migrations);
+}
+
+static gboolean
+read_version(EntroStore *store, gint64 *ret_version, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, "PRAGMA user_version", error);
+
+    return stmt != NULL && entro_sql_get_int(store, stmt, 0, ret_version, error);
+}
+
+/* Pragmas take no bound values; these are numbers of the program's own. */
+static gboolean
+write_version(EntroStore *store, GError **error)
+{
+    g_autofree char *sql =
+        g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %" G_GINT64_FORMAT,
+                        ENTRO_APPLICATION_ID, entro_schema_version());
+
+    return entro_sql_exec(store, sql, error);
+}
+
+static gboolean
+is_current(EntroStore *store, gboolean *ret_current, GError **error)
+{
+    gint64 version = 0;
+    guint n_missing = 0;
+
+    if (!read_version(store, &version, error))
+        return FALSE;
+    if (version == entro_schema_version() && !entro_columns_sync(store, FALSE, &n_missing, error))
+        return FALSE;
+    *ret_current = version == entro_schema_version() && n_missing == 0;
+    return TRUE;
+}
+
+gboolean
+entro_schema_migrate(EntroStore *store, GError **error)
+{
+    g_auto(EntroTransaction) transaction = {NULL};
+    gboolean current = FALSE;
+    gint64 version = 0;
+    guint n_missing = 0;
+
+    if (!is_current(store, &current, error))
+        return FALSE;
+    if (current)
+        return TRUE;
+
+    /* Another process may have come first: what is missing is asked again under the lock. */
+    if (!entro_transaction_begin(&transaction, store, error) ||
+        !read_version(store, &version, error))
+        return FALSE;
+    for (gint64 step = version; step < entro_schema_version(); step++)
+        if (!entro_sql_exec(store, migrations[step], error))
+            return FALSE;
+    if (version < entro_schema_version() && !write_version(store, error))
+        return FALSE;
+    return entro_columns_sync(store, TRUE, &n_missing, error) &&
+           entro_transaction_commit(&transaction, error);
+}

@@ -1,0 +1,257 @@
+/* gate.c: the one strict way in, for every file and every dataset.
+ *
+ * HDF5 1.10 is not safe on hostile files: it follows links to other files, reads external storage,
+ * loads plugins named by a file, and waits nearly for ever on a bad checksum.  What is not needed is
+ * refused here, with a sentence that names the object and what to do. */
+#include "loader-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* With the default of 100, each bad checksum of a file being written costs minutes. */
+#define METADATA_READ_ATTEMPTS 20
+#define SIGNATURE              "\211HDF\r\n\032\n"
+#define SUPERBLOCK_PROBES      8 /* a user block may put it at 0, 512, 1024 ... 32768 */
+
+/* ---- files ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *magic, *kind;
+} Impostor;
+
+static const Impostor impostors[] = {
+    {"version https://git-lfs", "a git-LFS pointer (run: git lfs pull)"},
+    {"\x1f\x8b", "gzip data (unpack it first)"},
+    {"PK\003\004", "a zip archive (.npz or .pt?)"},
+    {"\x93NUMPY", "a NumPy array"},
+    {"SQLite format 3", "a SQLite database"},
+    {"\x80\x02", "a Python pickle"},
+    {"<!", "an HTML page"},
+    {"<html", "an HTML page"},
+    {"{", "JSON text"},
+    {"CDF", "a classic NetCDF file"},
+};
+
+static const char *
+name_kind(const guint8 *head, gssize length)
+{
+    if (length == 0)
+        return "an empty file";
+    for (guint i = 0; i < G_N_ELEMENTS(impostors); i++) {
+        gsize n = strlen(impostors[i].magic);
+        if ((gsize)length >= n && memcmp(head, impostors[i].magic, n) == 0)
+            return impostors[i].kind;
+    }
+    return "something else";
+}
+
+typedef struct {
+    gboolean being_written, swmr; /* the superblock's consistency flags, versions 2 and 3 */
+} Superblock;
+
+static gboolean
+probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error)
+{
+    guint8 head[64];
+    gssize length = pread(fd, head, sizeof head, 0);
+    guint64 at = 0;
+
+    *ret_block = (Superblock){0};
+    for (guint probe = 0; probe < SUPERBLOCK_PROBES; probe++, at = at ? 2 * at : 512) {
+        guint8 block[12];
+        if (pread(fd, block, sizeof block, at) == sizeof block &&
+            memcmp(block, SIGNATURE, 8) == 0) {
+            if (block[8] >= 2) {
+                ret_block->being_written = block[11] & 1;
+                ret_block->swmr = (block[11] & 4) != 0;
+            }
+            return TRUE;
+        }
+    }
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "%s: not an HDF5 file, but %s", path, name_kind(head, length));
+    return FALSE;
+}
+
+static int
+open_regular(const char *path, GError **error)
+{
+    /* O_NONBLOCK: opening a FIFO must not wait for a writer */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat facts;
+
+    if (fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode))
+        return fd;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
+                fd < 0                   ? g_strerror(errno)
+                : S_ISDIR(facts.st_mode) ? "is a folder, expected a trace file"
+                                         : "is not a regular file");
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* The two properties are the library's own, without a public setter; used where they exist. */
+static void
+set_private_flag(hid_t access, const char *name)
+{
+    hbool_t yes = TRUE;
+
+    if (H5Pexist(access, name) > 0)
+        H5Pset(access, name, &yes);
+}
+
+static hid_t
+open_as(const char *path, unsigned flags, const char *private_flag)
+{
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+
+    H5Pset_file_locking(access, FALSE, TRUE);
+    H5Pset_metadata_read_attempts(access, METADATA_READ_ATTEMPTS);
+    if (private_flag != NULL)
+        set_private_flag(access, private_flag);
+    return H5Fopen(path, flags, access);
+}
+
+static hid_t
+climb(const char *path, const Superblock *block, const char **ret_mode)
+{
+    hid_t file;
+
+    if (block->swmr) {
+        *ret_mode = "swmr";
+        return open_as(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, NULL);
+    }
+    if (block->being_written) {
+        *ret_mode = "cleared";
+        return open_as(path, H5F_ACC_RDONLY, "clear_status_flags");
+    }
+    *ret_mode = "plain";
+    file = open_as(path, H5F_ACC_RDONLY, NULL);
+    if (file < 0) {
+        *ret_mode = "truncated";
+        file = open_as(path, H5F_ACC_RDONLY, "skip_eof_check");
+    }
+    return file;
+}
+
+hid_t
+entro_open_file(const char *path, const char **ret_mode, GError **error)
+{
+    Superblock block;
+
+    entro_h5_quiet();
+    H5PLset_loading_state(0);
+    int fd = open_regular(path, error);
+    if (fd < 0)
+        return H5I_INVALID_HID;
+    gboolean is_hdf5 = probe_superblock(fd, path, &block, error);
+    close(fd);
+    if (!is_hdf5)
+        return H5I_INVALID_HID;
+
+    hid_t file = climb(path, &block, ret_mode);
+    if (file < 0)
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: HDF5 cannot open it", path);
+    return file;
+}
+
+/* ---- links ------------------------------------------------------------------------------------------ */
+
+static const char *
+link_kind(H5L_type_t type)
+{
+    return type == H5L_TYPE_SOFT       ? "a soft link"
+           : type == H5L_TYPE_EXTERNAL ? "an external link"
+                                       : "a link of an unknown kind";
+}
+
+/* Every component is looked at: an external link in the middle is as bad as one at the end. */
+gboolean
+entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError **error)
+{
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    g_autoptr(GString) so_far = g_string_new(*path == '/' ? "/" : NULL);
+
+    *ret_exists = FALSE;
+    for (char **name = names; *name != NULL; name++) {
+        H5L_info_t info;
+        if (**name == '\0')
+            continue;
+        if (so_far->len > 0 && so_far->str[so_far->len - 1] != '/')
+            g_string_append_c(so_far, '/');
+        g_string_append(so_far, *name);
+        if (H5Lexists(parent, so_far->str, H5P_DEFAULT) <= 0 ||
+            H5Lget_info(parent, so_far->str, &info, H5P_DEFAULT) < 0) {
+            H5Eclear2(H5E_DEFAULT);
+            return TRUE;
+        }
+        if (info.type != H5L_TYPE_HARD) {
+            g_autofree char *shown = entro_printable(so_far->str, -1);
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
+                        "%s is %s, which is not followed (copy the data into the file: h5copy, or "
+                        "h5repack)",
+                        shown, link_kind(info.type));
+            return FALSE;
+        }
+    }
+    *ret_exists = TRUE;
+    return TRUE;
+}
+
+/* ---- datasets ---------------------------------------------------------------------------------------- */
+
+static gboolean
+check_storage(hid_t dataset, const char *path, GError **error)
+{
+    unsigned options = 0;
+    g_auto(EntroHid) creation = H5Dget_create_plist(dataset);
+    H5D_layout_t layout = H5Pget_layout(creation);
+    const char *bad = NULL;
+
+    if (layout == H5D_VIRTUAL)
+        bad = "is a virtual dataset";
+    else if (H5Pget_external_count(creation) != 0)
+        bad = "keeps its data in another file";
+    else if (layout == H5D_CHUNKED && H5Pget_chunk_opts(creation, &options) >= 0 && options != 0)
+        bad = "leaves its edge chunks unfiltered";
+    else if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS && layout != H5D_COMPACT)
+        bad = "has a storage layout that is not known";
+    if (bad == NULL)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
+                "%s %s, which is refused (rewrite it as plain chunked data: h5repack)", path, bad);
+    return FALSE;
+}
+
+hid_t
+entro_open_dataset(hid_t parent, const char *path, GError **error)
+{
+    gboolean exists;
+    H5O_info_t info;
+
+    if (!entro_path_exists(parent, path, &exists, error))
+        return H5I_INVALID_HID;
+    if (!exists) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s is not there", path);
+        return H5I_INVALID_HID;
+    }
+    if (H5Oget_info_by_name2(parent, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+        info.type != H5O_TYPE_DATASET) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s is not a dataset", path);
+        return H5I_INVALID_HID;
+    }
+    hid_t dataset = H5Dopen2(parent, path, H5P_DEFAULT);
+    if (dataset < 0) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s cannot be opened", path);
+        return H5I_INVALID_HID;
+    }
+    if (!check_storage(dataset, path, error)) {
+        H5Dclose(dataset);
+        return H5I_INVALID_HID;
+    }
+    return dataset;
+}

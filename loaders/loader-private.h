@@ -1,0 +1,152 @@
+/* loader-private.h: what the files of this folder share and nobody else may see. */
+#ifndef ENTRO_LOADER_PRIVATE_H
+#define ENTRO_LOADER_PRIVATE_H
+
+#include "entro-loader.h"
+
+#include <hdf5.h>
+
+/* ---- HDF5 handles and errors (h5.c) ---------------------------------------------------------- */
+
+typedef hid_t EntroHid; /* file, group, dataset, space, type, attribute, property list */
+
+static inline void
+entro_hid_close(EntroHid id)
+{
+    if (id >= 0)
+        H5Idec_ref(id);
+}
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(EntroHid, entro_hid_close, H5I_INVALID_HID)
+
+/* HDF5 prints its error stack per thread unless told otherwise; call it at every entry. */
+void entro_h5_quiet(void);
+
+/* Sets `error` to "<what>: <deepest reason HDF5 gave>" and empties HDF5's stack.  Always FALSE, so
+ * that `return entro_h5_fail(...)` reads well. */
+gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+/* Text from a file made printable: control characters, invalid UTF-8 and bidi controls as \xNN. */
+char *entro_printable(const char *text, gssize length);
+
+/* ---- element types (element.c) ---------------------------------------------------------------- */
+
+/* HDF5 type as we write it, little-endian; the caller closes it. */
+hid_t entro_element_type(EntroElement element);
+/* Recognises a floating-point type of either byte order; FALSE if it is none of ours. */
+gboolean entro_element_from_type(hid_t type, EntroElement *ret_element, gboolean *ret_big_endian);
+/* n floats to little-endian elements, round to nearest even. */
+void entro_element_encode(EntroElement element, const float *from, void *to, gsize n);
+/* n elements of either byte order to float, exact but for f64 (see entro_tile_row()). */
+void entro_element_decode(EntroElement element, gboolean big_endian, const void *from, float *to,
+                          gsize n);
+
+/* ---- attributes (attributes.c) ---------------------------------------------------------------- */
+
+gboolean entro_attribute_write(hid_t object, const EntroAttribute *attribute, GError **error);
+
+/* A scalar attribute of any of the kinds that DESIGN's format names; text is ours to free. */
+typedef struct {
+    enum {
+        ENTRO_VALUE_ABSENT,
+        ENTRO_VALUE_UNREADABLE,
+        ENTRO_VALUE_INTEGER,
+        ENTRO_VALUE_REAL,
+        ENTRO_VALUE_TEXT
+    } kind;
+    gint64 integer;
+    double real;
+    char *text;
+} EntroValue;
+
+/* Absent and unreadable are kinds, not errors: each optional attribute has a stated default. */
+EntroValue entro_attribute_read(hid_t object, const char *name);
+void entro_value_clear(EntroValue *value);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroValue, entro_value_clear)
+/* As text: integers in decimal, reals in %.17g; NULL if absent or unreadable. */
+char *entro_value_to_text(const EntroValue *value);
+
+/* ---- opening (gate.c) ---------------------------------------------------------------------------- */
+
+/* Opens read-only, whatever state a writer left it in; never blocks on a FIFO, takes no lock, loads
+ * no plugin.  *ret_mode: "plain", "swmr", "cleared" or "truncated".  Negative on error. */
+hid_t entro_open_file(const char *path, const char **ret_mode, GError **error);
+
+/* Whether `path` (relative to `parent`, or absolute) exists, reached by hard links alone.  A soft
+ * or external link on the way is an error (POLICY). */
+gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError **error);
+/* Opens a dataset that passed every rule on links and storage; negative on error. */
+hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
+
+/* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
+
+#define ENTRO_RANK_MAX    5
+#define ENTRO_FILTERS_MAX 3 /* shuffle, deflate, fletcher32: each at most once */
+
+typedef struct {
+    hid_t id;
+    char *name; /* for messages */
+    int rank;
+    hsize_t dims[ENTRO_RANK_MAX];
+    gsize element_size;
+    gboolean chunked;
+    hsize_t chunk[ENTRO_RANK_MAX]; /* contiguous: the whole */
+    gsize chunk_bytes;             /* decoded */
+    haddr_t offset;                /* contiguous: where, HADDR_UNDEF if never written */
+    guint n_filters;
+    H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
+} EntroDataset;
+
+/* Facts of an open dataset; takes the handle over, also on failure. */
+gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, const char *name, gsize max_chunk,
+                            GError **error);
+void entro_dataset_clear(EntroDataset *dataset);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
+
+/* Most bytes that one encoded chunk may take; more is refused. */
+gsize entro_dataset_encoded_max(const EntroDataset *dataset);
+
+typedef enum {
+    ENTRO_READ_OK,
+    ENTRO_READ_MISSING,
+    ENTRO_READ_DAMAGED,
+    ENTRO_READ_REFUSED, /* filter mask */
+} EntroRead;
+
+/* Encoded bytes of the chunk at `origin`; `to` has room for entro_dataset_encoded_max(). */
+EntroRead entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
+                                   gsize *ret_size, char **ret_problem);
+
+/* Work memory of entro_chunk_decode(). */
+typedef struct {
+    guint8 *buffer[2]; /* [chunk_bytes + 4] each, NULL when there is no filter */
+    struct libdeflate_decompressor *inflater;
+} EntroDecoder;
+
+gboolean entro_decoder_init(EntroDecoder *decoder, gsize chunk_bytes, gboolean filtered);
+void entro_decoder_clear(EntroDecoder *decoder);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
+
+/* Undoes the filters of one chunk: returns chunk_bytes of elements, in `bytes` or a buffer of the
+ * decoder; NULL when they are damaged, with a sentence.  `bytes` is used as work memory. */
+const guint8 *entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, guint8 *bytes,
+                                 gsize size, char **ret_problem);
+
+/* Copies what two boxes share: from row-major `from` (a box at from_origin) to row-major `to`. */
+void entro_box_copy(int rank, gsize element_size, const hsize_t *from_origin,
+                    const hsize_t *from_dims, const void *from, const hsize_t *to_origin,
+                    const hsize_t *to_dims, void *to);
+
+/* Steps `at` to the next chunk corner of the chunks that meet the box; FALSE after the last. */
+gboolean entro_box_next_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                              const hsize_t *dims, hsize_t *at);
+void entro_box_first_chunk(const EntroDataset *dataset, const hsize_t *origin, hsize_t *at);
+
+/* Reads a box of a small dataset whole; `fd` is the file, for contiguous data. */
+EntroRead entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsize_t *origin,
+                                 const hsize_t *dims, void *to, char **ret_problem);
+
+/* pread until done; FALSE with a sentence at the end of the file or on an error. */
+gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_problem);
+
+#endif

@@ -1,0 +1,425 @@
+/* writer.c: writes a trace of our own format (version 1) that can be read while it grows.
+ *
+ * Everything that the file will ever hold is created before H5Fstart_swmr_write(); after that
+ * datasets only grow.  A capture exists when /step has its entry, so the layers are flushed first:
+ * a killed writer leaves every committed capture readable. */
+#include "loader-private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The bounds between which readers and the page cache are happy (h5py's guidance as well). */
+#define CHUNK_BYTES_MIN (64u << 10)
+#define CHUNK_BYTES_MAX (1u << 20)
+/* Entries of a chunk of /step and the scalars: one flush rewrites one chunk. */
+#define SERIES_CHUNK 128
+
+typedef struct {
+    char *name;
+    hid_t step, value;
+    hsize_t n;
+} ScalarSeries;
+
+struct EntroWriter {
+    char *path;
+    hid_t file, step, complete, key_mask;
+    hid_t *attention;      /* [n_layers] */
+    guint *n_heads;        /* [n_layers] */
+    ScalarSeries *scalars; /* [n_scalars] */
+    guint n_layers, n_scalars;
+    gsize n_samples, n_queries, n_keys;
+    EntroElement element;
+    hid_t element_type;
+    void *encoded; /* one layer of one capture */
+    hsize_t n_captures;
+};
+
+/* ---- chunks ------------------------------------------------------------------------------------- */
+
+/* (1,1,h,Tq,Tk): as many heads as fit, preferably a divisor of H so that no chunk sticks out; when
+ * one head is too large, rows are divided, never a row. */
+static void
+choose_chunk(const EntroWriter *writer, guint n_heads, hsize_t chunk[5])
+{
+    gsize row = writer->n_keys * entro_element_size(writer->element);
+    gsize head = row * writer->n_queries;
+    guint heads = CLAMP(CHUNK_BYTES_MAX / head, 1, n_heads);
+
+    for (guint divisor = heads; divisor > 1 && divisor * head >= CHUNK_BYTES_MIN; divisor--)
+        if (n_heads % divisor == 0) {
+            heads = divisor;
+            break;
+        }
+    chunk[0] = chunk[1] = 1;
+    chunk[2] = heads;
+    chunk[3] = CLAMP(CHUNK_BYTES_MAX / row, 1, writer->n_queries);
+    chunk[4] = writer->n_keys;
+}
+
+/* A dataset whose first axis grows; `dims` without it.  Always with checksums. */
+static hid_t
+create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize_t *dims,
+               const hsize_t *chunk, guint deflate)
+{
+    hsize_t now[5] = {0}, most[5];
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    for (int axis = 0; axis < rank; axis++) {
+        now[axis] = axis == 0 ? 0 : dims[axis];
+        most[axis] = axis == 0 ? H5S_UNLIMITED : dims[axis];
+    }
+    H5Pset_chunk(properties, rank, chunk);
+    H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
+    if (deflate > 0) {
+        H5Pset_shuffle(properties);
+        H5Pset_deflate(properties, deflate);
+    }
+    H5Pset_fletcher32(properties);
+
+    g_auto(EntroHid) space = H5Screate_simple(rank, now, most);
+    return H5Dcreate2(parent, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+}
+
+static hid_t
+create_series(hid_t parent, const char *name, hid_t type)
+{
+    return create_growing(parent, name, type, 1, (hsize_t[]){0}, (hsize_t[]){SERIES_CHUNK}, 0);
+}
+
+/* Extends the first axis to n + 1 and writes its last entry. */
+static gboolean
+append(hid_t dataset, int rank, const hsize_t *dims, hsize_t n, hid_t memory_type, const void *data)
+{
+    hsize_t size[5], start[5] = {n}, count[5];
+
+    for (int axis = 0; axis < rank; axis++) {
+        size[axis] = axis == 0 ? n + 1 : dims[axis];
+        count[axis] = axis == 0 ? 1 : dims[axis];
+    }
+    if (H5Dset_extent(dataset, size) < 0)
+        return FALSE;
+    g_auto(EntroHid) in_file = H5Dget_space(dataset);
+    g_auto(EntroHid) in_memory = H5Screate_simple(rank, count, NULL);
+    return H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+           H5Dwrite(dataset, memory_type, in_memory, in_file, H5P_DEFAULT, data) >= 0;
+}
+
+/* ---- creation ------------------------------------------------------------------------------------ */
+
+static gboolean
+check_options(const char *path, const EntroWriterOptions *options, GError **error)
+{
+    EntroLimits limits = ENTRO_LIMITS_DEFAULT;
+    guint n_heads_max = 0, n_heads_min = G_MAXUINT;
+
+    for (guint layer = 0; layer < options->n_layers; layer++) {
+        n_heads_max = MAX(n_heads_max, options->n_heads[layer]);
+        n_heads_min = MIN(n_heads_min, options->n_heads[layer]);
+    }
+    if (options->n_layers >= 1 && options->n_layers <= limits.max_layers && n_heads_min >= 1 &&
+        n_heads_max <= limits.max_heads && options->n_samples >= 1 &&
+        options->n_samples <= limits.max_samples && options->n_queries >= 1 &&
+        options->n_queries <= limits.max_seq && options->n_keys >= 1 &&
+        options->n_keys <= limits.max_seq && options->deflate <= 9)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
+                "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
+                " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
+                " keys, deflate %u: each must be at least 1 and within the limits of the format",
+                path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
+                options->n_keys, options->deflate);
+    return FALSE;
+}
+
+static gboolean
+write_root(EntroWriter *writer, const EntroWriterOptions *options, GError **error)
+{
+    g_autofree char *uuid = g_uuid_string_random();
+    const EntroAttribute root[] = {
+        ENTRO_TEXT("format", "attention-trace"),
+        ENTRO_INTEGER("format_version", 1),
+        ENTRO_TEXT("run_name", options->run_name ? options->run_name : ""),
+        ENTRO_TEXT("producer", options->producer ? options->producer : "entroscope " ENTRO_VERSION),
+        ENTRO_TEXT("trace_uuid", options->trace_uuid ? options->trace_uuid : uuid),
+        ENTRO_INTEGER("attempt", MAX(options->attempt, 1)),
+        ENTRO_INTEGER("causal", options->causal ? 1 : 0),
+        ENTRO_INTEGER("context_length", (gint64)options->context_length),
+    };
+    g_auto(EntroHid) config =
+        H5Gcreate2(writer->file, "config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+    for (guint i = 0; i < G_N_ELEMENTS(root); i++)
+        if (!entro_attribute_write(writer->file, &root[i], error))
+            return FALSE;
+    for (guint i = 0; i < options->n_config; i++)
+        if (!entro_attribute_write(config, &options->config[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+create_layers(EntroWriter *writer, const EntroWriterOptions *options)
+{
+    g_auto(EntroHid) layers =
+        H5Gcreate2(writer->file, "layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+    for (guint layer = 0; layer < writer->n_layers; layer++) {
+        char name[16];
+        hsize_t dims[5] = {0, writer->n_samples, writer->n_heads[layer], writer->n_queries,
+                           writer->n_keys};
+        hsize_t chunk[5];
+
+        g_snprintf(name, sizeof name, "%u",
+                   options->layer_index ? options->layer_index[layer] : layer);
+        choose_chunk(writer, writer->n_heads[layer], chunk);
+        g_auto(EntroHid) group = H5Gcreate2(layers, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        writer->attention[layer] = create_growing(group, "attention", writer->element_type, 5, dims,
+                                                  chunk, options->deflate);
+        if (writer->attention[layer] < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+create_series_all(EntroWriter *writer, const EntroWriterOptions *options)
+{
+    g_auto(EntroHid) scalars =
+        H5Gcreate2(writer->file, "scalars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+    for (guint i = 0; i < writer->n_scalars; i++) {
+        ScalarSeries *series = &writer->scalars[i];
+        g_auto(EntroHid) group =
+            H5Gcreate2(scalars, series->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+        series->step = create_series(group, "step", H5T_STD_I64LE);
+        series->value = create_series(group, "value", H5T_IEEE_F64LE);
+        if (series->step < 0 || series->value < 0)
+            return FALSE;
+    }
+    if (options->key_mask) {
+        hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
+        hsize_t chunk[3] = {1, writer->n_samples, writer->n_keys};
+        writer->key_mask =
+            create_growing(writer->file, "key_mask", H5T_STD_U8LE, 3, dims, chunk, 0);
+    }
+    writer->step = create_series(writer->file, "step", H5T_STD_I64LE);
+    writer->complete = create_growing(writer->file, "complete", H5T_STD_U8LE, 1, (hsize_t[]){0},
+                                      (hsize_t[]){1}, 0);
+    return writer->step >= 0 && writer->complete >= 0 &&
+           (!options->key_mask || writer->key_mask >= 0);
+}
+
+static gboolean
+create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError **error)
+{
+    guint8 no = 0;
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+
+    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    writer->file = H5Fcreate(writer->path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (writer->file < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot create the trace",
+                             writer->path);
+    if (!write_root(writer, options, error))
+        return FALSE;
+    if (!create_layers(writer, options) || !create_series_all(writer, options) ||
+        !append(writer->complete, 1, (hsize_t[]){0}, 0, H5T_NATIVE_UINT8, &no) ||
+        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fstart_swmr_write(writer->file) < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot set up the trace",
+                             writer->path);
+    return TRUE;
+}
+
+static EntroWriter *
+writer_alloc(const char *path, const EntroWriterOptions *options)
+{
+    EntroWriter *writer = g_new0(EntroWriter, 1);
+
+    writer->path = g_strdup(path);
+    writer->file = writer->step = writer->complete = writer->key_mask = H5I_INVALID_HID;
+    writer->n_layers = options->n_layers;
+    writer->n_heads = g_memdup2(options->n_heads, options->n_layers * sizeof *options->n_heads);
+    writer->attention = g_new(hid_t, options->n_layers);
+    for (guint layer = 0; layer < options->n_layers; layer++)
+        writer->attention[layer] = H5I_INVALID_HID;
+    writer->n_scalars = options->scalars ? g_strv_length((char **)options->scalars) : 0;
+    writer->scalars = g_new0(ScalarSeries, writer->n_scalars);
+    for (guint i = 0; i < writer->n_scalars; i++)
+        writer->scalars[i] = (ScalarSeries){g_strdup(options->scalars[i]), -1, -1, 0};
+    writer->n_samples = options->n_samples;
+    writer->n_queries = options->n_queries;
+    writer->n_keys = options->n_keys;
+    writer->element = options->element;
+    writer->element_type = entro_element_type(options->element);
+    return writer;
+}
+
+/* Elements of one layer of one capture. */
+static gsize
+layer_elements(const EntroWriter *writer, guint layer)
+{
+    return writer->n_samples * writer->n_heads[layer] * writer->n_queries * writer->n_keys;
+}
+
+EntroWriter *
+entro_writer_new(const char *path, const EntroWriterOptions *options, GError **error)
+{
+    g_return_val_if_fail(path != NULL && options != NULL, NULL);
+
+    entro_h5_quiet();
+    if (!check_options(path, options, error))
+        return NULL;
+    g_autoptr(EntroWriter) writer = writer_alloc(path, options);
+    gsize most = 0;
+    for (guint layer = 0; layer < writer->n_layers; layer++)
+        most = MAX(most, layer_elements(writer, layer));
+    writer->encoded = g_try_malloc_n(most, entro_element_size(writer->element));
+    if (writer->encoded == NULL) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                    "%s: no memory for one layer of %" G_GSIZE_FORMAT " attention weights", path,
+                    most);
+        return NULL;
+    }
+    if (!create_everything(writer, options, error))
+        return NULL;
+    return g_steal_pointer(&writer);
+}
+
+/* ---- a capture ------------------------------------------------------------------------------------ */
+
+gboolean
+entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p, GError **error)
+{
+    g_return_val_if_fail(layer < writer->n_layers, FALSE);
+    hsize_t dims[5] = {0, writer->n_samples, writer->n_heads[layer], writer->n_queries,
+                       writer->n_keys};
+
+    entro_h5_quiet();
+    entro_element_encode(writer->element, p, writer->encoded, layer_elements(writer, layer));
+    if (!append(writer->attention[layer], 5, dims, writer->n_captures, writer->element_type,
+                writer->encoded))
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE,
+                             "%s: cannot write the attention of layer %u", writer->path, layer);
+    return TRUE;
+}
+
+gboolean
+entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask, GError **error)
+{
+    g_return_val_if_fail(writer->key_mask >= 0, FALSE);
+    hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
+
+    entro_h5_quiet();
+    if (!append(writer->key_mask, 3, dims, writer->n_captures, H5T_NATIVE_UINT8, mask))
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot write the key mask",
+                             writer->path);
+    return TRUE;
+}
+
+gboolean
+entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step, double value,
+                        GError **error)
+{
+    ScalarSeries *series = NULL;
+
+    entro_h5_quiet();
+    for (guint i = 0; i < writer->n_scalars; i++)
+        if (g_str_equal(writer->scalars[i].name, name))
+            series = &writer->scalars[i];
+    g_return_val_if_fail(series != NULL, FALSE);
+
+    /* value first: a reader takes the shorter of the two */
+    if (!append(series->value, 1, NULL, series->n, H5T_NATIVE_DOUBLE, &value) ||
+        !append(series->step, 1, NULL, series->n, H5T_NATIVE_INT64, &step))
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot write the scalar %s",
+                             writer->path, name);
+    series->n++;
+    return TRUE;
+}
+
+static gboolean
+flush_capture(EntroWriter *writer)
+{
+    for (guint layer = 0; layer < writer->n_layers; layer++)
+        if (H5Dflush(writer->attention[layer]) < 0)
+            return FALSE;
+    for (guint i = 0; i < writer->n_scalars; i++)
+        if (H5Dflush(writer->scalars[i].value) < 0 || H5Dflush(writer->scalars[i].step) < 0)
+            return FALSE;
+    return writer->key_mask < 0 || H5Dflush(writer->key_mask) >= 0;
+}
+
+gboolean
+entro_writer_commit(EntroWriter *writer, gint64 step, GError **error)
+{
+    entro_h5_quiet();
+    if (!flush_capture(writer) ||
+        !append(writer->step, 1, NULL, writer->n_captures, H5T_NATIVE_INT64, &step) ||
+        H5Dflush(writer->step) < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE,
+                             "%s: cannot commit the capture of step %" G_GINT64_FORMAT,
+                             writer->path, step);
+    writer->n_captures++;
+    return TRUE;
+}
+
+/* ---- the end --------------------------------------------------------------------------------------- */
+
+static gboolean
+close_handles(EntroWriter *writer)
+{
+    gboolean good = TRUE;
+
+    for (guint layer = 0; layer < writer->n_layers; layer++)
+        good &= writer->attention[layer] < 0 || H5Dclose(writer->attention[layer]) >= 0;
+    for (guint i = 0; i < writer->n_scalars; i++) {
+        good &= writer->scalars[i].step < 0 || H5Dclose(writer->scalars[i].step) >= 0;
+        good &= writer->scalars[i].value < 0 || H5Dclose(writer->scalars[i].value) >= 0;
+        writer->scalars[i].step = writer->scalars[i].value = H5I_INVALID_HID;
+    }
+    good &= writer->key_mask < 0 || H5Dclose(writer->key_mask) >= 0;
+    good &= writer->step < 0 || H5Dclose(writer->step) >= 0;
+    good &= writer->complete < 0 || H5Dclose(writer->complete) >= 0;
+    good &= writer->file < 0 || H5Fclose(writer->file) >= 0;
+    writer->file = writer->step = writer->complete = writer->key_mask = H5I_INVALID_HID;
+    writer->n_layers = 0;
+    return good;
+}
+
+gboolean
+entro_writer_close(EntroWriter *writer, GError **error)
+{
+    g_autoptr(EntroWriter) owned = writer;
+    guint8 yes = 1;
+
+    entro_h5_quiet();
+    gboolean good =
+        H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) >= 0;
+    good &= close_handles(writer);
+    if (!good)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot finish the trace",
+                             writer->path);
+    return TRUE;
+}
+
+void
+entro_writer_free(EntroWriter *writer)
+{
+    if (writer == NULL)
+        return;
+    entro_h5_quiet();
+    close_handles(writer);
+    if (writer->element_type >= 0)
+        H5Tclose(writer->element_type);
+    for (guint i = 0; i < writer->n_scalars; i++)
+        g_free(writer->scalars[i].name);
+    g_free(writer->scalars);
+    g_free(writer->attention);
+    g_free(writer->n_heads);
+    g_free(writer->encoded);
+    g_free(writer->path);
+    g_free(writer);
+}
