@@ -151,14 +151,17 @@ typedef enum {
 } EntroTileStatus;
 
 /* A box of whole rows of one layer: encoded bytes until entro_tile_decode().
- * Tiles come ordered by (captures, layer, sample, head, query); the boxes of one layer and capture
- * do not overlap and cover it.  The memory is the tile's own and is used again for every call. */
+ * Tiles come ordered by (group of captures, layer, capture, sample, head, query); the boxes of one
+ * layer and capture do not overlap and cover it.  Groups have one capture, unless chunks span
+ * several.  The memory is the tile's own and is used again for every call. */
 typedef struct EntroTile {
     guint layer; /* position in trace->layers */
     gsize capture, n_captures;
     gsize sample, n_samples;
     guint head, n_heads;
     gsize query, n_queries;
+    gboolean ends_layer;  /* the last tile of this layer for these captures */
+    gsize group, n_group; /* captures of the group that this tile belongs to */
     EntroTileStatus status;
     char *problem;       /* the sentence, when status is not OK */
     guint64 stored_size; /* bytes read from the file for it */
@@ -175,6 +178,12 @@ ENTRO_API gsize entro_tile_get_memory(const EntroSource *source); /* bytes that 
  * says so (status); FALSE is for the caller's mistakes. */
 ENTRO_API gboolean entro_source_next(EntroSource *source, EntroTile *tile, gboolean *ret_end,
                                      GError **error);
+
+/* Fills the tile with the first box of one layer in one capture, without moving the walk. */
+ENTRO_API gboolean entro_source_peek(EntroSource *source, EntroTile *tile, guint layer,
+                                     gsize capture, GError **error);
+/* Most captures that one group can hold. */
+ENTRO_API gsize entro_source_get_group_max(const EntroSource *source);
 
 /* Undoes the filters and assembles rows; any thread, one at a time per tile.  Returns FALSE and
  * sets tile->status and tile->problem when the bytes are damaged. */

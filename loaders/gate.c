@@ -218,8 +218,8 @@ check_storage(hid_t dataset, const char *path, GError **error)
         bad = "keeps its data in another file";
     else if (layout == H5D_CHUNKED && H5Pget_chunk_opts(creation, &options) >= 0 && options != 0)
         bad = "leaves its edge chunks unfiltered";
-    else if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS && layout != H5D_COMPACT)
-        bad = "has a storage layout that is not known";
+    else if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS)
+        bad = "is neither chunked nor contiguous";
     if (bad == NULL)
         return TRUE;
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,

@@ -128,9 +128,9 @@ void entro_decoder_clear(EntroDecoder *decoder);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
 
 /* Undoes the filters of one chunk: returns chunk_bytes of elements, in `bytes` or a buffer of the
- * decoder; NULL when they are damaged, with a sentence.  `bytes` is used as work memory. */
-const guint8 *entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, guint8 *bytes,
-                                 gsize size, char **ret_problem);
+ * decoder; NULL when they are damaged, with a sentence. */
+const guint8 *entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder,
+                                 const guint8 *bytes, gsize size, char **ret_problem);
 
 /* Copies what two boxes share: from row-major `from` (a box at from_origin) to row-major `to`. */
 void entro_box_copy(int rank, gsize element_size, const hsize_t *from_origin,
@@ -148,5 +148,61 @@ EntroRead entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsiz
 
 /* pread until done; FALSE with a sentence at the end of the file or on an error. */
 gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_problem);
+
+/* ---- the source (trace.c reads it, source.c hands out tiles, tile.c decodes them) --------------- */
+
+/* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
+typedef struct {
+    hsize_t box[4];
+    guint n_pieces;         /* chunks that a box meets at most */
+    gsize encoded, decoded; /* bytes of a whole box, at most */
+    gboolean direct;        /* the box is one chunk and its rows are whole: no assembly */
+} EntroPlan;
+
+struct EntroSource {
+    EntroTrace trace;
+    EntroLimits limits;
+    int fd;
+    hid_t file;
+    EntroDataset *attention; /* [n_layers] */
+    EntroPlan *plan;         /* [n_layers] */
+    EntroDataset key_mask;   /* [S,B,T], when the trace has one */
+
+    gsize *selected; /* positions along /step */
+    gsize n_selected;
+    gsize group, group_end; /* of `selected`: captures handed out together */
+    gsize group_max;        /* most captures in a group */
+    guint layer;            /* the next tile */
+    hsize_t corner[4];
+    gboolean fresh; /* `corner` is to be set to the layer's first */
+    guint8 *mask;   /* [B,T] of mask_capture, read last */
+    gsize mask_capture;
+};
+
+/* Reads the encoded bytes of the box that the tile names.  FALSE is a refusal. */
+gboolean entro_tile_read(EntroSource *source, EntroTile *tile, GError **error);
+
+/* Reads everything but the attention itself. */
+gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
+void entro_trace_clear(EntroTrace *trace);
+
+/* One stored chunk of a tile, or the whole box when the data are contiguous. */
+typedef struct {
+    gsize offset, size; /* in bytes[] */
+    hsize_t origin[ENTRO_RANK_MAX];
+} EntroPiece;
+
+struct EntroTilePrivate {
+    const EntroSource *source;
+    guint8 *bytes; /* encoded */
+    gsize capacity, used;
+    EntroPiece *pieces;
+    guint n_pieces;
+    guint8 *assembled; /* rows of the box; NULL when no layer needs it */
+    EntroDecoder decoder;
+    const guint8 *rows; /* after decoding */
+    hsize_t rows_origin[ENTRO_RANK_MAX], rows_dims[ENTRO_RANK_MAX];
+    guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
+};
 
 #endif

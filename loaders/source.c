@@ -1,0 +1,368 @@
+/* source.c: opens a trace and hands it out as tiles of encoded bytes, in file order.
+ *
+ * A tile is a box of whole rows of one layer, cut along the chunks so that each chunk is read once.
+ * Captures that share chunks (a chunk may span several) are handed out as one group. */
+#include "loader-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Decoded bytes of a tile where chunks are smaller: enough work for a worker, still in its cache. */
+#define TILE_BYTES (256u << 10)
+/* What the analyzer keeps of a row until its head is complete, times the rows of a group. */
+#define ROW_BYTES   64
+#define GROUP_BYTES (64u << 20)
+
+/* ---- planning ------------------------------------------------------------------------------------ */
+
+/* Rows of one capture over all layers. */
+static guint64
+rows_per_capture(const EntroTrace *trace)
+{
+    guint64 rows = 0;
+
+    for (guint layer = 0; layer < trace->n_layers; layer++) {
+        const EntroLayer *facts = &trace->layers[layer];
+        rows += (guint64)facts->n_samples * facts->n_heads * facts->n_queries;
+    }
+    return rows;
+}
+
+static gsize
+choose_group(const EntroSource *source)
+{
+    gsize most = 1, affordable = GROUP_BYTES / (ROW_BYTES * rows_per_capture(&source->trace));
+
+    for (guint layer = 0; layer < source->trace.n_layers; layer++)
+        if (source->attention[layer].chunked)
+            most = MAX(most, source->attention[layer].chunk[0]);
+    return CLAMP(affordable, 1, most);
+}
+
+/* Widens the box axis by axis, from queries outwards, while an axis is covered whole. */
+static void
+widen(EntroPlan *plan, const EntroDataset *dataset, gsize bytes)
+{
+    for (int axis = 3; axis >= 1 && bytes < TILE_BYTES; axis--) {
+        hsize_t unit = plan->box[axis];
+        plan->box[axis] = MIN(unit * (TILE_BYTES / bytes), dataset->dims[axis]);
+        bytes = bytes / unit * plan->box[axis];
+        if (plan->box[axis] < dataset->dims[axis])
+            break;
+    }
+}
+
+static void
+make_plan(const EntroSource *source, guint layer)
+{
+    const EntroDataset *dataset = &source->attention[layer];
+    EntroPlan *plan = &source->plan[layer];
+    gsize row = dataset->dims[4] * dataset->element_size, box_rows = 1;
+
+    for (int axis = 0; axis < 4; axis++)
+        plan->box[axis] = dataset->chunked ? MIN(dataset->chunk[axis], dataset->dims[axis]) : 1;
+    plan->box[0] = CLAMP(plan->box[0], 1, source->group_max);
+    gsize bytes = row;
+    for (int axis = 0; axis < 4; axis++)
+        bytes *= plan->box[axis];
+    widen(plan, dataset, bytes);
+
+    plan->n_pieces = 1;
+    for (int axis = 0; axis < 5; axis++) {
+        hsize_t extent = axis < 4 ? plan->box[axis] : dataset->dims[4];
+        if (axis < 4)
+            box_rows *= extent;
+        if (dataset->chunked)
+            plan->n_pieces *= (guint)((extent + dataset->chunk[axis] - 1) / dataset->chunk[axis]);
+    }
+    plan->decoded = box_rows * row;
+    plan->direct = plan->n_pieces == 1;
+    plan->encoded =
+        dataset->chunked ? plan->n_pieces * entro_dataset_encoded_max(dataset) : plan->decoded;
+}
+
+static gboolean
+make_plans(EntroSource *source, GError **error)
+{
+    EntroTrace *trace = &source->trace;
+
+    source->group_max = choose_group(source);
+    source->plan = g_new0(EntroPlan, trace->n_layers);
+    for (guint layer = 0; layer < trace->n_layers; layer++) {
+        make_plan(source, layer);
+        if (source->plan[layer].encoded / 4 <= source->limits.max_chunk)
+            continue;
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                    "%s: whole rows are spread over chunks of %" G_GSIZE_FORMAT
+                    " MiB together, the limit is %" G_GSIZE_FORMAT
+                    " (--max-chunk raises it; better rewrite with whole rows in a chunk)",
+                    source->attention[layer].name, source->plan[layer].encoded >> 20,
+                    4 * (source->limits.max_chunk >> 20));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------- */
+
+static gboolean
+check_layout_option(const EntroSourceOptions *options, GError **error)
+{
+    guint n_layouts;
+    const EntroLayout *layouts = entro_layouts(&n_layouts);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < n_layouts; i++) {
+        if (options->layout == NULL || g_str_equal(options->layout, layouts[i].key))
+            return TRUE;
+        g_string_append_printf(names, "%s%s", i ? ", " : "", layouts[i].key);
+    }
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
+                "there is no layout \"%s\"; there are: %s", options->layout, names->str);
+    return FALSE;
+}
+
+static gboolean
+open_and_read(EntroSource *source, const char *path, GError **error)
+{
+    const char *mode = NULL;
+
+    source->file = entro_open_file(path, &mode, error);
+    if (source->file < 0)
+        return FALSE;
+    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (source->fd < 0) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    source->trace.open_mode = g_strdup(mode);
+    if (entro_trace_read(source, path, error) && make_plans(source, error))
+        return TRUE;
+    g_prefix_error(error, "%s: ", path);
+    return FALSE;
+}
+
+EntroSource *
+entro_source_open(const char *path, const EntroSourceOptions *options, GError **error)
+{
+    EntroSourceOptions defaults = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    g_return_val_if_fail(path != NULL, NULL);
+
+    options = options ? options : &defaults;
+    if (!check_layout_option(options, error))
+        return NULL;
+    g_autoptr(EntroSource) source = g_new0(EntroSource, 1);
+    source->limits = options->limits;
+    source->fd = -1;
+    source->file = H5I_INVALID_HID;
+    if (!open_and_read(source, path, error))
+        return NULL;
+    if (source->trace.n_captures == 0) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY,
+                    "%s: holds no capture yet (/step is empty)", path);
+        return NULL;
+    }
+    entro_source_select(source, NULL, 0);
+    return g_steal_pointer(&source);
+}
+
+void
+entro_source_free(EntroSource *source)
+{
+    if (source == NULL)
+        return;
+    for (guint layer = 0; source->attention != NULL && layer < source->trace.n_layers; layer++)
+        entro_dataset_clear(&source->attention[layer]);
+    entro_dataset_clear(&source->key_mask);
+    entro_hid_close(source->file);
+    if (source->fd >= 0)
+        close(source->fd);
+    entro_trace_clear(&source->trace);
+    g_free(source->attention);
+    g_free(source->plan);
+    g_free(source->selected);
+    g_free(source->mask);
+    g_free(source);
+}
+
+const EntroTrace *
+entro_source_get_trace(const EntroSource *source)
+{
+    return &source->trace;
+}
+
+/* ---- the walk --------------------------------------------------------------------------------------- */
+
+/* A group: selected captures that follow each other and lie in one window of group_max. */
+static void
+begin_group(EntroSource *source)
+{
+    gsize first = source->group, end = first + 1;
+    const gsize *selected = source->selected;
+
+    while (end < source->n_selected && selected[end] == selected[end - 1] + 1 &&
+           selected[end] / source->group_max == selected[first] / source->group_max)
+        end++;
+    source->group_end = end;
+    source->layer = 0;
+    source->fresh = TRUE;
+}
+
+void
+entro_source_select(EntroSource *source, const gsize *captures, gsize n)
+{
+    source->n_selected = captures ? n : source->trace.n_captures;
+    g_free(source->selected);
+    source->selected = g_new(gsize, MAX(source->n_selected, 1));
+    for (gsize i = 0; i < source->n_selected; i++)
+        source->selected[i] = captures ? captures[i] : i;
+    source->group = 0;
+    if (source->n_selected > 0)
+        begin_group(source);
+}
+
+/* First position behind the group, along /step. */
+static hsize_t
+group_limit(const EntroSource *source)
+{
+    return source->selected[source->group_end - 1] + 1;
+}
+
+static void
+next_layer(EntroSource *source)
+{
+    source->fresh = TRUE;
+    if (++source->layer < source->trace.n_layers)
+        return;
+    source->group = source->group_end;
+    if (source->group < source->n_selected)
+        begin_group(source);
+}
+
+/* Captures that a box beginning at `capture` covers: up to the end of its chunk. */
+static hsize_t
+capture_extent(const EntroSource *source, hsize_t capture)
+{
+    const EntroDataset *dataset = &source->attention[source->layer];
+    hsize_t unit = dataset->chunked ? MAX(dataset->chunk[0], 1) : 1;
+    hsize_t in_chunk = unit - capture % unit;
+
+    return MIN(MIN(in_chunk, source->plan[source->layer].box[0]), group_limit(source) - capture);
+}
+
+/* From the box that was just handed out to the next. */
+static void
+advance(EntroSource *source, EntroTile *tile)
+{
+    const hsize_t *dims = source->attention[source->layer].dims;
+    const gsize done[4] = {tile->n_captures, tile->n_samples, tile->n_heads, tile->n_queries};
+
+    for (int axis = 3; axis >= 0; axis--) {
+        source->corner[axis] += done[axis];
+        if (source->corner[axis] < (axis == 0 ? group_limit(source) : dims[axis]))
+            return;
+        source->corner[axis] = 0;
+    }
+    tile->ends_layer = TRUE;
+    next_layer(source);
+}
+
+static void
+set_box(const EntroSource *source, EntroTile *tile)
+{
+    const EntroDataset *dataset = &source->attention[source->layer];
+    const hsize_t *box = source->plan[source->layer].box, *corner = source->corner;
+
+    tile->layer = source->layer;
+    tile->capture = corner[0];
+    tile->sample = corner[1];
+    tile->head = (guint)corner[2];
+    tile->query = corner[3];
+    tile->n_captures = capture_extent(source, corner[0]);
+    tile->n_samples = MIN(box[1], dataset->dims[1] - corner[1]);
+    tile->n_heads = (guint)MIN(box[2], dataset->dims[2] - corner[2]);
+    tile->n_queries = MIN(box[3], dataset->dims[3] - corner[3]);
+}
+
+/* The dataset ends before /step does: the rest of the group is one missing tile. */
+static void
+set_missing_rest(const EntroSource *source, EntroTile *tile)
+{
+    const EntroLayer *layer = &source->trace.layers[source->layer];
+
+    tile->n_captures = group_limit(source) - tile->capture;
+    tile->n_samples = layer->n_samples;
+    tile->n_heads = layer->n_heads;
+    tile->n_queries = layer->n_queries;
+    tile->status = ENTRO_TILE_MISSING;
+    tile->problem = g_strdup_printf("layer %u: its dataset ends before this capture", layer->index);
+}
+
+/* Everything that `corner` and `layer` say, with the bytes. */
+static gboolean
+fill(EntroSource *source, EntroTile *tile, GError **error)
+{
+    hsize_t available = source->attention[source->layer].dims[0];
+
+    g_clear_pointer(&tile->problem, g_free);
+    tile->status = ENTRO_TILE_OK;
+    tile->stored_size = 0;
+    tile->ends_layer = FALSE;
+    set_box(source, tile);
+    tile->group = source->selected[source->group];
+    tile->n_group = group_limit(source) - tile->group;
+    if (tile->capture >= available) {
+        set_missing_rest(source, tile);
+        return TRUE;
+    }
+    tile->n_captures = MIN(tile->n_captures, available - tile->capture);
+    return entro_tile_read(source, tile, error);
+}
+
+gboolean
+entro_source_next(EntroSource *source, EntroTile *tile, gboolean *ret_end, GError **error)
+{
+    entro_h5_quiet();
+    *ret_end = source->group >= source->n_selected;
+    if (*ret_end)
+        return TRUE;
+    if (source->fresh) {
+        memset(source->corner, 0, sizeof source->corner);
+        source->corner[0] = source->selected[source->group];
+        source->fresh = FALSE;
+    }
+    if (!fill(source, tile, error))
+        return FALSE;
+    advance(source, tile);
+    return TRUE;
+}
+
+gboolean
+entro_source_peek(EntroSource *source, EntroTile *tile, guint layer, gsize capture, GError **error)
+{
+    EntroSource there = *source; /* a walk of its own over the same file */
+
+    g_return_val_if_fail(layer < source->trace.n_layers && capture < source->trace.n_captures,
+                         FALSE);
+    entro_h5_quiet();
+    there.selected = &capture;
+    there.n_selected = 1;
+    there.group = 0;
+    there.group_end = 1;
+    there.layer = layer;
+    memset(there.corner, 0, sizeof there.corner);
+    there.corner[0] = capture;
+    gboolean good = fill(&there, tile, error);
+    source->mask = there.mask;
+    source->mask_capture = there.mask_capture;
+    return good;
+}
+
+gsize
+entro_source_get_group_max(const EntroSource *source)
+{
+    return source->group_max;
+}
