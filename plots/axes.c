@@ -101,6 +101,19 @@ add_bar_ticks(EntroFigure *figure, const EntroAxis *axis, double right)
     }
 }
 
+/* The power of ten that the labels are to be multiplied with, above the bar and its last label. */
+static void
+add_factor(EntroFigure *figure, const EntroAxis *axis, EntroBox bar)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    g_autofree char *factor = entro_axis_factor(axis);
+
+    if (*factor)
+        entro_figure_add_text(figure, ENTRO_ROLE_ANNOTATION, bar.x,
+                              bar.y - entro_text_height(figure->text, style.size) / 2, 0, 1, factor,
+                              &style);
+}
+
 void
 entro_axes_add_colour_bar(EntroFigure *figure, EntroAxis *axis, EntroBox bar,
                           const EntroPalette *palette, double palette_end)
@@ -113,4 +126,5 @@ entro_axes_add_colour_bar(EntroFigure *figure, EntroAxis *axis, EntroBox bar,
     mark->to = upwards ? 0 : palette_end;
     entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, bar);
     add_bar_ticks(figure, axis, entro_box_right(bar));
+    add_factor(figure, axis, bar);
 }

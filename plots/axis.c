@@ -7,7 +7,7 @@
 static const double label_gap = 0.6;      /* of the font size, between labels in a row */
 static const double row_gap = 0.35;       /* the same for labels one above the other */
 static const double narrowest = 1e-9;     /* length of an axis by its largest value */
-static const double exponent_above = 1e5; /* from here, and below the next, a power of ten */
+static const double exponent_above = 1e6; /* from here, and below the next, a power of ten */
 static const double exponent_below = 1e-3;
 
 void
@@ -43,7 +43,7 @@ entro_axis_new(EntroAxisKind kind, double low, double high)
         axis.low /= 2;
         axis.high *= 2;
     } else if (kind != ENTRO_AXIS_LOG && axis.high - axis.low <= size * narrowest) {
-        const double room = is_whole(kind) ? MAX(1, size * narrowest) : size == 0 ? 1 : size / 10;
+        const double room = is_whole(kind) ? MAX(0.5, size * narrowest) : size == 0 ? 1 : size / 10;
         axis.low -= size == 0 && !is_whole(kind) ? 0 : room;
         axis.high += room;
     }
@@ -101,7 +101,7 @@ entro_axis_factor(const EntroAxis *axis)
 {
     g_autofree char *power = superscript(axis->exponent);
 
-    return axis->exponent == 0 ? g_strdup("") : g_strdup_printf(" (×10%s)", power);
+    return axis->exponent == 0 ? g_strdup("") : g_strdup_printf("×10%s", power);
 }
 
 static void
@@ -207,7 +207,7 @@ make_log_ticks(EntroAxis *axis, guint most)
 {
     const double decades = log10(axis->high / axis->low);
 
-    if (decades < 0.7) { /* no two of 1, 2, 5 need lie in it */
+    if (decades < 1) { /* 1, 2 and 5 would be too few */
         place_evenly(axis, most);
     } else if (decades * 3 <= most)
         place_decades(axis, 0);
@@ -265,8 +265,8 @@ drop_outer_labels(EntroAxis *axis, const EntroFigure *figure, gboolean upright, 
     }
 }
 
-void
-entro_axis_fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room)
+static void
+fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room)
 {
     const double size = entro_style_tick(figure).size;
     const double per_tick = size * (upright ? 2.6 : 4); /* sparse enough to please the eye */
@@ -279,6 +279,20 @@ entro_axis_fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, dou
     }
     make_ticks(axis, 2);
     drop_outer_labels(axis, figure, upright, room);
+}
+
+void
+entro_axis_fit_upright(EntroAxis *axis, const EntroFigure *figure)
+{
+    const double line = entro_text_height(figure->text, entro_style_tick(figure).size);
+
+    fit(axis, figure, TRUE, line / 2); /* a label in the middle of its tick, also of the last one */
+}
+
+void
+entro_axis_fit_across(EntroAxis *axis, const EntroFigure *figure, double room)
+{
+    fit(axis, figure, FALSE, room);
 }
 
 double

@@ -57,7 +57,7 @@ static char **
 band_names(guint n_groups)
 {
     static const char *const names[] = {"[0, M/4)", "[M/4, M/2)", "[M/2, 3M/4)", "[3M/4, M]",
-                                        "no valid row (NaN)"};
+                                        "NaN"};
     char **copy = g_new0(char *, n_groups + 1);
 
     for (guint group = 0; group < n_groups; group++)
@@ -65,15 +65,24 @@ band_names(guint n_groups)
     return copy;
 }
 
+/* Two decimals, more for a small M. */
+static int
+decimals_for(double m)
+{
+    return (int)CLAMP(2 - floor(log10(m)), 2, 15);
+}
+
 static char **
 band_ranges(guint n_groups, double m)
 {
     char **ranges = g_new0(char *, n_groups + 1);
+    const int decimals = decimals_for(m);
 
     for (guint band = 0; band < n_groups; band++)
-        ranges[band] = band < ENTRO_N_BANDS ? g_strdup_printf("%.2f–%.2f", band * m / ENTRO_N_BANDS,
-                                                              (band + 1) * m / ENTRO_N_BANDS)
-                                            : g_strdup("");
+        ranges[band] = band < ENTRO_N_BANDS
+                           ? g_strdup_printf("%.*f–%.*f", decimals, band * m / ENTRO_N_BANDS,
+                                             decimals, (band + 1) * m / ENTRO_N_BANDS)
+                           : g_strdup("no valid row");
     return ranges;
 }
 
@@ -99,12 +108,14 @@ describe_scale(const Scale *scale, const GPtrArray *grids, GPtrArray *notes)
     GString *note = g_string_new(NULL);
 
     if (scale->one)
-        g_string_printf(note, "M = %.3g nats: %s.", scale->m[0], scale_in_words(scale, grids->len));
+        g_string_printf(note, "M = %.*f nats: %s.", decimals_for(scale->m[0]), scale->m[0],
+                        scale_in_words(scale, grids->len));
     else {
         g_string_printf(note, "M: %s. ", scale_in_words(scale, grids->len));
         for (guint run = 0; run < grids->len; run++)
-            g_string_append_printf(note, "%s%s %.3g", run ? ", " : "",
-                                   ((EntroGrid *)grids->pdata[run])->run, scale->m[run]);
+            g_string_append_printf(note, "%s%s %.*f", run ? ", " : "",
+                                   ((EntroGrid *)grids->pdata[run])->run,
+                                   decimals_for(scale->m[run]), scale->m[run]);
         g_string_append(note, " nats.");
     }
     g_ptr_array_add(notes, g_string_free(note, FALSE));
@@ -127,20 +138,39 @@ describe_undefined(const GPtrArray *grids, GPtrArray *notes)
     g_ptr_array_add(notes, g_string_free(note, FALSE));
 }
 
+static gboolean
+same_step(const GPtrArray *grids)
+{
+    const EntroGrid *first = grids->pdata[0];
+
+    for (guint run = 1; run < grids->len; run++)
+        if (((const EntroGrid *)grids->pdata[run])->step != first->step)
+            return FALSE;
+    return TRUE;
+}
+
+static char *
+title_of(const GPtrArray *grids, const EntroPlotOptions *options)
+{
+    const char *title = entro_view_find("entropy-bands")->title;
+
+    if (options->title)
+        return g_strdup(options->title);
+    return same_step(grids) ? g_strdup_printf("%s at step %" G_GINT64_FORMAT, title,
+                                              ((const EntroGrid *)grids->pdata[0])->step)
+                            : g_strdup(title);
+}
+
 static void
 describe_steps(const GPtrArray *grids, GPtrArray *notes)
 {
     GString *note = g_string_new("Steps: ");
-    gboolean same = TRUE;
 
     for (guint run = 0; run < grids->len; run++) {
         const EntroGrid *grid = grids->pdata[run];
-        same &= grid->step == ((EntroGrid *)grids->pdata[0])->step;
         g_string_append_printf(note, "%s%s %" G_GINT64_FORMAT, run ? ", " : "", grid->run,
                                grid->step);
     }
-    if (same)
-        g_string_printf(note, "Step %" G_GINT64_FORMAT, ((EntroGrid *)grids->pdata[0])->step);
     g_string_append_c(note, '.');
     g_ptr_array_add(notes, g_string_free(note, FALSE));
 }
@@ -156,6 +186,7 @@ draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
     g_auto(GStrv) names = band_names(n_groups);
     g_auto(GStrv) ranges = scale->one ? band_ranges(n_groups, scale->m[0]) : NULL;
+    g_autofree char *title = title_of(grids, options);
     g_autofree char **series = g_new0(char *, grids->len + 1);
     g_autofree double *share = g_new0(double, grids->len *n_groups);
 
@@ -168,9 +199,10 @@ draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options
     describe_scale(scale, grids, notes);
     if (undefined)
         describe_undefined(grids, notes);
-    describe_steps(grids, notes);
+    if (!same_step(grids))
+        describe_steps(grids, notes);
     const EntroBarSpec spec = {
-        .title = options->title ? options->title : entro_view_find("entropy-bands")->title,
+        .title = title,
         .x_label = scale->one ? "Head entropy (nats)" : "Head entropy, by quarters of M",
         .y_label = "Share of heads (%)",
         .n_groups = n_groups,

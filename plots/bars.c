@@ -62,11 +62,19 @@ share_text(double share, gboolean percent_sign)
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
+/* Length of the axis in bars: the gap between groups grows with them. */
+static double
+across(const Bars *bars)
+{
+    const double gap = MAX(1, bars->figure->theme.bar_gap * bars->spec->n_series);
+
+    return bars->spec->n_groups * (bars->spec->n_series + gap);
+}
+
 static double
 bar_width(const Bars *bars)
 {
-    return bars->panels.plot_width /
-           (bars->spec->n_groups * (bars->spec->n_series + bars->figure->theme.bar_gap));
+    return bars->panels.plot_width / (across(bars));
 }
 
 /* Widest percentage in a style. */
@@ -129,13 +137,12 @@ set_margins(Bars *bars)
     panels->left = entro_axes_tick_width(figure, width);
     panels->right = theme->gap;
     panels->top = theme->gap;
-    panels->bottom = entro_axes_tick_height(figure) + (rows - 1) * height + theme->gap;
+    panels->bottom = entro_axes_tick_height(figure) + (rows - 1) * height;
     panels->outer_left = panels->outer_bottom = entro_panels_label_size(figure);
 
     const double around = entro_panels_around_width(panels, figure);
-    const double bars_across = bars->spec->n_groups * (bars->spec->n_series + theme->bar_gap);
     panels->plot_width =
-        CLAMP(bars_across * theme->bar_min, theme->width - around, theme->width_max - around);
+        CLAMP(across(bars) * theme->bar_min, theme->width - around, theme->width_max - around);
 }
 
 static void
@@ -216,7 +223,7 @@ draw(Bars *bars)
     bars->y = entro_axis_new(ENTRO_AXIS_NUMBER, 0, largest_share(bars) * plot.height / space);
     bars->y.from = entro_box_bottom(plot);
     bars->y.to = plot.y;
-    entro_axis_fit(&bars->y, bars->figure, TRUE, 0);
+    entro_axis_fit_upright(&bars->y, bars->figure);
     while (bars->y.n_ticks > 0 && bars->y.tick[bars->y.n_ticks - 1] > 100)
         bars->y.n_ticks--; /* the axis is longer than 100 % only for the labels */
     entro_figure_add(bars->figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT, plot);

@@ -145,7 +145,7 @@ value_labels_width(const Lines *lines)
         for (double height = theme->plot_min; height <= theme->plot_max; height *= 1.4) {
             EntroAxis axis = lines->y[panel];
             axis.to = height;
-            entro_axis_fit(&axis, lines->figure, TRUE, 0);
+            entro_axis_fit_upright(&axis, lines->figure);
             widest = MAX(widest, entro_axis_label_width(&axis, lines->figure));
         }
     return widest;
@@ -158,7 +158,7 @@ step_label_room(const Lines *lines)
     EntroAxis axis = lines->x;
 
     axis.to = lines->figure->theme.plot_max;
-    entro_axis_fit(&axis, lines->figure, FALSE, G_MAXDOUBLE);
+    entro_axis_fit_across(&axis, lines->figure, G_MAXDOUBLE);
     return entro_axis_label_width(&axis, lines->figure) / 2;
 }
 
@@ -172,7 +172,7 @@ side_width(Lines *lines)
         lines->layer_bar =
             entro_axis_new(ENTRO_AXIS_WHOLE, lines->spec->first_layer, lines->spec->last_layer);
         lines->layer_bar.to = figure->theme.plot_max;
-        entro_axis_fit(&lines->layer_bar, figure, TRUE, 0);
+        entro_axis_fit_upright(&lines->layer_bar, figure);
         return 2 * figure->theme.gap + entro_axes_colour_bar_width(figure, &lines->layer_bar) +
                entro_panels_label_size(figure);
     }
@@ -204,7 +204,7 @@ set_margins(Lines *lines)
     panels->left = entro_axes_tick_width(figure, value_labels_width(lines));
     panels->right = MAX(2 * figure->theme.gap, step_label_room(lines));
     panels->top = entro_panels_title_height(figure) + annotation_height(lines);
-    panels->bottom = entro_axes_tick_height(figure) + figure->theme.gap;
+    panels->bottom = entro_axes_tick_height(figure);
     panels->outer_left = lines->spec->y_label ? entro_panels_label_size(figure) : 0;
     panels->outer_bottom = entro_panels_label_size(figure);
     panels->side = side_width(lines);
@@ -304,8 +304,8 @@ draw_panel(Lines *lines, guint index)
     x.to = entro_box_right(plot);
     y.from = entro_box_bottom(plot);
     y.to = plot.y;
-    entro_axis_fit(&x, lines->figure, FALSE, MIN(lines->panels.left, lines->panels.right));
-    entro_axis_fit(&y, lines->figure, TRUE, 0);
+    entro_axis_fit_across(&x, lines->figure, MIN(lines->panels.left, lines->panels.right));
+    entro_axis_fit_upright(&y, lines->figure);
 
     g_autofree char *factor = entro_axis_factor(&y);
     g_autofree char *title = g_strconcat(panel->title, factor, NULL);
@@ -332,7 +332,7 @@ draw_layer_bar(Lines *lines)
 
     lines->layer_bar.from = bar.y; /* layer 0 on top, as in the heat maps */
     lines->layer_bar.to = entro_box_bottom(bar);
-    entro_axis_fit(&lines->layer_bar, figure, TRUE, 0);
+    entro_axis_fit_upright(&lines->layer_bar, figure);
     entro_axes_add_colour_bar(figure, &lines->layer_bar, bar, figure->palette,
                               figure->theme.line_range);
     style.turned = TRUE;

@@ -71,15 +71,15 @@ typedef struct {
     double cell, cell_max;                      /* side of a heat map's cell: usual, largest */
     double plot_min, plot_max;                  /* side of a plot area */
     double aspect;                              /* height by width of a plot of curves */
-    double bar_min, bar_gap;                    /* narrowest bar; gap between groups, in bars */
-    double colour_bar;                          /* width of a colour bar */
-    double line_range;    /* share of a palette used for lines: its light end fades on white */
-    double label_max;     /* widest name of a run in a legend */
-    guint legend_lines;   /* more layers than this get a colour bar */
-    guint vector_cells;   /* more cells than this become an image */
-    guint image_side;     /* pixels; a cell is magnified to at most 16 within it */
-    gsize curve_points;   /* longer curves are thinned */
-    double curve_buckets; /* per point of width, when thinned */
+    double bar_min, bar_gap; /* narrowest bar; gap between groups, by their width */
+    double colour_bar;       /* width of a colour bar */
+    double line_range;       /* share of a palette used for lines: its light end fades on white */
+    double label_max;        /* widest name of a run in a legend */
+    guint legend_lines;      /* more layers than this get a colour bar */
+    guint vector_cells;      /* more cells than this become an image */
+    guint image_side;        /* pixels; a cell is magnified to at most 16 within it */
+    gsize curve_points;      /* longer curves are thinned */
+    double curve_buckets;    /* per point of width, when thinned */
     EntroColour ink, faint, grid, missing, alarm;
 } EntroTheme;
 

@@ -81,7 +81,7 @@ widest_bar(const Maps *maps)
         for (double height = maps->figure->theme.plot_min;
              height <= maps->figure->theme.plot_max && !isnan(maps->pooled.low); height *= 1.5) {
             axis.to = height;
-            entro_axis_fit(&axis, maps->figure, TRUE, 0);
+            entro_axis_fit_upright(&axis, maps->figure);
             widest = MAX(widest, entro_axes_colour_bar_width(maps->figure, &axis));
         }
     }
@@ -119,7 +119,7 @@ set_margins(Maps *maps)
     panels->left = entro_axes_tick_width(figure, layer_labels_width(maps));
     panels->right = 2 * gap;
     panels->top = entro_panels_title_height(figure);
-    panels->bottom = entro_axes_tick_height(figure) + gap;
+    panels->bottom = entro_axes_tick_height(figure);
     panels->outer_left = panels->outer_bottom = label;
     if (maps->bar_width > 0 && !maps->options->shared_scale)
         panels->right += gap + maps->bar_width;
@@ -312,7 +312,7 @@ add_bar(Maps *maps, guint panel, EntroBox beside)
 
     axis.from = entro_box_bottom(bar);
     axis.to = bar.y;
-    entro_axis_fit(&axis, maps->figure, TRUE, 0);
+    entro_axis_fit_upright(&axis, maps->figure);
     entro_axes_add_colour_bar(maps->figure, &axis, bar, maps->figure->palette, 1);
 }
 

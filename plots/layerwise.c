@@ -112,7 +112,7 @@ mark_stops(EntroCurveSpec *spec)
         }
     }
     if (cross)
-        entro_legend_add(&spec->footer.legend, ENTRO_SWATCH_CROSS,
+        entro_legend_add(&spec->footer.signs, ENTRO_SWATCH_CROSS,
                          (EntroPen){.colour = entro_theme_default()->ink}, "last value before NaN");
 }
 
@@ -127,7 +127,7 @@ entro_layerwise_finish(EntroCurveSpec *spec, const EntroPalette *palette)
     for (guint p = 0; p < spec->panels->len; p++)
         ceiling |= !isnan(((EntroCurvePanel *)spec->panels->pdata[p])->ceiling);
     if (ceiling)
-        entro_legend_add(&spec->footer.legend, ENTRO_SWATCH_LINE,
+        entro_legend_add(&spec->footer.signs, ENTRO_SWATCH_LINE,
                          (EntroPen){entro_theme_default()->faint, ENTRO_DASHED},
                          "ceiling: uniform attention");
     mark_stops(spec);

@@ -36,9 +36,10 @@ EntroAxis entro_axis_new(EntroAxisKind kind, double low, double high);
 void entro_axis_widen(EntroAxis *axis, double part); /* each end, by that part of the length */
 double entro_axis_place(const EntroAxis *axis, double value);
 
-/* As many nice ticks as have room between from and to without touching; a label may reach `room`
- * beyond the ends. */
-void entro_axis_fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room);
+/* As many nice ticks as have room between from and to without touching.  A label may reach beyond the
+ * ends: half a line when upright, else `room`. */
+void entro_axis_fit_upright(EntroAxis *axis, const EntroFigure *figure);
+void entro_axis_fit_across(EntroAxis *axis, const EntroFigure *figure, double room);
 double entro_axis_label_width(const EntroAxis *axis, const EntroFigure *figure);
 char *entro_axis_factor(const EntroAxis *axis); /* " (×10⁻¹²)" for the axis label, or "" */
 /* Every how many cells of that size a label may stand, if the largest label is label_size. */
@@ -119,7 +120,8 @@ void entro_panels_add_header(EntroPanels *panels, EntroFigure *figure, const cha
 /* Legend and sentences below the panels. */
 typedef struct {
     EntroLegend legend;
-    GPtrArray *notes; /* char * */
+    EntroLegend signs; /* what else is drawn: hatching, crosses, dashed lines */
+    GPtrArray *notes;  /* char * */
 } EntroFooter;
 
 void entro_footer_init(EntroFooter *footer);

@@ -84,7 +84,7 @@ entro_panels_all(const EntroPanels *panels, const EntroFigure *figure)
 double
 entro_panels_title_height(const EntroFigure *figure)
 {
-    return entro_text_height(figure->text, figure->theme.font_size) + figure->theme.gap;
+    return entro_text_height(figure->text, figure->theme.font_size) + 1.5 * figure->theme.gap;
 }
 
 void
@@ -96,7 +96,7 @@ entro_panels_add_title(const EntroPanels *panels, EntroFigure *figure, guint pan
 
     style.max_width = plot.width + MIN(panels->left, panels->right); /* keeps off its neighbours */
     entro_figure_add_text(figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
-                          plot.y - panels->top + figure->theme.gap / 2, 0.5, 0, title, &style);
+                          plot.y - panels->top + figure->theme.gap, 0.5, 0, title, &style);
 }
 
 double
@@ -156,6 +156,7 @@ void
 entro_footer_init(EntroFooter *footer)
 {
     entro_legend_init(&footer->legend);
+    entro_legend_init(&footer->signs);
     footer->notes = g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -163,6 +164,7 @@ void
 entro_footer_clear(EntroFooter *footer)
 {
     entro_legend_clear(&footer->legend);
+    entro_legend_clear(&footer->signs);
     g_clear_pointer(&footer->notes, g_ptr_array_unref);
 }
 
@@ -187,39 +189,51 @@ note_style(const EntroFigure *figure)
     return style;
 }
 
+static double
+fit_legend(EntroLegend *legend, const EntroFigure *figure)
+{
+    entro_legend_fit_width(legend, figure, figure->width - 2 * figure->theme.pad);
+    return legend->height > 0 ? figure->theme.gap + legend->height : 0;
+}
+
 void
 entro_footer_fit(EntroFooter *footer, EntroPanels *panels, const EntroFigure *figure)
 {
-    const double gap = figure->theme.gap;
     const EntroTextStyle style = note_style(figure);
 
-    panels->footer = 0;
-    entro_legend_fit_width(&footer->legend, figure, figure->width - 2 * figure->theme.pad);
-    if (footer->legend.height > 0)
-        panels->footer += gap + footer->legend.height;
+    panels->footer = fit_legend(&footer->legend, figure) + fit_legend(&footer->signs, figure);
     for (guint i = 0; i < footer->notes->len; i++) {
         double width = 0, height = 0;
         entro_text_measure(figure->text, footer->notes->pdata[i], &style, &width, &height);
-        panels->footer += gap + height;
+        panels->footer += figure->theme.gap + height;
     }
+}
+
+/* Under the middle of the plots, as far as the canvas allows; returns where it ends. */
+static double
+draw_legend(const EntroLegend *legend, EntroFigure *figure, double middle, double y)
+{
+    const double pad = figure->theme.pad;
+    const double last = MAX(pad, figure->width - pad - legend->width);
+
+    if (legend->height == 0)
+        return y;
+    entro_legend_draw(legend, figure, CLAMP(middle - legend->width / 2, pad, last),
+                      y + figure->theme.gap);
+    return y + figure->theme.gap + legend->height;
 }
 
 void
 entro_footer_draw(const EntroFooter *footer, const EntroPanels *panels, EntroFigure *figure)
 {
-    const double gap = figure->theme.gap;
     const EntroTextStyle style = note_style(figure);
     const EntroBox all = entro_panels_all(panels, figure);
     double y = figure->height - figure->theme.pad - panels->footer;
 
-    if (footer->legend.height > 0) {
-        const double middle = all.x + all.width / 2 - footer->legend.width / 2;
-        const double most = figure->width - figure->theme.pad - footer->legend.width;
-        entro_legend_draw(&footer->legend, figure,
-                          CLAMP(middle, figure->theme.pad, MAX(most, figure->theme.pad)), y + gap);
-        y += gap + footer->legend.height;
-    }
+    y = draw_legend(&footer->legend, figure, all.x + all.width / 2, y);
+    y = draw_legend(&footer->signs, figure, all.x + all.width / 2, y);
     for (guint i = 0; i < footer->notes->len; i++)
         y = entro_box_bottom(entro_figure_add_text(figure, ENTRO_ROLE_NOTE, figure->theme.pad,
-                                                   y + gap, 0, 0, footer->notes->pdata[i], &style));
+                                                   y + figure->theme.gap, 0, 0,
+                                                   footer->notes->pdata[i], &style));
 }

@@ -65,7 +65,7 @@ entro_scalars_explain(EntroCurveSpec *spec, const char *const *names, guint n_ru
         }
     }
     if (cross)
-        entro_legend_add(&spec->footer.legend, ENTRO_SWATCH_CROSS,
+        entro_legend_add(&spec->footer.signs, ENTRO_SWATCH_CROSS,
                          (EntroPen){.colour = entro_theme_default()->ink},
                          "diverged: no finite value after this");
     if (n_hidden > 0)
