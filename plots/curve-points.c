@@ -107,7 +107,7 @@ add_cross(EntroFigure *figure, const Path *path, const EntroCurve *curve, EntroP
 
 void
 entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
-                const EntroAxis *y, EntroBox plot)
+                const EntroAxis *y, EntroBox plot, gboolean cross)
 {
     g_autoptr(GArray) line = g_array_new(FALSE, FALSE, sizeof(double));
     g_autoptr(GArray) dots = g_array_new(FALSE, FALSE, sizeof(double));
@@ -119,5 +119,6 @@ entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, cons
         entro_figure_add_points(figure, ENTRO_MARK_LINE, plot, pen, figure->theme.data_line, line);
     if (dots->len > 0)
         entro_figure_add_points(figure, ENTRO_MARK_DOTS, plot, pen, figure->theme.dot, dots);
-    add_cross(figure, &path, curve, pen, plot);
+    if (cross)
+        add_cross(figure, &path, curve, pen, plot);
 }

@@ -47,6 +47,7 @@ entro_curve_panel_new(const char *title)
     panel->curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free);
     panel->pens = g_array_new(FALSE, FALSE, sizeof(EntroPen));
     panel->ceiling = panel->stop = NAN;
+    panel->crosses = TRUE;
     return panel;
 }
 
@@ -96,12 +97,11 @@ add_panel_range(const Lines *lines, const EntroCurvePanel *panel, EntroRange *x,
     entro_range_add(&y->low, &y->high, panel->ceiling);
 }
 
-/* An axis that almost begins at zero begins there: the distance to zero can be seen. */
 static EntroAxis
 value_axis(const Lines *lines, EntroRange range)
 {
     const gboolean log_y = lines->spec->log_y;
-    const gboolean near_zero = !log_y && range.low >= 0 && range.low < range.high / 2;
+    const gboolean near_zero = !log_y && lines->spec->from_zero && range.low >= 0;
     EntroAxis axis = entro_axis_new(log_y ? ENTRO_AXIS_LOG : ENTRO_AXIS_NUMBER,
                                     near_zero ? 0 : range.low, range.high);
 
@@ -204,7 +204,7 @@ set_margins(Lines *lines)
     panels->left = entro_axes_tick_width(figure, value_labels_width(lines));
     panels->right = MAX(2 * figure->theme.gap, step_label_room(lines));
     panels->top = entro_panels_title_height(figure) + annotation_height(lines);
-    panels->bottom = entro_axes_tick_height(figure);
+    panels->bottom = entro_axes_tick_height(figure) + (panels->n_rows > 1 ? figure->theme.gap : 0);
     panels->outer_left = lines->spec->y_label ? entro_panels_label_size(figure) : 0;
     panels->outer_bottom = entro_panels_label_size(figure);
     panels->side = side_width(lines);
@@ -308,7 +308,8 @@ draw_panel(Lines *lines, guint index)
     entro_axis_fit_upright(&y, lines->figure);
 
     g_autofree char *factor = entro_axis_factor(&y);
-    g_autofree char *title = g_strconcat(panel->title, factor, NULL);
+    g_autofree char *title =
+        *factor ? g_strdup_printf("%s (%s)", panel->title, factor) : g_strdup(panel->title);
     entro_figure_add(lines->figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT, plot);
     entro_panels_add_title(&lines->panels, lines->figure, index, title);
     add_stop(lines, panel, &x, plot);
@@ -318,7 +319,7 @@ draw_panel(Lines *lines, guint index)
     add_ceiling(lines, panel, &y, plot);
     for (guint k = 0; k < panel->curves->len; k++)
         entro_curve_add(lines->figure, panel->curves->pdata[k],
-                        g_array_index(panel->pens, EntroPen, k), &x, &y, plot);
+                        g_array_index(panel->pens, EntroPen, k), &x, &y, plot, panel->crosses);
 }
 
 static void

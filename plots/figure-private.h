@@ -65,6 +65,7 @@ typedef struct {
     double title_scale, tick_scale, note_scale; /* times font_size */
     double value_min, value_max;                /* font sizes of the number in a cell */
     double value_fill;                          /* share of a cell that its number may take */
+    double width_min;                           /* of a figure whose content is small */
     double width, width_wide, width_max;        /* one panel; several; with the content's leave */
     double pad, gap;                            /* at the canvas's edge; between parts */
     double tick, frame_line, data_line, dot;    /* tick length, line widths, radius of a point */

@@ -119,7 +119,7 @@ set_margins(Maps *maps)
     panels->left = entro_axes_tick_width(figure, layer_labels_width(maps));
     panels->right = 2 * gap;
     panels->top = entro_panels_title_height(figure);
-    panels->bottom = entro_axes_tick_height(figure);
+    panels->bottom = entro_axes_tick_height(figure) + (panels->n > 3 ? gap : 0);
     panels->outer_left = panels->outer_bottom = label;
     if (maps->bar_width > 0 && !maps->options->shared_scale)
         panels->right += gap + maps->bar_width;
@@ -325,8 +325,8 @@ add_bar_label(Maps *maps)
     style.turned = TRUE;
     style.max_width = all.height;
     entro_figure_add_text(maps->figure, ENTRO_ROLE_AXIS_LABEL,
-                          maps->figure->width - maps->figure->theme.pad, all.y + all.height / 2, 1,
-                          0.5, maps->spec->value_label, &style);
+                          maps->figure->width - maps->figure->theme.pad - maps->panels.indent,
+                          all.y + all.height / 2, 1, 0.5, maps->spec->value_label, &style);
 }
 
 static void

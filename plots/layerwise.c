@@ -106,9 +106,10 @@ mark_stops(EntroCurveSpec *spec)
     for (guint p = 0; p < spec->panels->len; p++) {
         EntroCurvePanel *panel = spec->panels->pdata[p];
         mark_stop(panel);
+        panel->crosses = panel->curves->len <= entro_theme_default()->legend_lines;
         for (guint k = 0; k < panel->curves->len; k++) {
             const gsize end = entro_curve_end(panel->curves->pdata[k]);
-            cross |= end > 0 && end < ((EntroCurve *)panel->curves->pdata[k])->n;
+            cross |= panel->crosses && end > 0 && end < ((EntroCurve *)panel->curves->pdata[k])->n;
         }
     }
     if (cross)
@@ -187,6 +188,7 @@ entro_view_layerwise(EntroStore *store, const EntroRunInfo *const *runs, guint n
     spec.title = options->title ? options->title : own ? view->title : other;
     spec.y_label = own ? "Layer mean entropy (nats)" : described;
     spec.shared_y = options->shared_scale;
+    spec.from_zero = TRUE;
     for (guint run = 0; run < n_runs; run++) {
         if (!add_run(&spec, store, runs[run], options->column, error))
             return NULL;

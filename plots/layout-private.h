@@ -41,7 +41,7 @@ double entro_axis_place(const EntroAxis *axis, double value);
 void entro_axis_fit_upright(EntroAxis *axis, const EntroFigure *figure);
 void entro_axis_fit_across(EntroAxis *axis, const EntroFigure *figure, double room);
 double entro_axis_label_width(const EntroAxis *axis, const EntroFigure *figure);
-char *entro_axis_factor(const EntroAxis *axis); /* " (×10⁻¹²)" for the axis label, or "" */
+char *entro_axis_factor(const EntroAxis *axis); /* "×10⁻¹²", or "" */
 /* Every how many cells of that size a label may stand, if the largest label is label_size. */
 guint entro_axis_stride(double cell, double label_size, double gap);
 
@@ -90,8 +90,9 @@ void entro_legend_draw(const EntroLegend *legend, EntroFigure *figure, double x,
 
 typedef struct {
     guint n, n_columns, n_rows;
-    double left, right, top,
-        bottom; /* around each plot: tick labels, panel title, own colour bar */
+    double indent; /* on both sides, so that a figure is not too narrow */
+    /* Around each plot: tick labels, panel title, own colour bar. */
+    double left, right, top, bottom;
     double outer_left, outer_bottom; /* labels of the axes, once for all panels */
     double side;                     /* beside all panels: a legend or a colour bar */
     double header, footer;           /* title; legend and notes */

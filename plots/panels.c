@@ -19,7 +19,7 @@ too_small(const char *what, double inches, double needed, GError **error)
 double
 entro_panels_around_width(const EntroPanels *panels, const EntroFigure *figure)
 {
-    return 2 * figure->theme.pad + panels->outer_left + panels->side +
+    return 2 * (figure->theme.pad + panels->indent) + panels->outer_left + panels->side +
            panels->n_columns * (panels->left + panels->right);
 }
 
@@ -33,9 +33,13 @@ around_height(const EntroPanels *panels, const EntroFigure *figure)
 gboolean
 entro_panels_fit_width(EntroPanels *panels, EntroFigure *figure, double inches, GError **error)
 {
-    const double around = entro_panels_around_width(panels, figure);
+    double around = entro_panels_around_width(panels, figure);
 
-    if (!isnan(inches))
+    if (isnan(inches)) {
+        const double width = around + panels->n_columns * panels->plot_width;
+        panels->indent = MAX(0, (figure->theme.width_min - width) / 2);
+        around += 2 * panels->indent;
+    } else
         panels->plot_width = (inches * ENTRO_INCH - around) / panels->n_columns;
     if (panels->plot_width < smallest_plot)
         return too_small("a width", inches, around + panels->n_columns * smallest_plot, error);
@@ -64,7 +68,7 @@ entro_panels_plot(const EntroPanels *panels, const EntroFigure *figure, guint pa
     const double pitch_y = panels->top + panels->plot_height + panels->bottom;
 
     return (EntroBox){
-        figure->theme.pad + panels->outer_left + column * pitch_x + panels->left,
+        figure->theme.pad + panels->indent + panels->outer_left + column * pitch_x + panels->left,
         figure->theme.pad + panels->header + row * pitch_y + panels->top,
         panels->plot_width,
         panels->plot_height,
@@ -130,8 +134,8 @@ entro_panels_add_labels(const EntroPanels *panels, EntroFigure *figure, const ch
         return;
     style.turned = TRUE;
     style.max_width = all.height;
-    entro_figure_add_text(figure, ENTRO_ROLE_AXIS_LABEL, figure->theme.pad, all.y + all.height / 2,
-                          0, 0.5, y_label, &style);
+    entro_figure_add_text(figure, ENTRO_ROLE_AXIS_LABEL, figure->theme.pad + panels->indent,
+                          all.y + all.height / 2, 0, 0.5, y_label, &style);
 }
 
 void

@@ -14,6 +14,7 @@ static const EntroTheme themes[] = {
         .value_min = 4.5,
         .value_max = 8,
         .value_fill = 0.9,
+        .width_min = 3.25 * ENTRO_INCH,
         .width = 5.5 * ENTRO_INCH,
         .width_wide = 7 * ENTRO_INCH,
         .width_max = 14 * ENTRO_INCH,

@@ -36,6 +36,7 @@ typedef struct {
     GArray *pens;      /* EntroPen, one a curve */
     double ceiling;    /* NaN: none; a dashed line */
     char *annotation;  /* above the plot, NULL: none */
+    gboolean crosses;  /* where a curve's values end before it does */
     double stop;       /* step from which nothing is valid; NaN: none */
 } EntroCurvePanel;
 
@@ -46,6 +47,7 @@ typedef struct {
     const char *title, *x_label, *y_label; /* y_label NULL: the panels' titles say it */
     GPtrArray *panels;                     /* EntroCurvePanel *, owned */
     gboolean shared_y, log_y;
+    gboolean from_zero; /* values that are not below zero have an axis from there */
     EntroFooter footer;
     EntroLegend beside;             /* for a single panel; may be empty */
     double first_layer, last_layer; /* NaN: no colour bar of layers */
@@ -67,7 +69,7 @@ gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 /* Position of the first of the points at the end that cannot be drawn; curve->n: there are none. */
 gsize entro_curve_end(const EntroCurve *curve);
 void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
-                     const EntroAxis *y, EntroBox plot);
+                     const EntroAxis *y, EntroBox plot, gboolean cross);
 
 /* ---- bars.c: grouped bars -------------------------------------------------------------------- */
 

@@ -110,6 +110,7 @@ sample_layers(guint n_runs, guint n_layers, gsize n_steps, const EntroPlotOption
     spec.title = "Layer mean entropy during training";
     spec.y_label = "Layer mean entropy (nats)";
     spec.shared_y = options->shared_scale;
+    spec.from_zero = TRUE;
     for (guint run = 0; run < n_runs; run++) {
         EntroCurvePanel *panel = entro_curve_panel_new(run_names[run % G_N_ELEMENTS(run_names)]);
         add_layers(panel, n_layers, n_steps, run % 2 ? n_layers : 0);
@@ -376,6 +377,7 @@ layers_spoilt(guint spoilt, gsize from, GError **error)
     entro_curve_spec_init(&spec);
     spec.title = "Layer mean entropy during training";
     spec.y_label = "Layer mean entropy (nats)";
+    spec.from_zero = TRUE;
     g_ptr_array_add(spec.panels, panel);
     for (guint layer = 0; layer < 6; layer++) {
         EntroCurve *curve = sample_curve(layer, 40, 390, 3, 3 - 0.5 * layer);
