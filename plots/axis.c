@@ -270,7 +270,7 @@ fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room)
 {
     const double size = entro_style_tick(figure).size;
     const double per_tick = size * (upright ? 2.6 : 4); /* sparse enough to please the eye */
-    const guint most = (guint)CLAMP(fabs(axis->to - axis->from) / per_tick, 1, 10);
+    const guint most = (guint)CLAMP(fabs(axis->to - axis->from) / per_tick, 2, 10);
 
     for (guint n = most; n >= 1; n--) {
         make_ticks(axis, n);

@@ -77,16 +77,17 @@ bar_width(const Bars *bars)
     return bars->panels.plot_width / (across(bars));
 }
 
-/* Widest percentage in a style. */
+/* Length of the longest percentage in a style, turned or not. */
 static double
 labels_width(const Bars *bars, const EntroTextStyle *style, gboolean percent_sign)
 {
+    const EntroTextStyle flat = {.size = style->size};
     double widest = 0;
 
     for (guint i = 0; i < bars->spec->n_series * bars->spec->n_groups; i++) {
         g_autofree char *text = share_text(bars->spec->share[i], percent_sign);
         double width = 0, height = 0;
-        entro_text_measure(bars->figure->text, text, style, &width, &height);
+        entro_text_measure(bars->figure->text, text, &flat, &width, &height);
         widest = MAX(widest, width);
     }
     return widest;
