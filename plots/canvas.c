@@ -6,7 +6,7 @@
 
 enum { CELL_PIXELS_MAX = 16 }; /* per side of a cell in an image: viewers that smooth blur less */
 
-static const double bleed = 0.5;        /* points; see draw_cells_as_rectangles() */
+static const double reach = 0.5;        /* of a cell; see reach_under_neighbours() */
 static const double hatch_distance = 4; /* points between hatch lines, measured across */
 static const double hatch_line = 0.7;   /* width of one */
 static const double cross_line = 1.4;   /* width of the strokes of a cross */
@@ -150,8 +150,23 @@ is_blank(const EntroMark *mark, gsize row, gsize column)
 }
 
 /* Two shapes that share an edge leave a hairline of background between them wherever the edge does
- * not fall on a pixel.  So each cell reaches a little under its right and lower neighbours, which
- * are painted after it; not under blank ones. */
+ * not fall on a pixel.  So each cell reaches under its right and lower neighbours, which are painted
+ * after it; not under blank ones. */
+static EntroBox
+reach_under_neighbours(const EntroMark *mark, gsize row, gsize column)
+{
+    EntroBox box = cell_box(mark, row, column);
+    const gboolean right = !is_blank(mark, row, column + 1);
+    const gboolean below = !is_blank(mark, row + 1, column);
+    const gboolean diagonal = !is_blank(mark, row + 1, column + 1);
+
+    if (below && (!right || diagonal))
+        box.height *= 1 + reach;
+    if (right)
+        box.width *= 1 + reach;
+    return box;
+}
+
 static void
 draw_cells_as_rectangles(const Painter *painter, const EntroMark *mark)
 {
@@ -159,15 +174,8 @@ draw_cells_as_rectangles(const Painter *painter, const EntroMark *mark)
         for (gsize column = 0; column < mark->n_columns; column++) {
             if (is_blank(mark, row, column))
                 continue;
-            EntroBox box = cell_box(mark, row, column);
-            const gboolean right = !is_blank(mark, row, column + 1);
-            const gboolean below = !is_blank(mark, row + 1, column);
-            if (right)
-                box.width += bleed;
-            if (below && (!right || !is_blank(mark, row + 1, column + 1)))
-                box.height += bleed;
             set_colour(painter->cr, mark->cells[row * mark->n_columns + column]);
-            add_box(painter->cr, box);
+            add_box(painter->cr, reach_under_neighbours(mark, row, column));
             cairo_fill(painter->cr);
         }
 }

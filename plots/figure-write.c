@@ -92,15 +92,53 @@ write_pdf(const EntroFigure *figure, int fd, const char *path, GError **error)
     return check_stream(&stream, status, path, error);
 }
 
+static cairo_status_t
+collect(void *data, const unsigned char *bytes, unsigned int n)
+{
+    g_string_append_len(data, (const char *)bytes, n);
+    return CAIRO_STATUS_SUCCESS;
+}
+
+static gboolean
+renumber_one(const GMatchInfo *match, GString *result, gpointer data)
+{
+    GHashTable *seen = data;
+    g_autofree char *before = g_match_info_fetch(match, 1);
+    char *id = g_match_info_fetch(match, 2);
+    gpointer number = g_hash_table_lookup(seen, id);
+
+    if (!number)
+        number = GUINT_TO_POINTER(g_hash_table_size(seen) + 1);
+    g_hash_table_replace(seen, id, number); /* takes id */
+    g_string_append_printf(result, "%spart%u", before, GPOINTER_TO_UINT(number));
+    return FALSE;
+}
+
+/* cairo numbers images and groups by all surfaces that the process ever made.  Numbered by their
+ * first appearance instead, the same figure is the same file. */
+static char *
+renumber_ids(const GString *svg)
+{
+    g_autoptr(GRegex) ids =
+        g_regex_new("([\"#])((?:image|surface|mask)[0-9]+)", G_REGEX_RAW, 0, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    return g_regex_replace_eval(ids, svg->str, (gssize)svg->len, 0, 0, renumber_one, seen, NULL);
+}
+
 static gboolean
 write_svg(const EntroFigure *figure, int fd, const char *path, GError **error)
 {
     Stream stream = {.fd = fd};
+    g_autoptr(GString) svg = g_string_new(NULL);
     cairo_surface_t *surface =
-        cairo_svg_surface_create_for_stream(stream_write, &stream, figure->width, figure->height);
+        cairo_svg_surface_create_for_stream(collect, svg, figure->width, figure->height);
 
     cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PT);
-    const cairo_status_t status = draw_on(figure, surface);
+    cairo_status_t status = draw_on(figure, surface);
+    g_autofree char *renumbered = renumber_ids(svg);
+    if (status == CAIRO_STATUS_SUCCESS)
+        status = stream_write(&stream, (const guchar *)renumbered, (guint)strlen(renumbered));
     return check_stream(&stream, status, path, error);
 }
 
