@@ -13,6 +13,11 @@ typedef struct {
     gboolean after_is_zero; /* then `after` is all 0 and was not computed */
 } SplitRow;
 
+/* A row in numbers, whichever way they were found. */
+typedef struct {
+    double sum, entropy, smallest, largest, distance;
+} Measure;
+
 static SplitRow
 split_row(const EntroRowRule *rule, gsize position, const float *p)
 {
@@ -35,12 +40,12 @@ row_hash(const SplitRow *row)
     return (hash ^ hash >> 29) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
 }
 
-static double
+static guint32
 allowed_keys(const EntroRowRule *rule, const EntroKeys *keys, gsize position)
 {
     gsize end = rule->causal ? position + 1 : rule->n_keys;
 
-    return keys->allowed ? keys->allowed[end] : end;
+    return keys->allowed ? keys->allowed[end] : (guint32)end;
 }
 
 /* What a row puts on keys that the causal rule or the mask forbids. */
@@ -55,42 +60,61 @@ forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, gsize position, 
     return mass;
 }
 
-/* Rows with a sign bit are rare (-0, or rounding below 0): done again, slowly.  A weight below 0
- * adds nothing to the entropy. */
-static double
-signed_row(const EntroRowRule *rule, const float *p, EntroRow *row)
+/* A row with a NaN, an Inf or a sign bit (-0, or rounding below 0) is rare: all of it again, in
+ * double.  A weight below 0 adds nothing to the entropy.  FALSE: it is not finite. */
+static gboolean
+measure_slowly(const EntroRowRule *rule, gsize position, const float *p, Measure *ret_measure)
 {
-    double smallest = 0, plogp = 0, largest = 0;
+    Measure measure = {0};
 
     for (gsize key = 0; key < rule->n_keys; key++) {
-        smallest = MIN(smallest, p[key]);
-        largest = MAX(largest, p[key]);
+        if (!isfinite(p[key]))
+            return FALSE;
+        measure.sum += p[key];
+        measure.smallest = MIN(measure.smallest, p[key]);
+        measure.largest = MAX(measure.largest, p[key]);
+        measure.distance += p[key] * fabs((double)position - (double)key);
         if (p[key] > 0)
-            plogp += p[key] * log(p[key]);
+            measure.entropy -= p[key] * log(p[key]);
     }
-    row->entropy = MAX(0.0, 0.0 - plogp);
-    row->max_weight = (float)largest;
-    return smallest;
+    *ret_measure = measure;
+    return TRUE;
 }
 
-/* sum p_k |q - k| from the two runs' sums and moments. */
+/* sum p_k |q - k| from the two runs' sums and moments; the run after begins at distance 1. */
 static double
 distance(const SplitRow *row, gsize position)
 {
     double before = position * row->before.sum - row->before.moment;
     double after = row->after_is_zero ? 0 : row->after.moment + row->after.sum;
 
-    return before + after; /* the run after begins at distance 1 */
+    return before + after;
+}
+
+static gboolean
+measure_row(const EntroRowRule *rule, const SplitRow *row, gsize position, const float *p,
+            Measure *ret_measure)
+{
+    guint32 max_bits = MAX(row->before.max_bits, row->after.max_bits);
+    float largest;
+
+    if (max_bits >= ENTRO_BITS_INF)
+        return measure_slowly(rule, position, p, ret_measure);
+    memcpy(&largest, &max_bits, sizeof largest);
+    *ret_measure = (Measure){.sum = row->before.sum + row->after.sum,
+                             .entropy = 0.0 - (row->before.plogp + row->after.plogp),
+                             .largest = largest,
+                             .distance = distance(row, position)};
+    return TRUE;
 }
 
 static gboolean
 is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, gsize position,
-       const float *p, double smallest)
+       const float *p, const Measure *measure)
 {
-    double sum = split->before.sum + split->after.sum;
     gboolean may_be_forbidden = keys->mask != NULL || (rule->causal && !split->after_is_zero);
 
-    return !(fabs(sum - 1) <= rule->tolerance) || smallest < -rule->tolerance ||
+    return !(fabs(measure->sum - 1) <= rule->tolerance) || measure->smallest < -rule->tolerance ||
            (may_be_forbidden && forbidden_mass(rule, keys, position, p) > rule->tolerance);
 }
 
@@ -100,25 +124,23 @@ entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, 
 {
     gsize position = query + rule->n_keys - rule->n_queries;
     SplitRow split = split_row(rule, position, p);
-    guint32 max_bits = MAX(split.before.max_bits, split.after.max_bits);
     guint32 n_keys = allowed_keys(rule, keys, position);
-    double smallest = 0;
+    Measure measure;
 
     *ret_hash = row_hash(&split);
     ret_row->n_keys = 0;
-    if (max_bits >= ENTRO_BITS_INF)
+    if (!measure_row(rule, &split, position, p, &measure))
         return ENTRO_ROW_NAN;
-    if (n_keys == 0 || max_bits == 0 || (keys->mask && !keys->mask[position]))
+    if (n_keys == 0 || (measure.largest == 0 && measure.smallest == 0) ||
+        (keys->mask && !keys->mask[position]))
         return ENTRO_ROW_MASKED;
-    /* MAX: rounding may leave -1e-8; and 0.0 - x, as -x would make a one-hot row print "-0" */
-    ret_row->entropy = MAX(0.0, 0.0 - (split.before.plogp + split.after.plogp));
-    memcpy(&ret_row->max_weight, &max_bits, sizeof max_bits);
-    if (split.before.negative | split.after.negative)
-        smallest = signed_row(rule, p, ret_row);
-    if (is_off(rule, keys, &split, position, p, smallest))
+    if (is_off(rule, keys, &split, position, p, &measure))
         return ENTRO_ROW_OFF_SUM;
-    ret_row->n_keys = n_keys;
-    ret_row->sink = p[0];
-    ret_row->distance = (float)distance(&split, position);
+    /* MAX: rounding may leave -1e-8, and -0 would be printed as "-0" */
+    *ret_row = (EntroRow){.entropy = measure.entropy > 0 ? measure.entropy : 0,
+                          .n_keys = n_keys,
+                          .max_weight = (float)measure.largest,
+                          .sink = p[0],
+                          .distance = (float)measure.distance};
     return ENTRO_ROW_VALID;
 }

@@ -153,11 +153,11 @@ entro_bind_execute(const EntroBinder *binder, GError **error)
 
 /* ---- SQL from tables of columns ------------------------------------------------------------- */
 
-/* "prefix1", "prefix2", ... of the columns from `first` on. */
+/* prefix"a", prefix"b", ... of columns first to end - 1. */
 static void
-append_list(GString *sql, const char *prefix, const char *const *columns, guint first)
+append_list(GString *sql, const char *prefix, const char *const *columns, guint first, guint end)
 {
-    for (guint j = first; columns[j] != NULL; j++)
+    for (guint j = first; j < end; j++)
         g_string_append_printf(sql, "%s%s\"%s\"", j > first ? ", " : "", prefix, columns[j]);
 }
 
@@ -165,20 +165,23 @@ char *
 entro_sql_upsert(const char *table, const char *const *columns, guint n_keys)
 {
     GString *sql = g_string_new(NULL);
+    guint n = g_strv_length((char **)columns);
 
     g_string_append_printf(sql, "INSERT INTO %s (", table);
-    append_list(sql, "", columns, 0);
+    append_list(sql, "", columns, 0, n);
     g_string_append(sql, ") VALUES (?");
-    for (guint j = 1; columns[j] != NULL; j++)
+    for (guint j = 1; j < n; j++)
         g_string_append(sql, ", ?");
-    g_string_append(sql, ") ON CONFLICT DO UPDATE SET (");
-    append_list(sql, "", columns, n_keys);
+    g_string_append(sql, ") ON CONFLICT (");
+    append_list(sql, "", columns, 0, n_keys);
+    g_string_append(sql, ") DO UPDATE SET (");
+    append_list(sql, "", columns, n_keys, n);
     g_string_append(sql, ") = (");
-    append_list(sql, "excluded.", columns, n_keys);
+    append_list(sql, "excluded.", columns, n_keys, n);
     g_string_append(sql, ") WHERE (");
-    append_list(sql, "", columns, n_keys);
+    append_list(sql, "", columns, n_keys, n);
     g_string_append(sql, ") IS NOT (");
-    append_list(sql, "excluded.", columns, n_keys);
+    append_list(sql, "excluded.", columns, n_keys, n);
     g_string_append_c(sql, ')');
     return g_string_free(sql, FALSE);
 }

@@ -2,135 +2,209 @@
  *
  * Everything entroscope says about a row is computed from the few sums made here, so this is the
  * only loop that touches every key.  Built once for each instruction set (KERNEL is the name of the
- * function); no intrinsics: GCC's vectors become whatever the processor has.  No allocation, no
- * errors, no branch on the data. */
+ * function): GCC's vectors become whatever the processor has.  No allocation, no errors, no branch
+ * on the data. */
 #include "row-sums.h"
 
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
-#define LANES 16
-typedef float Floats __attribute__((vector_size(4 * LANES)));
-typedef gint32 Ints __attribute__((vector_size(4 * LANES)));
-typedef guint32 Bits __attribute__((vector_size(4 * LANES)));
-typedef float HalfFloats __attribute__((vector_size(2 * LANES)));
-typedef double Doubles __attribute__((vector_size(4 * LANES)));
+/* A row is read in strides of 16 keys whatever the processor has: PARTS registers of WIDTH floats
+ * together.  GCC would split one vector of 16 as well, but keeps the pieces on the stack. */
+#if defined(__AVX512F__)
+#define WIDTH 16
+#elif defined(__AVX2__)
+#define WIDTH 8
+#else
+#define WIDTH 4
+#endif
+#define STRIDE 16
+#define PARTS  (STRIDE / WIDTH)
 
-/* Vectors that are summed in float before they go to double: a lane then holds at most 8 terms, so
+typedef float Floats __attribute__((vector_size(4 * WIDTH)));
+typedef gint32 Ints __attribute__((vector_size(4 * WIDTH)));
+typedef guint32 Bits __attribute__((vector_size(4 * WIDTH)));
+typedef float HalfFloats __attribute__((vector_size(2 * WIDTH)));
+typedef double Doubles __attribute__((vector_size(4 * WIDTH))); /* WIDTH / 2 of them */
+
+/* Strides that are summed in float before they go to double: a lane then holds at most 8 terms, so
  * its rounding stays near 2^-24 of its size. */
 #define BLOCK 8
 /* Odd, so that every bit of every value reaches the hash; from Knuth's multiplicative hashing. */
 #define HASH_FACTOR 2654435761u
 
+/* One register's share of the row. */
 typedef struct {
-    Floats sum, plogp, moment; /* of the current block */
-    Floats key;                /* k of each lane */
-    Bits max_bits, sign, hash;
-    Doubles total[3][2];
-} State;
+    Floats sum, log_sum; /* sum p, sum p log2 p of the current block */
+    Floats prefix;       /* sum of `sum` after each stride: see flush_block() */
+    Bits most;           /* largest bits: a sign, a NaN or an Inf is above all finite weights */
+    Bits hash;
+    Doubles total[3][2]; /* sum, p log2 p, moment without the lane's own number; low, high half */
+} Part;
 
-/* p ln p.  p = 2^e m with m in [sqrt(1/2), sqrt(2)); ln m by the polynomial of Cephes' logf, good to
- * 1 ulp.  p = 0 and denormals get the finite exponent -127 or so: their product vanishes. */
+/* log2 p.  p = 2^e m with m in [sqrt(1/2), sqrt(2)): log2 p = e + x Q(x), x = m - 1, Q the minimax
+ * polynomial that leaves at most 3.4e-8 nats.  Exact at 1; p = 0 and denormals get the exponent -127
+ * or so, finite, and their product with p vanishes. */
 static inline Floats
-times_log(Floats p)
+log2_of(Floats p)
 {
     const guint32 sqrt_half = 0x3f3504f3;
     Ints shifted = (Ints)((Bits)p - sqrt_half);
     Ints exponent = shifted >> 23;
     Floats x = (Floats)((Bits)p - ((Bits)exponent << 23)) - 1.0f;
-    Floats z = x * x;
-    Floats y = 7.0376836292e-2f * x - 1.1514610310e-1f;
+    Floats q = x * -0.145757262f + 0.236882388f;
 
-    y = y * x + 1.1676998740e-1f;
-    y = y * x - 1.2420140846e-1f;
-    y = y * x + 1.4249322787e-1f;
-    y = y * x - 1.6668057665e-1f;
-    y = y * x + 2.0000714765e-1f;
-    y = y * x - 2.4999993993e-1f;
-    y = y * x + 3.3333331174e-1f;
-    y = y * x * z - 0.5f * z;
-    return p * (__builtin_convertvector(exponent, Floats) * 0.693147180559945f + (x + y));
+    q = q * x - 0.250061239f;
+    q = q * x + 0.286708555f;
+    q = q * x - 0.360088116f;
+    q = q * x + 0.480939391f;
+    q = q * x - 0.721357122f;
+    q = q * x + 1.44269477f;
+    return x * q + __builtin_convertvector(exponent, Floats);
 }
 
-static inline void
-add_vector(State *state, Floats p)
+static inline Bits
+larger_of(Bits a, Bits b)
 {
-    Bits bits = (Bits)p, magnitude = bits & 0x7fffffff;
-    Bits larger = (Bits)(magnitude > state->max_bits);
-
-    state->max_bits = (magnitude & larger) | (state->max_bits & ~larger);
-    state->sign |= bits;
-    state->hash = state->hash * HASH_FACTOR + bits;
-    state->sum += p;
-    state->plogp += times_log(p);
-    state->moment += p * state->key;
-    state->key += (float)LANES;
+#if defined(__AVX512F__)
+    return (Bits)_mm512_max_epu32((__m512i)a,
+                                  (__m512i)b); /* GCC sees no maximum in the form below */
+#else
+    Bits larger = (Bits)(a > b);
+    return (a & larger) | (b & ~larger);
+#endif
 }
 
 static inline void
-widen(Doubles total[2], Floats block)
+add_stride(Part parts[PARTS], const float *p)
+{
+    for (int i = 0; i < PARTS; i++) {
+        Part *part = &parts[i];
+        Floats values;
+
+        memcpy(&values, p + i * WIDTH, sizeof values);
+        part->most = larger_of(part->most, (Bits)values);
+        part->hash = part->hash * HASH_FACTOR + (Bits)values;
+        part->sum += values;
+        part->prefix += part->sum;
+        part->log_sum += values * log2_of(values);
+    }
+}
+
+static inline void
+split(Floats vector, Doubles ret_halves[2])
 {
     HalfFloats low, high;
 
-    memcpy(&low, &block, sizeof low);
-    memcpy(&high, (const char *)&block + sizeof low, sizeof high);
-    total[0] += __builtin_convertvector(low, Doubles);
-    total[1] += __builtin_convertvector(high, Doubles);
+    memcpy(&low, &vector, sizeof low);
+    memcpy(&high, (const char *)&vector + sizeof low, sizeof high);
+    ret_halves[0] = __builtin_convertvector(low, Doubles);
+    ret_halves[1] = __builtin_convertvector(high, Doubles);
 }
 
+/* A block of n strides that begins at key `first`.  Stride j was added to the prefix n - j times:
+ *     sum over j of j p_j  =  n sum - prefix
+ * and key = first + 16 j + lane; the lanes are added at the end of the row. */
 static inline void
-flush_block(State *state)
+flush_block(Part parts[PARTS], double first, double n)
 {
-    widen(state->total[0], state->sum);
-    widen(state->total[1], state->plogp);
-    widen(state->total[2], state->moment);
-    state->sum = state->plogp = state->moment = (Floats){0};
+    for (int i = 0; i < PARTS; i++) {
+        Part *part = &parts[i];
+        Doubles sum[2], log_sum[2], prefix[2];
+
+        split(part->sum, sum);
+        split(part->log_sum, log_sum);
+        split(part->prefix, prefix);
+        for (int half = 0; half < 2; half++) {
+            part->total[0][half] += sum[half];
+            part->total[1][half] += log_sum[half];
+            part->total[2][half] += (first + STRIDE * n) * sum[half] - STRIDE * prefix[half];
+        }
+        part->sum = part->log_sum = part->prefix = (Floats){0};
+    }
 }
+
+/* ---- the end of a row ------------------------------------------------------------------------------ */
 
 static inline double
-add_lanes(const Doubles total[2])
+add_lanes(Doubles lanes)
 {
-    Doubles lanes = total[0] + total[1];
+    double lane[WIDTH / 2];
 
-    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-           ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    memcpy(lane, &lanes, sizeof lane);
+    for (int width = WIDTH / 4; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
+    return lane[0];
+}
+
+/* The lanes' own numbers, for one half of a register. */
+static inline Doubles
+lane_numbers(int first)
+{
+    Doubles numbers;
+
+    for (int i = 0; i < WIDTH / 2; i++)
+        numbers[i] = first + i;
+    return numbers;
 }
 
 static inline void
-finish(const State *state, EntroRowSums *ret_sums)
+add_part(const Part *part, int first_lane, EntroRowSums *sums)
 {
-    guint64 hash = 0;
+    const Doubles *sum = part->total[0], *log_sum = part->total[1], *moment = part->total[2];
 
-    *ret_sums = (EntroRowSums){.sum = add_lanes(state->total[0]),
-                               .plogp = add_lanes(state->total[1]),
-                               .moment = add_lanes(state->total[2])};
-    for (int lane = 0; lane < LANES; lane++) {
-        ret_sums->max_bits = MAX(ret_sums->max_bits, state->max_bits[lane]);
-        ret_sums->negative |= state->sign[lane] & 0x80000000u;
-        hash = (hash ^ state->hash[lane]) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    sums->sum += add_lanes(sum[0] + sum[1]);
+    sums->plogp += add_lanes(log_sum[0] + log_sum[1]);
+    sums->moment += add_lanes(moment[0] + moment[1] + lane_numbers(first_lane) * sum[0] +
+                              lane_numbers(first_lane + WIDTH / 2) * sum[1]);
+}
+
+/* Each lane times an odd number of its own, in 64 bits: no chain of multiplications. */
+static inline guint64
+mix_lane(guint32 hash, int lane)
+{
+    guint64 wide = hash | (guint64)(lane + 1) << 32;
+
+    wide *= G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + 2 * (guint64)lane * 0x94d049bb;
+    return wide ^ wide >> 29;
+}
+
+static inline void
+finish(const Part parts[PARTS], EntroRowSums *ret_sums)
+{
+    EntroRowSums sums = {0};
+
+    for (int i = 0; i < PARTS; i++) {
+        add_part(&parts[i], i * WIDTH, &sums);
+        for (int lane = 0; lane < WIDTH; lane++) {
+            sums.max_bits = MAX(sums.max_bits, parts[i].most[lane]);
+            sums.hash += mix_lane(parts[i].hash[lane], i * WIDTH + lane);
+        }
     }
-    ret_sums->hash = hash ^ hash >> 32;
+    sums.plogp *= G_LN2;
+    *ret_sums = sums;
 }
 
 void
 KERNEL(const float *p, gsize n, EntroRowSums *ret_sums)
 {
-    State state = {.key = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+    Part parts[PARTS] = {0};
     gsize at = 0;
-    Floats values;
 
-    while (n - at >= LANES) {
-        gsize block_end = at + MIN((n - at) / LANES, BLOCK) * LANES;
-        for (; at < block_end; at += LANES) {
-            memcpy(&values, p + at, sizeof values);
-            add_vector(&state, values);
-        }
-        flush_block(&state);
+    while (n - at >= STRIDE) {
+        gsize first = at, n_strides = MIN((n - at) / STRIDE, BLOCK);
+        for (gsize stride = 0; stride < n_strides; stride++, at += STRIDE)
+            add_stride(parts, p + at);
+        flush_block(parts, first, n_strides);
     }
     if (at < n) { /* the rest, padded with zeros that add nothing */
-        values = (Floats){0};
-        memcpy(&values, p + at, (n - at) * sizeof *p);
-        add_vector(&state, values);
-        flush_block(&state);
+        float rest[STRIDE] = {0};
+        memcpy(rest, p + at, (n - at) * sizeof *p);
+        add_stride(parts, rest);
+        flush_block(parts, at, 1);
     }
-    finish(&state, ret_sums);
+    finish(parts, ret_sums);
 }

@@ -4,15 +4,14 @@
 
 #include <glib.h>
 
-/* Over p[0 .. n-1].  When max_bits >= 0x7f800000 there is a NaN or an Inf and the sums mean nothing;
- * when `negative` is not 0, plogp means nothing (see entro_row_sums_signed()). */
+/* Over p[0 .. n-1].  When max_bits >= ENTRO_BITS_INF a weight is NaN, Inf or has its sign bit set:
+ * then only the hash means anything (rows.c looks again, slowly). */
 typedef struct {
     double sum;       /* sum p */
     double plogp;     /* sum p ln p, 0 ln 0 = 0: minus the entropy, in nats */
     double moment;    /* sum k p_k, k counted from 0 */
-    guint32 max_bits; /* bits of the largest |p| */
-    guint32 negative; /* 0x80000000 if any sign bit is set */
-    guint64 hash;     /* of the n values and their order */
+    guint32 max_bits; /* bits of the largest p */
+    guint64 hash;     /* of the n values and their order; the same on every processor */
 } EntroRowSums;
 
 #define ENTRO_BITS_INF 0x7f800000u
