@@ -150,6 +150,12 @@ typedef struct {
 ENTRO_API gboolean entro_store_export(EntroStore *store, const char *table,
                                       const EntroExportOptions *options, GString *out,
                                       GError **error);
+
+/* The same for tables of any size: the text comes in pieces.  `write` fails with an error. */
+typedef gboolean (*EntroExportWrite)(const char *bytes, gsize n, gpointer data, GError **error);
+ENTRO_API gboolean entro_store_export_to(EntroStore *store, const char *table,
+                                         const EntroExportOptions *options, EntroExportWrite write,
+                                         gpointer data, GError **error);
 ENTRO_API char **entro_store_list_tables(EntroStore *store, GError **error); /* exportable */
 
 G_END_DECLS

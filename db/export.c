@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+enum { WRITE_SIZE = 1 << 16 }; /* bytes handed on at a time */
+
 /* What can be exported: name, the column of the run's id (NULL: rows of no run), the order. */
 typedef struct {
     const char *name, *run_column, *order;
@@ -187,9 +189,21 @@ append_json_row(GString *out, sqlite3_stmt *stmt, gboolean first, const EntroExp
     g_string_append_c(out, '}');
 }
 
+/* Hands on what has gathered, if there is somebody to hand it to. */
+static gboolean
+flush(GString *out, gsize at_least, EntroExportWrite write, gpointer data, GError **error)
+{
+    if (write == NULL || out->len < at_least)
+        return TRUE;
+    if (!write(out->str, out->len, data, error))
+        return FALSE;
+    g_string_truncate(out, 0);
+    return TRUE;
+}
+
 static gboolean
 append_rows(EntroStore *store, sqlite3_stmt *stmt, const EntroExportOptions *options, GString *out,
-            GError **error)
+            EntroExportWrite write, gpointer data, GError **error)
 {
     gboolean json = options->format == ENTRO_EXPORT_JSON;
     gboolean first = TRUE;
@@ -199,19 +213,22 @@ append_rows(EntroStore *store, sqlite3_stmt *stmt, const EntroExportOptions *opt
         g_string_append_c(out, '[');
     else
         append_csv_header(out, stmt);
-    for (; entro_sql_step(store, stmt, &row, error) && row; first = FALSE)
+    for (; entro_sql_step(store, stmt, &row, error) && row; first = FALSE) {
         if (json)
             append_json_row(out, stmt, first, options);
         else
             append_csv_row(out, stmt, options);
+        if (!flush(out, WRITE_SIZE, write, data, error))
+            return FALSE;
+    }
     if (json)
         g_string_append(out, first ? "]\n" : "\n]\n");
-    return !row;
+    return !row && flush(out, 1, write, data, error);
 }
 
-gboolean
-entro_store_export(EntroStore *store, const char *table, const EntroExportOptions *options,
-                   GString *out, GError **error)
+static gboolean
+export_rows(EntroStore *store, const char *table, const EntroExportOptions *options, GString *out,
+            EntroExportWrite write, gpointer data, GError **error)
 {
     const Exportable *exportable = find_exportable(store, table, error);
 
@@ -225,5 +242,22 @@ entro_store_export(EntroStore *store, const char *table, const EntroExportOption
     EntroBinder bind = entro_bind(store, stmt);
     if (filtered)
         entro_bind_text(&bind, ids);
-    return entro_bind_ready(&bind, error) && append_rows(store, stmt, options, out, error);
+    return entro_bind_ready(&bind, error) &&
+           append_rows(store, stmt, options, out, write, data, error);
+}
+
+gboolean
+entro_store_export(EntroStore *store, const char *table, const EntroExportOptions *options,
+                   GString *out, GError **error)
+{
+    return export_rows(store, table, options, out, NULL, NULL, error);
+}
+
+gboolean
+entro_store_export_to(EntroStore *store, const char *table, const EntroExportOptions *options,
+                      EntroExportWrite write, gpointer data, GError **error)
+{
+    g_autoptr(GString) buffer = g_string_sized_new(2 * WRITE_SIZE);
+
+    return export_rows(store, table, options, buffer, write, data, error);
 }

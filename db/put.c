@@ -4,13 +4,6 @@
  * the same trace leaves the file as it was. */
 #include "db-private.h"
 
-/* TEMPORARY until the analyzer has it: lets the stage link. */
-__attribute__((weak)) const char *
-entro_capture_status_name(EntroCaptureStatus status)
-{
-    return status == ENTRO_CAPTURE_COMPLETE ? "complete" : "partial";
-}
-
 /* A table of one or more rows a capture. */
 typedef struct {
     sqlite3_stmt *upsert;

@@ -31,6 +31,15 @@ dup_text(sqlite3_stmt *stmt, int column)
     return g_strdup((const char *)sqlite3_column_text(stmt, column));
 }
 
+/* Of a column that is never NULL in a database of this program: nobody else has to expect it. */
+static char *
+dup_given(sqlite3_stmt *stmt, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+    return g_strdup(text != NULL ? text : "");
+}
+
 static EntroRunInfo *
 read_info(sqlite3_stmt *stmt)
 {
@@ -38,10 +47,10 @@ read_info(sqlite3_stmt *stmt)
     int column = 0;
 
     info->id = sqlite3_column_int64(stmt, column++);
-    info->name = dup_text(stmt, column++);
+    info->name = dup_given(stmt, column++);
     info->attempt = (guint)sqlite3_column_int64(stmt, column++);
     info->source = dup_text(stmt, column++);
-    info->fingerprint = dup_text(stmt, column++);
+    info->fingerprint = dup_given(stmt, column++);
     info->open_mode = dup_text(stmt, column++);
     info->arch = dup_text(stmt, column++);
     info->producer = dup_text(stmt, column++);
@@ -51,7 +60,7 @@ read_info(sqlite3_stmt *stmt)
     gboolean causal_known = sqlite3_column_type(stmt, column) != SQLITE_NULL;
     info->causal = causal_known ? sqlite3_column_int(stmt, column) : -1;
     column++;
-    info->created_at = dup_text(stmt, column++);
+    info->created_at = dup_given(stmt, column++);
     info->tool_version = dup_text(stmt, column++);
     info->n_captures = sqlite3_column_int64(stmt, column++);
     info->first_step = sqlite3_column_int64(stmt, column++);
@@ -147,7 +156,7 @@ fail_not_found(EntroStore *store, const char *ref, GError **error)
     if (stmt == NULL)
         return;
     while (entro_sql_step(store, stmt, &row, error) && row)
-        g_ptr_array_add(names, dup_text(stmt, 0));
+        g_ptr_array_add(names, dup_given(stmt, 0));
     if (row)
         return;
     g_autofree char *quoted = entro_quote_name(ref);

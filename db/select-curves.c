@@ -171,10 +171,10 @@ char **
 entro_store_list_scalars(EntroStore *store, gint64 run_id, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(sqlite3_stmt) stmt =
-        entro_sql_prepare_run(store,
-                              "SELECT DISTINCT name FROM scalars WHERE run_id = ?1 ORDER BY name",
-                              run_id, error);
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
+        store,
+        "SELECT DISTINCT name FROM scalars WHERE run_id = ?1 AND name IS NOT NULL ORDER BY name",
+        run_id, error);
     gboolean row = TRUE;
 
     if (stmt == NULL)

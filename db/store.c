@@ -177,20 +177,30 @@ open_for_reading(EntroStore *store, GError **error)
     return FALSE;
 }
 
+/* Two processes that create a database at once get in each other's way here, and SQLite does not
+ * always wait by itself. */
+static int
+switch_to_wal(EntroStore *store)
+{
+    gint64 deadline = g_get_monotonic_time() + G_GINT64_CONSTANT(1000) * ENTRO_BUSY_TIMEOUT_MS;
+    int rc = SQLITE_BUSY;
+
+    for (;;) {
+        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) & 0xff;
+        if (rc != SQLITE_BUSY || g_get_monotonic_time() > deadline)
+            return rc;
+        g_usleep(20000);
+    }
+}
+
 /* Readers do not block the writer in WAL mode.  Where the file system cannot do it (no shared
- * memory), the rollback journal works as well.  Two processes that create a database at once: the
- * busy timeout does not cover this switch, so it is tried again. */
+ * memory), or somebody keeps it from being switched on, the rollback journal works as well. */
 static gboolean
 use_wal(EntroStore *store, GError **error)
 {
-    int rc = SQLITE_BUSY;
+    int rc = switch_to_wal(store);
 
-    for (guint wait = 0; wait < ENTRO_BUSY_TIMEOUT_MS && rc == SQLITE_BUSY; wait += 20) {
-        if (wait > 0)
-            g_usleep(20000);
-        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) & 0xff;
-    }
-    if (rc != SQLITE_OK)
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     return entro_sql_exec(store,
                           "PRAGMA synchronous = FULL;"

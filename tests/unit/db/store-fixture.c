@@ -117,6 +117,45 @@ put_step(EntroStore *store, gint64 run_id, gint64 step)
     free_capture(&capture);
 }
 
+/* A database with one run and two captures. */
+void
+make_database(const char *path)
+{
+    g_autoptr(EntroStore) store = open_store(path, ENTRO_STORE_WRITE);
+    gint64 run_id = begin_run(store, "a", 1);
+
+    put_step(store, run_id, 10);
+    put_step(store, run_id, 20);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+void
+assert_open_fails(const char *path, EntroStoreMode mode, const char *sentence)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(entro_store_open(path, mode, &error));
+    g_assert_nonnull(error);
+    if (strstr(error->message, sentence) == NULL)
+        g_error("'%s' lacks '%s'", error->message, sentence);
+}
+
+char *
+read_file(const char *path, gsize *ret_size)
+{
+    char *bytes = NULL;
+
+    g_assert_true(g_file_get_contents(path, &bytes, ret_size, NULL));
+    return bytes;
+}
+
+void
+write_file(const char *path, const char *bytes, gsize size)
+{
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+}
+
 /* ---- a plain connection --------------------------------------------------------------------- */
 
 static sqlite3 *

@@ -25,6 +25,12 @@ void free_capture(EntroCapture *capture);
 double expected_entropy(gint64 step, guint layer, guint head);
 void put_step(EntroStore *store, gint64 run_id, gint64 step);
 
+void make_database(const char *path); /* run "a" with captures 10 and 20 */
+
+void assert_open_fails(const char *path, EntroStoreMode mode, const char *sentence);
+char *read_file(const char *path, gsize *ret_size);
+void write_file(const char *path, const char *bytes, gsize size);
+
 /* Through a plain connection, as `sqlite3 FILE SQL` would. */
 void run_sql(const char *path, const char *sql);
 gint64 query_int(const char *path, const char *sql);

@@ -111,6 +111,47 @@ json_is_an_array_of_objects(Fixture *fixture, gconstpointer data)
                     "{\"run_id\": 1, \"key\": \"c\", \"value\": null}\n]\n");
 }
 
+typedef struct {
+    GString *text;
+    guint n_pieces;
+    guint fail_at;
+} Pieces;
+
+static gboolean
+take_piece(const char *bytes, gsize n, gpointer data, GError **error)
+{
+    Pieces *pieces = data;
+
+    if (++pieces->n_pieces == pieces->fail_at) {
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no room");
+        return FALSE;
+    }
+    g_string_append_len(pieces->text, bytes, (gssize)n);
+    return TRUE;
+}
+
+static void
+pieces_make_up_the_whole(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    Pieces pieces = {.text = text};
+    EntroCapture capture = make_capture(10, 40, 40);
+
+    (void)data;
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    gint64 run_id = begin_run(store, "a", 1);
+    g_assert_true(entro_store_put_captures(store, run_id, &capture, 1, NULL));
+    free_capture(&capture);
+    g_autofree char *whole = export_text(store, "head_stats", &json);
+    g_assert_true(entro_store_export_to(store, "head_stats", &json, take_piece, &pieces, &error));
+    g_assert_cmpstr(text->str, ==, whole);
+    g_assert_cmpuint(pieces.n_pieces, >, 3);
+    pieces.fail_at = pieces.n_pieces + 2;
+    g_assert_false(entro_store_export_to(store, "head_stats", &json, take_piece, &pieces, &error));
+    g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC);
+}
+
 static void
 only_rows_of_the_wanted_runs(Fixture *fixture, gconstpointer data)
 {
@@ -250,6 +291,7 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/export/table-comes-with-a-header-in-key-order",
                  table_comes_with_a_header_in_key_order);
     FIXTURE_TEST("/db/export/json-is-an-array-of-objects", json_is_an_array_of_objects);
+    FIXTURE_TEST("/db/export/pieces-make-up-the-whole", pieces_make_up_the_whole);
     FIXTURE_TEST("/db/export/only-rows-of-the-wanted-runs", only_rows_of_the_wanted_runs);
     FIXTURE_TEST("/db/export/every-listed-table-can-be-exported",
                  every_listed_table_can_be_exported);

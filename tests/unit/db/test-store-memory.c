@@ -40,7 +40,6 @@ went_through(void)
 {
     gboolean through = countdown >= 0;
 
-
     countdown = -1;
     return through;
 }

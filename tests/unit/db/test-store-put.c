@@ -54,10 +54,8 @@ static char *
 read_wal(const char *path, gsize *ret_size)
 {
     g_autofree char *wal = g_strconcat(path, "-wal", NULL);
-    char *bytes = NULL;
 
-    g_assert_true(g_file_get_contents(wal, &bytes, ret_size, NULL));
-    return bytes;
+    return read_file(wal, ret_size);
 }
 
 static void
