@@ -1,4 +1,229 @@
-/* figure.c: the error domain of this stage. */
-#include "entro-plot.h"
+/* figure.c: a figure is a canvas size, a theme and a list of marks. */
+#include "figure-private.h"
 
-G_DEFINE_QUARK(entro - plot - error - quark, entro_plot_error)
+/* clang-format off */
+G_DEFINE_QUARK(entro-plot-error-quark, entro_plot_error)
+/* clang-format on */
+
+static const char default_date[] = "1970-01-01T00:00:00Z"; /* same input, same bytes */
+
+static void
+mark_free(gpointer data)
+{
+    EntroMark *mark = data;
+
+    g_free(mark->text);
+    g_free(mark->points);
+    g_free(mark->cells);
+    g_free(mark->hatched);
+    g_free(mark);
+}
+
+static gboolean
+is_size(double value)
+{
+    return isfinite(value) && value > 0;
+}
+
+static gboolean
+check_sizes(const EntroPlotOptions *options, GError **error)
+{
+    const struct {
+        const char *name;
+        double value;
+        gboolean optional;
+    } sizes[] = {
+        {"width", options->width, TRUE},
+        {"height", options->height, TRUE},
+        {"font size", options->font_size, TRUE},
+        {"resolution", options->dpi, FALSE},
+        {"limit of pixels", options->max_pixels, FALSE},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+        if (!is_size(sizes[i].value) && !(sizes[i].optional && isnan(sizes[i].value))) {
+            g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
+                        "the %s of a figure must be a number above 0, not %g", sizes[i].name,
+                        sizes[i].value);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+static void
+check_font(EntroFigure *figure)
+{
+    g_autofree char *other = entro_text_missing_font(figure->text);
+
+    if (other)
+        entro_figure_add_note(figure, "the font \"%s\" is not installed here: \"%s\" is used",
+                              figure->theme.font, other);
+}
+
+EntroFigure *
+entro_figure_new(const EntroPlotOptions *options, GError **error)
+{
+    const EntroPalette *palette = entro_palette_find(options->palette, error);
+    if (!palette || !check_sizes(options, error))
+        return NULL;
+
+    EntroFigure *figure = g_new0(EntroFigure, 1);
+    figure->theme = *entro_theme_default();
+    if (options->font)
+        figure->theme.font = options->font;
+    if (!isnan(options->font_size))
+        figure->theme.font_size = options->font_size;
+    figure->palette = palette;
+    figure->text = entro_text_new(figure->theme.font);
+    figure->marks = g_ptr_array_new_with_free_func(mark_free);
+    figure->notes = g_ptr_array_new_with_free_func(g_free);
+    figure->created = g_strdup(default_date);
+    figure->dpi = options->dpi;
+    figure->max_pixels = options->max_pixels;
+    check_font(figure);
+    figure->theme.font = NULL; /* was the caller's */
+    return figure;
+}
+
+void
+entro_figure_free(EntroFigure *figure)
+{
+    if (!figure)
+        return;
+    entro_text_free(figure->text);
+    g_ptr_array_unref(figure->marks);
+    g_ptr_array_unref(figure->notes);
+    g_free(figure->title);
+    g_free(figure->created);
+    g_free(figure);
+}
+
+const GPtrArray *
+entro_figure_get_notes(const EntroFigure *figure)
+{
+    return figure->notes;
+}
+
+void
+entro_figure_add_note(EntroFigure *figure, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *raw = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_ptr_array_add(figure->notes, entro_text_clean(raw));
+}
+
+void
+entro_figure_set_created(EntroFigure *figure, const char *date)
+{
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GDateTime) time = date ? g_date_time_new_from_iso8601(date, utc) : NULL;
+    g_autoptr(GDateTime) in_utc = time ? g_date_time_to_utc(time) : NULL;
+
+    if (!in_utc)
+        return;
+    g_free(figure->created);
+    figure->created = g_date_time_format(in_utc, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+EntroMark *
+entro_figure_add(EntroFigure *figure, EntroMarkKind kind, EntroRole role, EntroBox box)
+{
+    EntroMark *mark = g_new0(EntroMark, 1);
+
+    mark->kind = kind;
+    mark->role = role;
+    mark->box = box;
+    mark->pen.colour = figure->theme.ink;
+    mark->line_width = figure->theme.frame_line;
+    g_ptr_array_add(figure->marks, mark);
+    return mark;
+}
+
+/* Takes the numbers out of `points` (double x, double y, ...). */
+EntroMark *
+entro_figure_add_points(EntroFigure *figure, EntroMarkKind kind, EntroBox box, EntroPen pen,
+                        double line_width, GArray *points)
+{
+    EntroMark *mark = entro_figure_add(figure, kind, ENTRO_ROLE_INSIDE, box);
+
+    mark->pen = pen;
+    mark->line_width = line_width;
+    mark->n_points = points->len / 2;
+    mark->points = g_memdup2(points->data, points->len * sizeof(double));
+    mark->clipped = kind == ENTRO_MARK_LINE;
+    return mark;
+}
+
+void
+entro_figure_add_rule(EntroFigure *figure, double x1, double y1, double x2, double y2, EntroPen pen,
+                      double line_width)
+{
+    const double ends[] = {x1, y1, x2, y2};
+    const EntroBox box = {MIN(x1, x2), MIN(y1, y2), fabs(x2 - x1), fabs(y2 - y1)};
+    EntroMark *mark = entro_figure_add(figure, ENTRO_MARK_LINE, ENTRO_ROLE_DECOR, box);
+
+    mark->pen = pen;
+    mark->line_width = line_width;
+    mark->n_points = 2;
+    mark->points = g_memdup2(ends, sizeof ends);
+}
+
+EntroBox
+entro_figure_add_fill(EntroFigure *figure, EntroRole role, EntroBox box, EntroColour colour)
+{
+    entro_figure_add(figure, ENTRO_MARK_FILL, role, box)->pen.colour = colour;
+    return box;
+}
+
+EntroBox
+entro_figure_add_text(EntroFigure *figure, EntroRole role, double x, double y, double across,
+                      double down, const char *string, const EntroTextStyle *style)
+{
+    char *clean = entro_text_clean(string);
+    EntroBox box = {0};
+
+    entro_text_measure(figure->text, clean, style, &box.width, &box.height);
+    box.x = x - across * box.width;
+    box.y = y - down * box.height;
+
+    EntroMark *mark = entro_figure_add(figure, ENTRO_MARK_TEXT, role, box);
+    mark->text = clean;
+    mark->style = *style;
+    return box;
+}
+
+static EntroTextStyle
+style_scaled(const EntroFigure *figure, double scale, EntroColour colour)
+{
+    return (EntroTextStyle){.size = figure->theme.font_size * scale, .colour = colour};
+}
+
+EntroTextStyle
+entro_style_title(const EntroFigure *figure)
+{
+    EntroTextStyle style = style_scaled(figure, figure->theme.title_scale, figure->theme.ink);
+
+    style.bold = TRUE;
+    return style;
+}
+
+EntroTextStyle
+entro_style_label(const EntroFigure *figure)
+{
+    return style_scaled(figure, 1, figure->theme.ink);
+}
+
+EntroTextStyle
+entro_style_tick(const EntroFigure *figure)
+{
+    return style_scaled(figure, figure->theme.tick_scale, figure->theme.ink);
+}
+
+EntroTextStyle
+entro_style_note(const EntroFigure *figure)
+{
+    return style_scaled(figure, figure->theme.note_scale, figure->theme.faint);
+}

@@ -1,0 +1,130 @@
+/* axes.c: axes and colour bars drawn: rules, ticks, labels, faint grid lines. */
+#include "layout-private.h"
+
+static const double tick_gap = 0.25; /* of the font size, between a tick and its label */
+
+static double
+label_offset(const EntroFigure *figure)
+{
+    return figure->theme.tick + tick_gap * entro_style_tick(figure).size;
+}
+
+double
+entro_axes_tick_height(const EntroFigure *figure)
+{
+    return label_offset(figure) + entro_text_height(figure->text, entro_style_tick(figure).size);
+}
+
+double
+entro_axes_tick_width(const EntroFigure *figure, double label_width)
+{
+    return label_offset(figure) + label_width;
+}
+
+static void
+add_grid_line(EntroFigure *figure, double x1, double y1, double x2, double y2)
+{
+    entro_figure_add_rule(figure, x1, y1, x2, y2, (EntroPen){.colour = figure->theme.grid},
+                          figure->theme.frame_line);
+}
+
+void
+entro_axes_add_x_tick(EntroFigure *figure, EntroBox plot, double x, const char *label)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    const double bottom = entro_box_bottom(plot);
+
+    entro_figure_add_rule(figure, x, bottom, x, bottom + figure->theme.tick,
+                          (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+    entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, x, bottom + label_offset(figure), 0.5, 0,
+                          label, &style);
+}
+
+void
+entro_axes_add_y_tick(EntroFigure *figure, EntroBox plot, double y, const char *label)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+
+    entro_figure_add_rule(figure, plot.x - figure->theme.tick, y, plot.x, y,
+                          (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+    entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, plot.x - label_offset(figure), y, 1, 0.5,
+                          label, &style);
+}
+
+void
+entro_axes_add_x(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboolean grid)
+{
+    const double bottom = entro_box_bottom(plot);
+
+    for (guint i = 0; i < axis->n_ticks; i++) {
+        const double x = entro_axis_place(axis, axis->tick[i]);
+        if (grid)
+            add_grid_line(figure, x, plot.y, x, bottom);
+        entro_axes_add_x_tick(figure, plot, x, axis->label[i]);
+    }
+    entro_figure_add_rule(figure, plot.x, bottom, entro_box_right(plot), bottom,
+                          (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+}
+
+void
+entro_axes_add_y(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboolean grid)
+{
+    for (guint i = 0; i < axis->n_ticks; i++) {
+        const double y = entro_axis_place(axis, axis->tick[i]);
+        if (grid)
+            add_grid_line(figure, plot.x, y, entro_box_right(plot), y);
+        entro_axes_add_y_tick(figure, plot, y, axis->label[i]);
+    }
+    entro_figure_add_rule(figure, plot.x, plot.y, plot.x, entro_box_bottom(plot),
+                          (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+}
+
+double
+entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *axis)
+{
+    return figure->theme.colour_bar +
+           entro_axes_tick_width(figure, entro_axis_label_width(axis, figure));
+}
+
+static void
+add_bar_ticks(EntroFigure *figure, const EntroAxis *axis, double right)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    const EntroPen ink = {.colour = figure->theme.ink};
+
+    for (guint i = 0; i < axis->n_ticks; i++) {
+        const double y = entro_axis_place(axis, axis->tick[i]);
+        entro_figure_add_rule(figure, right, y, right + figure->theme.tick, y, ink,
+                              figure->theme.frame_line);
+        entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, right + label_offset(figure), y, 0,
+                              0.5, axis->label[i], &style);
+    }
+}
+
+/* The power of ten that the labels are to be multiplied with, above the bar and its last label. */
+static void
+add_factor(EntroFigure *figure, const EntroAxis *axis, EntroBox bar)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    g_autofree char *factor = entro_axis_factor(axis);
+
+    if (*factor)
+        entro_figure_add_text(figure, ENTRO_ROLE_ANNOTATION, bar.x,
+                              bar.y - entro_text_height(figure->text, style.size) / 2, 0, 1, factor,
+                              &style);
+}
+
+void
+entro_axes_add_colour_bar(EntroFigure *figure, EntroAxis *axis, EntroBox bar,
+                          const EntroPalette *palette, double palette_end)
+{
+    const gboolean upwards = axis->from > axis->to;
+    EntroMark *mark = entro_figure_add(figure, ENTRO_MARK_GRADIENT, ENTRO_ROLE_COLOUR_BAR, bar);
+
+    mark->palette = palette;
+    mark->from = upwards ? palette_end : 0;
+    mark->to = upwards ? 0 : palette_end;
+    entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, bar);
+    add_bar_ticks(figure, axis, entro_box_right(bar));
+    add_factor(figure, axis, bar);
+}

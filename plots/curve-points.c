@@ -1,0 +1,124 @@
+/* curve-points.c: a curve as points on the page.
+ *
+ * Breaks where there is no value; a point between two breaks becomes a dot, since a line of one
+ * point shows nothing.  A long curve is thinned to first, least, greatest and last point of each
+ * narrow column, so that no spike is lost. */
+#include "view-private.h"
+
+typedef struct {
+    const EntroAxis *x, *y;
+    GArray *line, *dots; /* double x, double y, ... on the page */
+} Path;
+
+gboolean
+entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y)
+{
+    return i < curve->n && isfinite(curve->x[i]) && isfinite(curve->y[i]) &&
+           (!log_y || curve->y[i] > 0);
+}
+
+gsize
+entro_curve_end(const EntroCurve *curve)
+{
+    gsize end = curve->n;
+
+    while (end > 0 && !isfinite(curve->y[end - 1]))
+        end--;
+    return end;
+}
+
+static void
+append(GArray *points, double x, double y)
+{
+    const double place[] = {x, y};
+
+    g_array_append_vals(points, place, G_N_ELEMENTS(place));
+}
+
+static void
+append_point(const Path *path, GArray *points, const EntroCurve *curve, gsize i)
+{
+    append(points, entro_axis_place(path->x, curve->x[i]), entro_axis_place(path->y, curve->y[i]));
+}
+
+/* First, least, greatest and last of [start, end), in order and each once. */
+static void
+append_extremes(const Path *path, const EntroCurve *curve, gsize start, gsize end)
+{
+    gsize least = start, greatest = start;
+
+    for (gsize i = start; i < end; i++) {
+        least = curve->y[i] < curve->y[least] ? i : least;
+        greatest = curve->y[i] > curve->y[greatest] ? i : greatest;
+    }
+    const gsize wanted[] = {start, MIN(least, greatest), MAX(least, greatest), end - 1};
+    for (guint k = 0; k < G_N_ELEMENTS(wanted); k++)
+        if (k == 0 || wanted[k] > wanted[k - 1])
+            append_point(path, path->line, curve, wanted[k]);
+}
+
+/* One stretch [start, end) without a break. */
+static void
+append_stretch(const Path *path, const EntroCurve *curve, gsize start, gsize end, double buckets)
+{
+    if (end - start == 1)
+        append_point(path, path->dots, curve, start);
+    for (gsize i = start; i < end;) {
+        const double bucket = floor(entro_axis_place(path->x, curve->x[i]) * buckets);
+        gsize next = i + 1;
+        while (buckets > 0 && next < end &&
+               floor(entro_axis_place(path->x, curve->x[next]) * buckets) == bucket)
+            next++;
+        append_extremes(path, curve, i, next);
+        i = next;
+    }
+    append(path->line, NAN, NAN);
+}
+
+static void
+append_curve(const Path *path, const EntroCurve *curve, double buckets)
+{
+    const gboolean log_y = path->y->kind == ENTRO_AXIS_LOG;
+
+    for (gsize i = 0; i < curve->n; i++) {
+        gsize end = i;
+        while (entro_curve_is_drawn(curve, end, log_y))
+            end++;
+        if (end > i)
+            append_stretch(path, curve, i, end, buckets);
+        i = end;
+    }
+}
+
+/* Where the values end for good before the curve does. */
+static void
+add_cross(EntroFigure *figure, const Path *path, const EntroCurve *curve, EntroPen pen,
+          EntroBox plot)
+{
+    const gsize end = entro_curve_end(curve);
+    g_autoptr(GArray) place = g_array_new(FALSE, FALSE, sizeof(double));
+
+    if (end == 0 || end == curve->n ||
+        !entro_curve_is_drawn(curve, end - 1, path->y->kind == ENTRO_AXIS_LOG))
+        return;
+    append_point(path, place, curve, end - 1);
+    entro_figure_add_points(figure, ENTRO_MARK_CROSSES, plot, pen, figure->theme.dot * 1.6, place);
+}
+
+void
+entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
+                const EntroAxis *y, EntroBox plot, gboolean cross)
+{
+    g_autoptr(GArray) line = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) dots = g_array_new(FALSE, FALSE, sizeof(double));
+    const Path path = {x, y, line, dots};
+    const gboolean thinned = curve->n > figure->theme.curve_points;
+
+    append_curve(&path, curve, thinned ? figure->theme.curve_buckets : 0);
+    if (line->len > 0)
+        entro_figure_add_points(figure, ENTRO_MARK_LINE, plot, pen, figure->theme.data_line, line);
+    if (dots->len > 0)
+        entro_figure_add_points(figure, ENTRO_MARK_DOTS, plot, pen, figure->theme.dot, dots);
+    if (cross)
+        add_cross(figure, &path, curve, pen, plot);
+}

@@ -1,0 +1,112 @@
+/* views.c: the table of views, and what they share.
+ *
+ * A view selects grids or curves from the store and has them drawn.  A new one is a row here and a
+ * function `build` in a file of its own. */
+#include "view-private.h"
+
+static const EntroView views[] = {
+    {
+        .key = "headwise-entropy",
+        .title = "Entropy of each attention head",
+        .about = "heat map of layers and heads, one panel a run",
+        .column = "entropy_mean",
+        .build = entro_view_headwise,
+    },
+    {
+        .key = "layerwise-entropy",
+        .title = "Layer mean entropy during training",
+        .about = "curve of each layer over training steps, one panel a run",
+        .column = "entropy_mean",
+        .build = entro_view_layerwise,
+    },
+    {
+        .key = "entropy-bands",
+        .title = "Share of attention heads by entropy",
+        .about = "share of the heads in each quarter of the largest entropy, grouped by run",
+        .column = "entropy_mean",
+        .build = entro_view_bands,
+    },
+    {
+        .key = "scalars",
+        .title = "Training curves",
+        .about = "loss and other scalars over training steps, one panel a scalar",
+        .column = NULL,
+        .build = entro_view_scalars,
+    },
+};
+
+const EntroView *
+entro_views(guint *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(views);
+    return views;
+}
+
+const EntroView *
+entro_view_find(const char *key)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(views); i++)
+        if (g_strcmp0(views[i].key, key) == 0)
+            return &views[i];
+    return NULL;
+}
+
+guint
+entro_panel_columns(guint n_panels)
+{
+    static const guint columns[] = {1, 1, 2, 3, 2, 3, 3}; /* 2 x 2 and 3 x 2 rather than a gap */
+
+    return n_panels < G_N_ELEMENTS(columns) ? columns[n_panels] : n_panels <= 9 ? 3 : 4;
+}
+
+char *
+entro_view_value_label(EntroStore *store, const char *column, GError **error)
+{
+    g_autofree char *title = NULL, *unit = NULL;
+
+    if (!entro_store_describe(store, column, &title, &unit, error))
+        return NULL;
+    if (!title)
+        return g_strdup(column);
+    return unit && *unit ? g_strdup_printf("%s (%s)", title, unit) : g_steal_pointer(&title);
+}
+
+/* The date of the newest run, so that the same figure drawn again is the same file; the
+ * reproducible-builds variable goes before. */
+static void
+set_date(EntroFigure *figure, const EntroRunInfo *const *runs, guint n_runs)
+{
+    const char *newest = NULL;
+    const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
+    gint64 seconds = 0;
+
+    for (guint run = 0; run < n_runs; run++)
+        if (g_strcmp0(runs[run]->created_at, newest) > 0)
+            newest = runs[run]->created_at;
+    entro_figure_set_created(figure, newest);
+    if (!epoch || !g_ascii_string_to_signed(epoch, 10, 0, G_MAXINT32, &seconds, NULL))
+        return;
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+    g_autofree char *date = time ? g_date_time_format_iso8601(time) : NULL;
+    entro_figure_set_created(figure, date);
+}
+
+EntroFigure *
+entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *const *runs,
+                guint n_runs, const EntroPlotOptions *options, GError **error)
+{
+    EntroPlotOptions filled = options ? *options : ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    g_return_val_if_fail(view && store && (runs || n_runs == 0), NULL);
+    if (n_runs == 0) {
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
+                    "the view %s needs at least one run", view->key);
+        return NULL;
+    }
+    if (!filled.column)
+        filled.column = view->column;
+    EntroFigure *figure = view->build(store, runs, n_runs, &filled, error);
+    if (figure)
+        set_date(figure, runs, n_runs);
+    return figure;
+}

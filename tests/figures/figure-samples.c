@@ -1,0 +1,541 @@
+/* figure-samples.c: the numbers and shapes of the samples. */
+#include "figure-samples.h"
+
+static const char long_name[] =
+    "sm-scfuffn-lr2e-2-bs128-ctx128-seed1234567-entropy-regularised-tolerance-0.20-run-with-a-name-"
+    "that-somebody-let-a-script-make";
+static const char *const run_names[] = {"SM+LN+G", "SM+LN+R", "SM+LN", "SM+G", "SM+R", "SM"};
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+EntroGrid *
+sample_grid(const char *run, gsize n_layers, gsize n_heads, double low, double high)
+{
+    EntroGrid *grid = g_new0(EntroGrid, 1);
+    const gsize n = n_layers * n_heads;
+
+    grid->run = g_strdup(run);
+    grid->column = g_strdup("entropy_mean");
+    grid->step = 2000;
+    grid->n_rows = n_layers;
+    grid->n_columns = n_heads;
+    grid->row_layer = g_new(gint64, n_layers);
+    grid->value = g_new(double, n);
+    grid->state = g_new(guint8, n);
+    for (gsize layer = 0; layer < n_layers; layer++)
+        grid->row_layer[layer] = (gint64)layer;
+    for (gsize cell = 0; cell < n; cell++) {
+        const double wave = 0.5 + 0.5 * sin(2.385 * (double)cell * (double)cell);
+        const double depth = n > 1 ? (double)cell / (double)(n - 1) : 0;
+        grid->value[cell] = low + (high - low) * (0.7 * depth + 0.3 * wave);
+        grid->state[cell] = ENTRO_CELL_VALUE;
+    }
+    return grid;
+}
+
+EntroCurve *
+sample_curve(gint64 number, gsize n, double last_step, double start, double end)
+{
+    EntroCurve *curve = g_new0(EntroCurve, 1);
+
+    curve->label = g_strdup_printf("layer %" G_GINT64_FORMAT, number);
+    curve->number = number;
+    curve->n = n;
+    curve->x = g_new(double, n);
+    curve->y = g_new(double, n);
+    for (gsize i = 0; i < n; i++) {
+        const double part = n > 1 ? (double)i / (double)(n - 1) : 0;
+        const double noise = 0.02 * sin(37.0 * (double)i + (double)number);
+        curve->x[i] = round(part * last_step);
+        curve->y[i] = start + (end - start) * (1 - exp(-5 * part)) + noise * (start - end);
+    }
+    return curve;
+}
+
+void
+sample_spoil(EntroCurve *curve, gsize from)
+{
+    for (gsize i = from; i < curve->n; i++)
+        curve->y[i] = NAN;
+}
+
+static void
+spoil_layer(EntroGrid *grid, gsize row, gsize first_head, EntroCellState state)
+{
+    for (gsize head = first_head; head < grid->n_columns; head++) {
+        grid->value[row * grid->n_columns + head] = NAN;
+        grid->state[row * grid->n_columns + head] = state;
+    }
+}
+
+/* ---- figures from numbers ------------------------------------------------------------------- */
+
+EntroFigure *
+sample_heat_maps(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
+{
+    const EntroGridSpec spec = {
+        .grids = (const EntroGrid *const *)grids,
+        .n_grids = n,
+        .title = options->title ? options->title : "Entropy of each attention head at step 2000",
+        .value_label = "Head entropy (nats)",
+    };
+    EntroFigure *figure = entro_grid_figure(&spec, options, error);
+
+    for (guint i = 0; i < n; i++)
+        entro_grid_free(grids[i]);
+    return figure;
+}
+
+static void
+add_layers(EntroCurvePanel *panel, guint n_layers, gsize n_steps, guint spoilt)
+{
+    for (guint layer = 0; layer < n_layers; layer++) {
+        const double depth = n_layers > 1 ? layer / (n_layers - 1.0) : 0;
+        EntroCurve *curve = sample_curve(layer, n_steps, n_steps > 1 ? 30000 : 0, 3.85,
+                                         3.4 - 2.6 * depth * (1 + 0.3 * sin(layer)));
+        if (layer < spoilt)
+            sample_spoil(curve, 2 * n_steps / 3);
+        entro_curve_panel_add(panel, curve, (EntroPen){0});
+    }
+}
+
+/* Of every second run all layers end in NaN. */
+EntroFigure *
+sample_layers(guint n_runs, guint n_layers, gsize n_steps, const EntroPlotOptions *options,
+              GError **error)
+{
+    g_auto(EntroCurveSpec) spec;
+
+    entro_curve_spec_init(&spec);
+    spec.title = "Layer mean entropy during training";
+    spec.y_label = "Layer mean entropy (nats)";
+    spec.shared_y = options->shared_scale;
+    spec.from_zero = TRUE;
+    for (guint run = 0; run < n_runs; run++) {
+        EntroCurvePanel *panel = entro_curve_panel_new(run_names[run % G_N_ELEMENTS(run_names)]);
+        add_layers(panel, n_layers, n_steps, run % 2 ? n_layers : 0);
+        panel->ceiling = 3.878;
+        g_ptr_array_add(spec.panels, panel);
+    }
+    entro_layerwise_finish(&spec, entro_palette_find(NULL, NULL));
+    return entro_curves_figure(&spec, options, error);
+}
+
+static EntroFigure *
+bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+    g_autofree double *ceiling = g_new(double, n);
+    g_autofree gint64 *context_length = g_new(gint64, n);
+
+    for (guint i = 0; i < n; i++) {
+        g_ptr_array_add(all, grids[i]);
+        ceiling[i] = 3.878;
+        context_length[i] = 128;
+    }
+    return entro_bands_figure(all, ceiling, context_length, options, error);
+}
+
+static EntroFigure *
+scalars(const char *const *names, guint n_names, guint n_runs, const char *const *runs,
+        gboolean diverges, const EntroPlotOptions *options, GError **error)
+{
+    g_auto(EntroCurveSpec) spec;
+
+    entro_curve_spec_init(&spec);
+    spec.title = "Training curves";
+    spec.log_y = options->log_y;
+    for (guint s = 0; s < n_names; s++) {
+        EntroCurvePanel *panel = entro_curve_panel_new(names[s]);
+        for (guint run = 0; run < n_runs; run++) {
+            EntroCurve *curve = sample_curve(run, 200, 600, 5.5, 2.2 - 0.2 * run);
+            if (diverges && run == n_runs - 1)
+                sample_spoil(curve, 35);
+            entro_curve_panel_add(panel, curve, entro_line_pen(run));
+        }
+        g_ptr_array_add(spec.panels, panel);
+    }
+    entro_scalars_explain(&spec, runs, n_runs);
+    return entro_curves_figure(&spec, options, error);
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static EntroFigure *
+heat_paper(guint n, gboolean values, gboolean shared, GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autofree EntroGrid **grids = g_new(EntroGrid *, n);
+
+    options.values = values;
+    options.shared_scale = shared;
+    for (guint i = 0; i < n; i++)
+        grids[i] = sample_grid(run_names[i % 6], 12, 12, 0.03 + 0.1 * i, 3.87 - 0.3 * i);
+    return sample_heat_maps(grids, n, &options, error);
+}
+
+static EntroFigure *
+heat_1(GError **error)
+{
+    return heat_paper(1, TRUE, FALSE, error);
+}
+
+static EntroFigure *
+heat_2(GError **error)
+{
+    return heat_paper(2, FALSE, TRUE, error);
+}
+
+static EntroFigure *
+heat_6(GError **error)
+{
+    return heat_paper(6, FALSE, FALSE, error);
+}
+
+static EntroFigure *
+heat_6_values(GError **error)
+{
+    return heat_paper(6, TRUE, TRUE, error);
+}
+
+static EntroFigure *
+heat_11(GError **error)
+{
+    return heat_paper(11, FALSE, TRUE, error);
+}
+
+static EntroFigure *
+heat_shape(gsize n_layers, gsize n_heads, gboolean values, GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grids[] = {sample_grid("run", n_layers, n_heads, 0.1, 3.8)};
+
+    options.values = values;
+    return sample_heat_maps(grids, 1, &options, error);
+}
+
+static EntroFigure *
+heat_1x1(GError **error)
+{
+    return heat_shape(1, 1, TRUE, error);
+}
+
+static EntroFigure *
+heat_8x4(GError **error)
+{
+    return heat_shape(8, 4, TRUE, error);
+}
+
+static EntroFigure *
+heat_64(GError **error)
+{
+    return heat_shape(64, 64, FALSE, error);
+}
+
+static EntroFigure *
+heat_64_values(GError **error)
+{
+    return heat_shape(64, 64, TRUE, error);
+}
+
+static EntroFigure *
+heat_wide(GError **error)
+{
+    return heat_shape(2, 64, TRUE, error);
+}
+
+static EntroFigure *
+heat_tall(GError **error)
+{
+    return heat_shape(128, 4, FALSE, error);
+}
+
+static EntroFigure *
+heat_ragged(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grid = sample_grid("hybrid", 3, 8, 0.1, 3.2);
+
+    grid->row_layer[1] = 5;
+    grid->row_layer[2] = 11;
+    spoil_layer(grid, 1, 4, ENTRO_CELL_ABSENT);
+    spoil_layer(grid, 2, 2, ENTRO_CELL_UNDEFINED);
+    options.values = TRUE;
+    return sample_heat_maps(&grid, 1, &options, error);
+}
+
+static EntroFigure *
+heat_nan(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grids[] = {sample_grid("healthy", 8, 8, 0.5, 3.8), sample_grid("SM", 8, 8, 0, 3.8)};
+
+    for (gsize row = 0; row < 8; row++)
+        spoil_layer(grids[1], row, row < 3 ? 5 : 0, ENTRO_CELL_UNDEFINED);
+    return sample_heat_maps(grids, 2, &options, error);
+}
+
+static EntroFigure *
+heat_all_nan(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grid = sample_grid("SM", 8, 8, 0, 3.8);
+
+    for (gsize row = 0; row < 8; row++)
+        spoil_layer(grid, row, 0, ENTRO_CELL_UNDEFINED);
+    return sample_heat_maps(&grid, 1, &options, error);
+}
+
+static EntroFigure *
+heat_odd(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grids[] = {sample_grid(long_name, 6, 6, 2.385, 2.385),
+                          sample_grid("", 6, 6, -1e-12, 1e-12),
+                          sample_grid("a\xff\n\x1b[31m<b>&amp;", 6, 6, 1e12, 3e12),
+                          sample_grid("\xd9\x85\xd8\xb1\xd8\xad\xd8\xa8\xd8\xa7 \xe2\x80\xae"
+                                      "abc",
+                                      6, 6, 0, 1e5)};
+
+    options.palette = "magma";
+    options.title = long_name;
+    return sample_heat_maps(grids, 4, &options, error);
+}
+
+static EntroFigure *
+heat_column(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *grids[] = {sample_grid("SM+LN+G", 12, 12, 0.5, 3.8),
+                          sample_grid("SM", 12, 12, 0, 3.8)};
+
+    options.width = 3.25;
+    options.font_size = 8;
+    options.palette = "cividis";
+    options.title = "";
+    return sample_heat_maps(grids, 2, &options, error);
+}
+
+static EntroFigure *
+layers(guint n_runs, guint n_layers, gsize n_steps, gboolean shared, GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.shared_scale = shared;
+    return sample_layers(n_runs, n_layers, n_steps, &options, error);
+}
+
+static EntroFigure *
+layers_1(GError **error)
+{
+    return layers(1, 12, 60, FALSE, error);
+}
+
+static EntroFigure *
+layers_2(GError **error)
+{
+    return layers(2, 8, 60, TRUE, error);
+}
+
+static EntroFigure *
+layers_6(GError **error)
+{
+    return layers(6, 12, 60, FALSE, error);
+}
+
+static EntroFigure *
+layers_64(GError **error)
+{
+    return layers(2, 64, 60, TRUE, error);
+}
+
+static EntroFigure *
+layers_48_alone(GError **error)
+{
+    return layers(1, 48, 100, TRUE, error);
+}
+
+static EntroFigure *
+layers_one_step(GError **error)
+{
+    return layers(1, 4, 1, FALSE, error);
+}
+
+static EntroFigure *
+layers_long(GError **error)
+{
+    return layers(1, 4, 20000, FALSE, error);
+}
+
+static EntroFigure *
+layers_spoilt(guint spoilt, gsize from, GError **error)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroCurvePanel *panel = entro_curve_panel_new("SM");
+    g_auto(EntroCurveSpec) spec;
+
+    entro_curve_spec_init(&spec);
+    spec.title = "Layer mean entropy during training";
+    spec.y_label = "Layer mean entropy (nats)";
+    spec.from_zero = TRUE;
+    g_ptr_array_add(spec.panels, panel);
+    for (guint layer = 0; layer < 6; layer++) {
+        EntroCurve *curve = sample_curve(layer, 40, 390, 3, 3 - 0.5 * layer);
+        if (layer < spoilt)
+            sample_spoil(curve, from);
+        entro_curve_panel_add(panel, curve, (EntroPen){0});
+    }
+    entro_layerwise_finish(&spec, entro_palette_find(NULL, NULL));
+    return entro_curves_figure(&spec, &options, error);
+}
+
+static EntroFigure *
+layers_some_nan(GError **error)
+{
+    return layers_spoilt(2, 20, error);
+}
+
+static EntroFigure *
+layers_all_nan(GError **error)
+{
+    return layers_spoilt(6, 0, error);
+}
+
+static EntroFigure *
+bands_n(guint n, gboolean nan, const EntroPlotOptions *options, GError **error)
+{
+    g_autofree EntroGrid **grids = g_new(EntroGrid *, n);
+
+    for (guint i = 0; i < n; i++)
+        grids[i] = sample_grid(run_names[i % 6], 12, 12, 0.05 * i, 3.87 - 0.4 * (i % 6));
+    if (nan)
+        for (gsize row = 9; row < 12; row++)
+            spoil_layer(grids[n - 1], row, 0, ENTRO_CELL_UNDEFINED);
+    return bands(grids, n, options, error);
+}
+
+static EntroFigure *
+bands_1(GError **error)
+{
+    return bands_n(1, FALSE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_2_nan(GError **error)
+{
+    return bands_n(2, TRUE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_6(GError **error)
+{
+    return bands_n(6, FALSE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_20(GError **error)
+{
+    return bands_n(20, FALSE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_own(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.band_max = ENTRO_BAND_OWN;
+    return bands_n(3, FALSE, &options, error);
+}
+
+static EntroFigure *
+scalars_loss(GError **error)
+{
+    static const char *const names[] = {"loss"};
+    static const char *const runs[] = {"SM+LN+G", "SM"};
+
+    return scalars(names, 1, 2, runs, TRUE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+scalars_many(GError **error)
+{
+    static const char *const names[] = {"loss", "eval_loss", "lr", "grad_norm"};
+    static const char *const runs[] = {"SM+LN+G", "SM+LN", long_name};
+
+    return scalars(names, 4, 3, runs, TRUE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+scalars_log(GError **error)
+{
+    static const char *const names[] = {"grad_norm", "lr"};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.log_y = TRUE;
+    return scalars(names, 2, 6, run_names, FALSE, &options, error);
+}
+
+static EntroFigure *
+scalars_ranges(GError **error)
+{
+    static const double ends[][2] = {{0, 0},       {7, 7},          {1e-12, 3e-12},
+                                     {1e12, 5e12}, {-3, 3},         {1, 1 + 1e-7},
+                                     {NAN, NAN},   {-1e300, 1e300}, {123456, 123457}};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_auto(EntroCurveSpec) spec;
+
+    entro_curve_spec_init(&spec);
+    spec.title = "Ranges";
+    for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *title = g_strdup_printf("%g to %g", ends[i][0], ends[i][1]);
+        EntroCurvePanel *panel = entro_curve_panel_new(title);
+        entro_curve_panel_add(panel, sample_curve(0, 50, 2.5e6, ends[i][0], ends[i][1]),
+                              entro_line_pen(0));
+        g_ptr_array_add(spec.panels, panel);
+    }
+    return entro_curves_figure(&spec, &options, error);
+}
+
+static const FigureSample samples[] = {
+    {"heat-1", heat_1},
+    {"heat-2-shared", heat_2},
+    {"heat-6", heat_6},
+    {"heat-6-values", heat_6_values},
+    {"heat-11-shared", heat_11},
+    {"heat-1x1", heat_1x1},
+    {"heat-8x4", heat_8x4},
+    {"heat-64x64", heat_64},
+    {"heat-64x64-values", heat_64_values},
+    {"heat-2x64", heat_wide},
+    {"heat-128x4", heat_tall},
+    {"heat-ragged", heat_ragged},
+    {"heat-nan", heat_nan},
+    {"heat-all-nan", heat_all_nan},
+    {"heat-odd-names-and-ranges", heat_odd},
+    {"heat-one-column-of-a-journal", heat_column},
+    {"layers-1", layers_1},
+    {"layers-2-shared", layers_2},
+    {"layers-6", layers_6},
+    {"layers-64", layers_64},
+    {"layers-48-alone", layers_48_alone},
+    {"layers-one-step", layers_one_step},
+    {"layers-long", layers_long},
+    {"layers-some-nan", layers_some_nan},
+    {"layers-all-nan", layers_all_nan},
+    {"bands-1", bands_1},
+    {"bands-2-nan", bands_2_nan},
+    {"bands-6", bands_6},
+    {"bands-20", bands_20},
+    {"bands-own", bands_own},
+    {"scalars-loss", scalars_loss},
+    {"scalars-many", scalars_many},
+    {"scalars-log", scalars_log},
+    {"scalars-ranges", scalars_ranges},
+};
+
+const FigureSample *
+figure_samples(guint *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(samples);
+    return samples;
+}

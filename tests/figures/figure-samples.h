@@ -1,0 +1,27 @@
+/* figure-samples.h: figures of every view in many shapes, made from made-up numbers.
+ *
+ * A table that the tests walk through, and that draw-samples writes into a folder to look at. */
+#ifndef FIGURE_SAMPLES_H
+#define FIGURE_SAMPLES_H
+
+#include "view-private.h"
+
+typedef struct {
+    const char *name;
+    EntroFigure *(*make)(GError **error);
+} FigureSample;
+
+const FigureSample *figure_samples(guint *ret_n);
+
+/* Entropies from `low` to `high`, growing with layer and head; a formula, no random numbers. */
+EntroGrid *sample_grid(const char *run, gsize n_layers, gsize n_heads, double low, double high);
+EntroCurve *sample_curve(gint64 number, gsize n, double last_step, double start, double end);
+void sample_spoil(EntroCurve *curve, gsize from); /* NaN from there on */
+
+/* A heat map of `n` grids, which it frees; a curve figure of one panel a run. */
+EntroFigure *sample_heat_maps(EntroGrid **grids, guint n, const EntroPlotOptions *options,
+                              GError **error);
+EntroFigure *sample_layers(guint n_runs, guint n_layers, gsize n_steps,
+                           const EntroPlotOptions *options, GError **error);
+
+#endif

@@ -1,0 +1,187 @@
+/* test-boxes.c: nothing overlaps, nothing leaves the canvas, on every sample and on many shapes. */
+#include "figure-samples.h"
+
+static const double slack = 0.01; /* points */
+
+static gboolean
+overlap(EntroBox a, EntroBox b)
+{
+    return a.width > 0 && b.width > 0 && a.x < entro_box_right(b) - slack &&
+           b.x < entro_box_right(a) - slack && a.y < entro_box_bottom(b) - slack &&
+           b.y < entro_box_bottom(a) - slack;
+}
+
+static gboolean
+within(EntroBox inner, EntroBox outer)
+{
+    return inner.x >= outer.x - slack && inner.y >= outer.y - slack &&
+           entro_box_right(inner) <= entro_box_right(outer) + slack &&
+           entro_box_bottom(inner) <= entro_box_bottom(outer) + slack;
+}
+
+static char *
+describe(const EntroMark *mark)
+{
+    return g_strdup_printf("role %d \"%s\" at (%.2f %.2f %.2f %.2f)", (int)mark->role,
+                           mark->text ? mark->text : "", mark->box.x, mark->box.y, mark->box.width,
+                           mark->box.height);
+}
+
+static gboolean
+is_alone(const EntroMark *mark)
+{
+    return mark->role < ENTRO_ROLE_INSIDE;
+}
+
+/* Whether two marks may not share a place. */
+static gboolean
+exclude_each_other(const EntroMark *a, const EntroMark *b)
+{
+    return (is_alone(a) && is_alone(b)) ||
+           (a->role == ENTRO_ROLE_VALUE && b->role == ENTRO_ROLE_VALUE);
+}
+
+static void
+check_in_a_plot(const EntroFigure *figure, const EntroMark *mark, const char *name)
+{
+    g_autofree char *described = describe(mark);
+
+    for (guint i = 0; i < figure->marks->len; i++) {
+        const EntroMark *plot = figure->marks->pdata[i];
+        if (plot->role == ENTRO_ROLE_PLOT && within(mark->box, plot->box))
+            return;
+    }
+    g_test_message("%s: not in a plot: %s", name, described);
+    g_test_fail();
+}
+
+static void
+check_pair(const EntroMark *a, const EntroMark *b, const char *name)
+{
+    if (!exclude_each_other(a, b) || !overlap(a->box, b->box))
+        return;
+    g_autofree char *one = describe(a);
+    g_autofree char *other = describe(b);
+    g_test_message("%s: %s overlaps %s", name, one, other);
+    g_test_fail();
+}
+
+static void
+check_figure(const EntroFigure *figure, const char *name)
+{
+    const EntroBox canvas = {0, 0, figure->width, figure->height};
+    guint n_plots = 0;
+
+    for (guint i = 0; i < figure->marks->len; i++) {
+        const EntroMark *mark = figure->marks->pdata[i];
+        n_plots += mark->role == ENTRO_ROLE_PLOT;
+        if (!within(mark->box, canvas)) {
+            g_autofree char *described = describe(mark);
+            g_test_message("%s: off the canvas (%.1f x %.1f): %s", name, figure->width,
+                           figure->height, described);
+            g_test_fail();
+        }
+        if (mark->role == ENTRO_ROLE_INSIDE || mark->role == ENTRO_ROLE_VALUE)
+            check_in_a_plot(figure, mark, name);
+        for (guint j = i + 1; j < figure->marks->len; j++)
+            check_pair(mark, figure->marks->pdata[j], name);
+    }
+    g_assert_cmpuint(n_plots, >, 0);
+}
+
+static void
+test_sample(gconstpointer data)
+{
+    const FigureSample *sample = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(EntroFigure) figure = sample->make(&error);
+
+    g_assert_no_error(error);
+    check_figure(figure, sample->name);
+}
+
+static void
+test_heat_maps_of_many_shapes(void)
+{
+    static const gsize sizes[] = {1, 2, 3, 7, 12, 40};
+    static const guint numbers[] = {1, 2, 5};
+
+    for (guint r = 0; r < G_N_ELEMENTS(sizes); r++)
+        for (guint c = 0; c < G_N_ELEMENTS(sizes); c++)
+            for (guint k = 0; k < G_N_ELEMENTS(numbers); k++) {
+                g_autofree char *name =
+                    g_strdup_printf("%u maps of %" G_GSIZE_FORMAT " x %" G_GSIZE_FORMAT, numbers[k],
+                                    sizes[r], sizes[c]);
+                EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+                EntroGrid *grids[5];
+                options.values = (r + c) % 2;
+                options.shared_scale = c % 2;
+                for (guint g = 0; g < numbers[k]; g++)
+                    grids[g] = sample_grid(name, sizes[r], sizes[c], pow(10, (double)r - 3) * g,
+                                           pow(10, (double)c - 1));
+                g_autoptr(EntroFigure) figure = sample_heat_maps(grids, numbers[k], &options, NULL);
+                check_figure(figure, name);
+            }
+}
+
+static void
+test_curves_of_many_shapes(void)
+{
+    static const guint n_layers[] = {1, 2, 9, 16, 17, 33};
+
+    for (guint n_runs = 1; n_runs <= 7; n_runs += 2)
+        for (guint k = 0; k < G_N_ELEMENTS(n_layers); k++)
+            for (gsize n_steps = 1; n_steps < 200; n_steps *= 10) {
+                g_autofree char *name =
+                    g_strdup_printf("%u runs, %u layers, %" G_GSIZE_FORMAT " steps", n_runs,
+                                    n_layers[k], n_steps);
+                EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+                options.shared_scale = k % 2;
+                g_autoptr(EntroFigure) figure =
+                    sample_layers(n_runs, n_layers[k], n_steps, &options, NULL);
+                check_figure(figure, name);
+            }
+}
+
+static void
+test_given_sizes_and_fonts(void)
+{
+    static const double widths[] = {2.6, 3.25, 5.5, 9};
+    static const double fonts[] = {5, 8, 11};
+
+    for (guint w = 0; w < G_N_ELEMENTS(widths); w++)
+        for (guint f = 0; f < G_N_ELEMENTS(fonts); f++) {
+            g_autofree char *name = g_strdup_printf("%g in, %g pt", widths[w], fonts[f]);
+            g_autoptr(GError) error = NULL;
+            EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+            options.width = widths[w];
+            options.height = 4;
+            options.font_size = fonts[f];
+            g_autoptr(EntroFigure) figure = sample_layers(2, 6, 50, &options, &error);
+            if (!figure) { /* refused because it is too small: also right */
+                g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT);
+                continue;
+            }
+            g_assert_cmpfloat_with_epsilon(figure->width, widths[w] * ENTRO_INCH, 1e-6);
+            g_assert_cmpfloat_with_epsilon(figure->height, 4 * ENTRO_INCH, 1e-6);
+            check_figure(figure, name);
+        }
+}
+
+int
+main(int argc, char **argv)
+{
+    guint n = 0;
+    const FigureSample *samples = figure_samples(&n);
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *path = g_strdup_printf("/boxes/sample/%s", samples[i].name);
+        g_test_add_data_func(path, &samples[i], test_sample);
+    }
+    g_test_add_func("/boxes/heat-maps-of-many-shapes", test_heat_maps_of_many_shapes);
+    g_test_add_func("/boxes/curves-of-many-shapes", test_curves_of_many_shapes);
+    g_test_add_func("/boxes/given-sizes-and-fonts", test_given_sizes_and_fonts);
+    return g_test_run();
+}

@@ -1,0 +1,88 @@
+/* test-plot-text.c: names from files become harmless text; fonts are named. */
+#include "figure-private.h"
+
+static void
+test_clean(void)
+{
+    static const struct {
+        const char *raw, *clean;
+    } cases[] = {
+        {"SM+LN+G", "SM+LN+G"},
+        {"", ""},
+        {NULL, ""},
+        {"<b>&amp;", "<b>&amp;"}, /* shown as it is: nothing is read as markup */
+        {"a\nb\tc", "a\357\277\275b\357\277\275c"},
+        {"\033[31m", "\357\277\275[31m"},
+        {"a\xff", "a\357\277\275"},
+        {"\342\200\256abc", "\357\277\275abc"}, /* U+202E turns text round */
+        {"\302\233", "\357\277\275"},           /* C1 */
+        {"Ω→∞ 学習", "Ω→∞ 学習"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *clean = entro_text_clean(cases[i].raw);
+        g_assert_cmpstr(clean, ==, cases[i].clean);
+    }
+}
+
+static void
+test_long(void)
+{
+    g_autofree char *raw = g_strnfill(1 << 20, 'x');
+    g_autofree char *clean = entro_text_clean(raw);
+
+    g_assert_cmpuint(strlen(clean), <, 1000);
+}
+
+static void
+test_width_is_kept(void)
+{
+    g_autoptr(EntroText) text = entro_text_new("DejaVu Sans");
+    const EntroTextStyle one = {.size = 9, .max_width = 60};
+    const EntroTextStyle lines = {.size = 9, .max_width = 60, .max_lines = 3};
+    double width = 0, height = 0, tall = 0;
+
+    entro_text_measure(text, "a name that is far too long for its place", &one, &width, &height);
+    g_assert_cmpfloat(width, <=, 60.01);
+    entro_text_measure(text, "a name that is far too long for its place", &lines, &width, &tall);
+    g_assert_cmpfloat(width, <=, 60.01);
+    g_assert_cmpfloat(tall, >, 2 * height);
+}
+
+static void
+test_turned(void)
+{
+    g_autoptr(EntroText) text = entro_text_new("DejaVu Sans");
+    const EntroTextStyle flat = {.size = 9}, turned = {.size = 9, .turned = TRUE};
+    double width = 0, height = 0, turned_width = 0, turned_height = 0;
+
+    entro_text_measure(text, "Layer index", &flat, &width, &height);
+    entro_text_measure(text, "Layer index", &turned, &turned_width, &turned_height);
+    g_assert_cmpfloat(width, ==, turned_height);
+    g_assert_cmpfloat(height, ==, turned_width);
+}
+
+static void
+test_font(void)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(EntroFigure) usual = entro_figure_new(&options, NULL);
+
+    options.font = "No Such Font";
+    g_autoptr(EntroFigure) other = entro_figure_new(&options, NULL);
+    g_assert_cmpuint(entro_figure_get_notes(usual)->len, ==, 0);
+    g_assert_cmpuint(entro_figure_get_notes(other)->len, ==, 1);
+    g_assert_nonnull(strstr(entro_figure_get_notes(other)->pdata[0], "\"No Such Font\""));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/text/names-are-cleaned", test_clean);
+    g_test_add_func("/text/a-very-long-name-is-cut", test_long);
+    g_test_add_func("/text/keeps-to-its-width", test_width_is_kept);
+    g_test_add_func("/text/turned-swaps-width-and-height", test_turned);
+    g_test_add_func("/text/a-substituted-font-is-noted", test_font);
+    return g_test_run();
+}
