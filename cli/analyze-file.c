@@ -99,10 +99,10 @@ new_summary(const Job *job, guint attempt, gint64 run_id)
     summary->first_nan_step = summary->step = G_MININT64;
     summary->notes = g_ptr_array_new_with_free_func(g_free);
     summary->problems = g_ptr_array_new_with_free_func(g_free);
+    summary->first_step = G_MAXINT64;
     for (gsize i = 0; i < job->trace->n_captures; i++)
         if (job->trace->attempts[i] == attempt) {
-            if (summary->first_step == 0 && summary->last_step == 0)
-                summary->first_step = job->trace->steps[i];
+            summary->first_step = MIN(summary->first_step, job->trace->steps[i]);
             summary->last_step = job->trace->steps[i];
         }
     return summary;
@@ -394,31 +394,24 @@ clear_capture(gpointer capture)
     entro_capture_clear(capture);
 }
 
-/* SQLite's locks vanish when another descriptor of the same file is closed. */
+/* SQLite's locks vanish when another descriptor of the same file is closed: never open it. */
 static gboolean
-check_not_database(const char *path, GError **error)
+check_not_database(const char *path, const char *db_path, GError **error)
 {
-    guint8 head[16] = {0};
-    FILE *file = fopen(path, "re");
-    gsize n = file ? fread(head, 1, sizeof head, file) : 0;
+    struct stat file, db;
 
-    if (file != NULL)
-        fclose(file);
-    if (n == sizeof head && memcmp(head, "SQLite format 3", 16) == 0) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                    "%s: is a SQLite database, expected a trace (HDF5)", path);
-        return FALSE;
-    }
-    return TRUE;
+    if (stat(path, &file) != 0 || stat(db_path, &db) != 0 || file.st_dev != db.st_dev ||
+        file.st_ino != db.st_ino)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "%s: is the database itself, expected a trace (HDF5)", path);
+    return FALSE;
 }
 
 static gboolean
 open_job(Job *job, GError **error)
 {
-    struct stat facts;
-
-    if (stat(job->path, &facts) == 0 && S_ISREG(facts.st_mode) &&
-        !check_not_database(job->path, error))
+    if (!check_not_database(job->path, job->options->db_path, error))
         return FALSE;
     job->source = entro_source_open(job->path, &job->options->source, error);
     if (job->source == NULL)

@@ -25,7 +25,8 @@ static const GOptionEntry entries[] = {
 static gboolean
 make_options(EntroAnalyzeOptions *ret_options, GError **error)
 {
-    EntroAnalyzeOptions options = {.run_name = chosen.run,
+    EntroAnalyzeOptions options = {.db_path = chosen.db,
+                                   .run_name = chosen.run,
                                    .replace = chosen.replace,
                                    .run = ENTRO_RUN_OPTIONS_DEFAULT};
 

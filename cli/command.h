@@ -92,6 +92,7 @@ int entro_signals_seen(void); /* 0 if none */
 /* ---- analysing one file (analyze-file.c) ------------------------------------------------------------- */
 
 typedef struct {
+    const char *db_path;
     const char *run_name; /* NULL: from the trace */
     gboolean replace;
     EntroRunOptions run;
