@@ -226,39 +226,48 @@ store_pending(Job *job, GError **error)
     return good;
 }
 
+/* What the summary says of heads and layers is of the last capture in which one has a value. */
 static void
-see_head(EntroAnalyzeSummary *summary, const EntroHeadStats *head)
+see_heads(EntroAnalyzeSummary *summary, const EntroCapture *capture)
 {
-    double entropy = head->values[ENTRO_HEAD_ENTROPY_MEAN];
-    double ceiling = head->values[ENTRO_HEAD_ENTROPY_CEILING];
+    summary->step = capture->step;
+    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
+    for (guint i = 0; i < capture->n_heads; i++) {
+        double entropy = capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN];
+        double ceiling = capture->heads[i].values[ENTRO_HEAD_ENTROPY_CEILING];
 
-    if (isnan(entropy)) {
-        summary->n_without++;
-        return;
+        summary->n_without += isnan(entropy);
+        summary->n_counted += !isnan(entropy);
+        summary->n_overloaded += ceiling > 0 && entropy >= ENTRO_HEAD_OVERLOAD * ceiling;
+        summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
     }
-    summary->n_counted++;
-    summary->n_overloaded += entropy >= ENTRO_HEAD_OVERLOAD * ceiling && ceiling > 0;
-    summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
 }
 
 static void
-see_layer(EntroAnalyzeSummary *summary, const EntroLayerStats *layer)
+see_layers(EntroAnalyzeSummary *summary, const EntroCapture *capture)
 {
-    double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
-    double ceiling = layer->values[ENTRO_LAYER_ENTROPY_CEILING];
+    summary->highest.entropy = -INFINITY;
+    summary->lowest.entropy = INFINITY;
+    for (guint i = 0; i < capture->n_layers; i++) {
+        const EntroLayerStats *layer = &capture->layers[i];
+        double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
+        EntroLayerExtreme extreme = {layer->layer, entropy,
+                                     layer->values[ENTRO_LAYER_ENTROPY_CEILING]};
 
-    if (isnan(entropy))
-        return;
-    if (isnan(summary->highest.entropy) || entropy > summary->highest.entropy) {
-        summary->highest.layer = layer->layer;
-        summary->highest.entropy = entropy;
-        summary->highest.ceiling = ceiling;
+        if (entropy > summary->highest.entropy)
+            summary->highest = extreme;
+        if (entropy < summary->lowest.entropy)
+            summary->lowest = extreme;
     }
-    if (isnan(summary->lowest.entropy) || entropy < summary->lowest.entropy) {
-        summary->lowest.layer = layer->layer;
-        summary->lowest.entropy = entropy;
-        summary->lowest.ceiling = ceiling;
-    }
+}
+
+static gboolean
+has_value(const EntroCapture *capture)
+{
+    for (guint i = 0; i < capture->n_heads; i++)
+        if (!isnan(capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN]))
+            return TRUE;
+    return FALSE;
 }
 
 static void
@@ -269,17 +278,15 @@ see_capture(EntroAnalyzeSummary *summary, const EntroCapture *capture)
     summary->n_new++;
     summary->n_partial += capture->status == ENTRO_CAPTURE_PARTIAL;
     summary->n_rows += capture->n_rows;
-    summary->step = capture->step;
-    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
-    summary->highest.entropy = summary->lowest.entropy = NAN;
     for (guint i = 0; i < capture->n_heads; i++) {
         summary->n_nan += capture->heads[i].n_nan;
         summary->n_masked += capture->heads[i].n_masked;
         summary->n_off_sum += capture->heads[i].n_off_sum;
-        see_head(summary, &capture->heads[i]);
     }
-    for (guint i = 0; i < capture->n_layers; i++)
-        see_layer(summary, &capture->layers[i]);
+    if (has_value(capture)) {
+        see_heads(summary, capture);
+        see_layers(summary, capture);
+    }
     if (summary->n_nan > n_nan && summary->first_nan_step == G_MININT64)
         summary->first_nan_step = capture->step;
     if (capture->detail != NULL)

@@ -35,12 +35,12 @@ print_entropy(const EntroAnalyzeSummary *summary)
 {
     guint n_heads = summary->n_counted + summary->n_without;
 
-    printf("  at step %" G_GINT64_FORMAT ":", summary->step);
-    if (summary->n_counted == 0) {
-        printf(" none of %u heads has a valid row\n", n_heads);
+    if (summary->step == G_MININT64) {
+        printf("  no head has a valid row in any new capture\n");
         return;
     }
-    printf(" entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
+    printf("  at step %" G_GINT64_FORMAT
+           ": entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
            "of %.2f)\n",
            summary->highest.layer, summary->highest.entropy, summary->highest.ceiling,
            summary->lowest.layer, summary->lowest.entropy, summary->lowest.ceiling);
@@ -90,7 +90,7 @@ static void
 last_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
 {
     json_builder_set_member_name(builder, "last");
-    if (summary->n_new == 0) {
+    if (summary->step == G_MININT64) {
         json_builder_add_null_value(builder);
         return;
     }

@@ -99,6 +99,11 @@ typedef struct {
     EntroSourceOptions source;
 } EntroAnalyzeOptions;
 
+typedef struct {
+    guint layer;
+    double entropy, ceiling;
+} EntroLayerExtreme;
+
 /* What `analyze` says about one run afterwards. */
 typedef struct {
     char *file, *run_name;
@@ -108,13 +113,10 @@ typedef struct {
     gint64 first_step, last_step; /* of the trace */
     gint64 n_rows, n_nan, n_masked, n_off_sum;
     gint64 first_nan_step; /* G_MININT64: none */
-    /* of the last new capture with a value */
+    /* of the last new capture in which a head has a value; G_MININT64: there is none */
     gint64 step;
     guint n_counted, n_overloaded, n_collapsed, n_without;
-    struct {
-        guint layer;
-        double entropy, ceiling;
-    } highest, lowest;
+    EntroLayerExtreme highest, lowest;
     guint64 bytes;
     double seconds;
     GPtrArray *notes, *problems;
