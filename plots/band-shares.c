@@ -103,20 +103,21 @@ scale_in_words(const Scale *scale, guint n_runs)
 }
 
 static void
-describe_scale(const Scale *scale, const GPtrArray *grids, GPtrArray *notes)
+describe_scale(const Scale *scale, const EntroBandsInput *input, GPtrArray *notes)
 {
+    const GPtrArray *grids = input->grids;
     GString *note = g_string_new(NULL);
 
     if (scale->one)
-        g_string_printf(note, "M = %.*f nats: %s.", decimals_for(scale->m[0]), scale->m[0],
-                        scale_in_words(scale, grids->len));
+        g_string_printf(note, "M = %.*f%s%s: %s.", decimals_for(scale->m[0]), scale->m[0],
+                        *input->unit ? " " : "", input->unit, scale_in_words(scale, grids->len));
     else {
         g_string_printf(note, "M: %s. ", scale_in_words(scale, grids->len));
         for (guint run = 0; run < grids->len; run++)
             g_string_append_printf(note, "%s%s %.*f", run ? ", " : "",
                                    ((EntroGrid *)grids->pdata[run])->run,
                                    decimals_for(scale->m[run]), scale->m[run]);
-        g_string_append(note, " nats.");
+        g_string_append_printf(note, "%s%s.", *input->unit ? " " : "", input->unit);
     }
     g_ptr_array_add(notes, g_string_free(note, FALSE));
 }
@@ -176,8 +177,10 @@ describe_steps(const GPtrArray *grids, GPtrArray *notes)
 }
 
 static EntroFigure *
-draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options, GError **error)
+draw(const EntroBandsInput *input, const Scale *scale, const EntroPlotOptions *options,
+     GError **error)
 {
+    const GPtrArray *grids = input->grids;
     gboolean undefined = FALSE;
     for (guint run = 0; run < grids->len; run++)
         undefined |= count_state(grids->pdata[run], ENTRO_CELL_UNDEFINED) > 0;
@@ -196,14 +199,14 @@ draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options
         share_out(grids->pdata[run], scale->m[run], all);
         memcpy(share + run * n_groups, all, n_groups * sizeof(double));
     }
-    describe_scale(scale, grids, notes);
+    describe_scale(scale, input, notes);
     if (undefined)
         describe_undefined(grids, notes);
     if (!same_step(grids))
         describe_steps(grids, notes);
     const EntroBarSpec spec = {
         .title = title,
-        .x_label = scale->one ? "Head entropy (nats)" : "Head entropy, by quarters of M",
+        .x_label = input->value_label,
         .y_label = "Share of heads (%)",
         .n_groups = n_groups,
         .n_series = grids->len,
@@ -216,51 +219,70 @@ draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options
     return entro_bars_figure(&spec, options, error);
 }
 
-EntroFigure *
-entro_bands_figure(const GPtrArray *grids, const double *ceiling, const gint64 *context_length,
-                   const EntroPlotOptions *options, GError **error)
+/* M of one run, before it is known which are the largest. */
+static double
+own_m(const EntroBandsInput *input, const EntroPlotOptions *options, guint run)
 {
-    const guint n = grids->len;
+    if (!isnan(options->band_value))
+        return options->band_value;
+    switch (options->band_max) {
+    case ENTRO_BAND_CEILING:
+        return input->ceiling[run];
+    case ENTRO_BAND_LNT:
+        return log((double)input->context_length[run]);
+    case ENTRO_BAND_POOLED:
+    case ENTRO_BAND_OWN:
+        break;
+    }
+    return largest(input->grids->pdata[run]);
+}
+
+EntroFigure *
+entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options, GError **error)
+{
+    const guint n = input->grids->len;
     g_autofree double *m = g_new(double, n);
     Scale scale = {options->band_max, options->band_value, m, TRUE};
     EntroRange pooled = {NAN, NAN};
 
     for (guint run = 0; run < n; run++) {
-        m[run] = !isnan(scale.fixed)                ? scale.fixed
-                 : scale.mode == ENTRO_BAND_CEILING ? ceiling[run]
-                 : scale.mode == ENTRO_BAND_LNT     ? log((double)context_length[run])
-                                                    : largest(grids->pdata[run]);
+        m[run] = own_m(input, options, run);
         entro_range_add(&pooled.low, &pooled.high, m[run]);
     }
     if (!(pooled.high > 0)) {
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "no band can be drawn: the largest entropy (M) is not known or not above 0");
+                    "no band can be drawn: the largest value (M) is not known or not above 0");
         return NULL;
     }
     for (guint run = 0; run < n; run++) {
-        if (scale.mode != ENTRO_BAND_OWN && isnan(scale.fixed))
-            m[run] = pooled.high;
+        if (scale.mode != ENTRO_BAND_OWN || !(m[run] > 0))
+            m[run] = pooled.high; /* a run without any value has nothing to be put into bands */
         scale.one &= m[run] == m[0];
     }
-    return draw(grids, &scale, options, error);
+    return draw(input, &scale, options, error);
 }
 
+/* ---- from the store ------------------------------------------------------------------------- */
+
 static gboolean
-select_run(EntroStore *store, const EntroRunInfo *run, const EntroPlotOptions *options,
-           GPtrArray *grids, double *ret_ceiling, GError **error)
+select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
+           const EntroPlotOptions *options, GError **error)
 {
+    const guint position = input->grids->len;
     EntroGrid *grid =
         entro_store_select_grid(store, run->id, options->column, options->step, error);
     if (!grid)
         return FALSE;
-    g_ptr_array_add(grids, grid);
+    g_ptr_array_add(input->grids, grid);
+    input->context_length[position] = run->context_length;
+    input->ceiling[position] = NAN;
     if (options->band_max != ENTRO_BAND_CEILING)
         return TRUE;
     g_autoptr(EntroGrid) ceiling =
         entro_store_select_grid(store, run->id, "entropy_ceiling", options->step, error);
     if (!ceiling)
         return FALSE;
-    *ret_ceiling = largest(ceiling);
+    input->ceiling[position] = largest(ceiling);
     return TRUE;
 }
 
@@ -271,12 +293,14 @@ entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs, guint n_run
     g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
     g_autofree double *ceiling = g_new(double, n_runs);
     g_autofree gint64 *context_length = g_new(gint64, n_runs);
+    g_autofree char *title = NULL, *unit = NULL;
+    g_autofree char *label = entro_view_value_label(store, options->column, error);
+    if (!label || !entro_store_describe(store, options->column, &title, &unit, error))
+        return NULL;
 
-    for (guint run = 0; run < n_runs; run++) {
-        ceiling[run] = NAN;
-        context_length[run] = runs[run]->context_length;
-        if (!select_run(store, runs[run], options, grids, &ceiling[run], error))
+    EntroBandsInput input = {grids, ceiling, context_length, label, unit ? unit : ""};
+    for (guint run = 0; run < n_runs; run++)
+        if (!select_run(&input, store, runs[run], options, error))
             return NULL;
-    }
-    return entro_bands_figure(grids, ceiling, context_length, options, error);
+    return entro_bands_figure(&input, options, error);
 }

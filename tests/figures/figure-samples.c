@@ -133,7 +133,8 @@ bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **erro
         ceiling[i] = 3.878;
         context_length[i] = 128;
     }
-    return entro_bands_figure(all, ceiling, context_length, options, error);
+    const EntroBandsInput input = {all, ceiling, context_length, "Head entropy (nats)", "nats"};
+    return entro_bands_figure(&input, options, error);
 }
 
 static EntroFigure *
