@@ -122,7 +122,7 @@ set_margins(Maps *maps)
     panels->bottom = entro_axes_tick_height(figure) + (panels->n > 3 ? gap : 0);
     panels->outer_left = panels->outer_bottom = label;
     if (maps->bar_width > 0 && !maps->options->shared_scale)
-        panels->right += gap + maps->bar_width;
+        panels->right += 2 * gap + maps->bar_width;
     if (maps->bar_width > 0)
         panels->side = label + (maps->options->shared_scale ? maps->bar_width : 0);
 }
