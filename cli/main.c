@@ -1,5 +1,97 @@
-int
-main(void)
+/* main.c: finds the subcommand, runs it, prints its error, turns it into an exit code. */
+#include "command.h"
+#include "commands.h"
+
+#include <gsl/gsl_errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DECLARE(name) extern const EntroCommand entro_command_##name;
+ENTRO_COMMANDS(DECLARE)
+#undef DECLARE
+
+#define ROW(name) &entro_command_##name,
+static const EntroCommand *const commands[] = {ENTRO_COMMANDS(ROW)};
+#undef ROW
+
+static void
+print_overview(FILE *to)
 {
-    return 0;
+    fprintf(to, "Usage: entroscope COMMAND [ARGUMENTS]\n\n"
+                "Attention entropy of transformers: from a training run to a figure.\n\n"
+                "Commands:\n");
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->about);
+    fprintf(to, "\n'entroscope COMMAND --help' tells more; 'entroscope --version' the version.\n"
+                "Exit codes: 0 done, 2 usage, 3 partly done, 4 input unusable, 5 refused,\n"
+                "6 output or database failed, 7 internal, 128+n on signal n.\n");
+}
+
+static const EntroCommand *
+find_command(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (g_str_equal(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+/* Commands that begin alike, so that a slip of the finger gets an answer. */
+static int
+unknown_command(const char *name)
+{
+    g_autofree char *shown = entro_printable(name, -1);
+
+    fprintf(stderr, "entroscope: there is no command \"%s\"", shown);
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (strncmp(commands[i]->name, name, 2) == 0 || strstr(name, commands[i]->name) != NULL) {
+            fprintf(stderr, "; did you mean \"%s\"?", commands[i]->name);
+            break;
+        }
+    fprintf(stderr, "\n'entroscope --help' lists the commands.\n");
+    return ENTRO_EXIT_USAGE;
+}
+
+static int
+run_command(const EntroCommand *command, int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    int exit_code = ENTRO_EXIT_DONE;
+    gboolean good = command->run(argc, argv, &exit_code, &error);
+
+    g_assert(good || error != NULL);
+    entro_progress_end();
+    if (good)
+        good = entro_flush_stdout(&error);
+    if (good)
+        return exit_code;
+    fflush(stdout);
+    entro_complain(command->name, error->message);
+    return entro_exit_code(error);
+}
+
+int
+main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
+    gsl_set_error_handler_off();
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
+
+    if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
+        g_str_equal(argv[1], "help")) {
+        const EntroCommand *command = argc > 2 ? find_command(argv[2]) : NULL;
+        if (command != NULL)
+            return run_command(command, 2, (char *[]){argv[2], "--help", NULL});
+        print_overview(argc < 2 ? stderr : stdout);
+        return argc < 2 ? ENTRO_EXIT_USAGE : ENTRO_EXIT_DONE;
+    }
+    if (g_str_equal(argv[1], "--version")) {
+        printf("entroscope %s\n", ENTRO_VERSION);
+        return ENTRO_EXIT_DONE;
+    }
+    const EntroCommand *command = find_command(argv[1]);
+    return command ? run_command(command, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

@@ -37,6 +37,10 @@ typedef enum {
     ENTRO_LOADER_ERROR_WRITE,       /* a file could not be written */
 } EntroLoaderError;
 
+/* Text from a file made fit for a terminal or a message: control characters, invalid UTF-8 and
+ * bidi controls as \xNN; length -1: to the NUL.  Free with g_free(). */
+ENTRO_API char *entro_printable(const char *text, gssize length);
+
 /* ---- numbers as they are stored ------------------------------------------------------------ */
 
 typedef enum { ENTRO_F16, ENTRO_BF16, ENTRO_F32, ENTRO_F64 } EntroElement;

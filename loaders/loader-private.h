@@ -26,9 +26,6 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* Text from a file made printable: control characters, invalid UTF-8 and bidi controls as \xNN. */
-char *entro_printable(const char *text, gssize length);
-
 /* ---- element types (element.c) ---------------------------------------------------------------- */
 
 /* HDF5 type as we write it, little-endian; the caller closes it. */

@@ -8,8 +8,31 @@
  *     while (entro_trainer_step(trainer, &report, &error) && !report.finished)
  *         ...print report.step, report.loss...
  *
- * Divergence (NaN or Inf in loss or gradient) is a result, not an error: report.diverged, the
- * trace is written up to and including that step and closed well. */
+ * Divergence (NaN or Inf in loss or gradient) is a result, not an error: report.diverged; the step
+ * is applied, the weights that come of it are captured, and the trace is closed well.
+ *
+ * Trace: capture step s is the attention of the same held-out sequences after s updates (0: the
+ * untrained model); scalars of step s belong to update s, loss and grad_norm before it is applied.
+ * Same configuration, data and number of threads: the same numbers, bit by bit, on one machine.
+ *
+ * Memory in bytes, for D width, T context, L layers, H heads, n threads:
+ *     4 P (3 + n) + 4 S (T D (c L + 8) + 256 T + L H T^2) + 4 capture_samples H T^2
+ *     P parameters, about 12 L D^2 + (256 + T) D
+ *     S = batch or capture_samples, whichever is larger, rounded up to a multiple of n
+ *     c = 10, + 2 with LayerNorm, + 4 with GELU or ReLU
+ * and the text itself, twice while it is read.
+ *
+ * Checkpoint (HDF5, root attribute format = "entroscope-checkpoint", format_version = 1): float32
+ * datasets, matrices row-major (in, out), used as y = x w:
+ *     wte (256, D)   byte embedding, and transposed the output head      wpe (T, D)   positions
+ *     blocks/<layer>/attn/w_qk (D, 2D)   columns: queries of head 0, 1 ..., then keys of head 0 ...
+ *     blocks/<layer>/attn/b_qk (2D), w_v (D, D), w_o (D, D)
+ *     blocks/<layer>/ffn/w_in (D, 4D), ffn/w_out (4D, D)
+ *     blocks/<layer>/norm1/gain, norm1/bias, norm2/gain, norm2/bias (D)   with LayerNorm only
+ *     final_norm/gain, final_norm/bias (D)                                with final_norm only
+ *     capture/tokens (capture_samples, T + 1)   the bytes of the captures, the last is target only
+ * Attributes: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, step, and
+ * capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is 1e-5. */
 #ifndef ENTRO_TRAINER_H
 #define ENTRO_TRAINER_H
 
@@ -55,14 +78,16 @@ typedef struct {
     gboolean final_norm; /* LayerNorm before the output head */
     guint n_threads;     /* 0: one a processor */
 
-    const char *const *data; /* files or folders, NULL-terminated */
-    double held_out;         /* fraction of the files' bytes kept for evaluation */
-    guint eval_every;        /* steps; 0: only at the end */
+    /* Files or folders, NULL-terminated.  Folders are searched through; files with a NUL byte,
+     * hidden names, and symbolic links in a folder are passed over. */
+    const char *const *data;
+    double held_out;  /* fraction of the files' bytes kept for evaluation */
+    guint eval_every; /* steps; 0: only at the end */
     guint eval_batches;
 
     const char *trace;     /* file to write, NULL: none */
     const char *run_name;  /* NULL: stem of trace */
-    guint capture_every;   /* steps; also the first and the last are captured */
+    guint capture_every;   /* steps; the untrained model and the last step always are captured */
     guint capture_samples; /* sequences of the fixed held-out batch */
     EntroElement element;  /* of the trace */
     guint deflate;
@@ -115,6 +140,7 @@ ENTRO_API EntroTrainer *entro_trainer_new(const EntroTrainConfig *config, GError
 ENTRO_API gboolean entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report,
                                       GError **error);
 ENTRO_API gsize entro_trainer_get_n_parameters(const EntroTrainer *trainer);
+ENTRO_API gsize entro_trainer_get_memory(const EntroTrainer *trainer); /* bytes, by the formula */
 ENTRO_API const char *entro_trainer_describe_data(const EntroTrainer *trainer); /* one line */
 ENTRO_API void entro_trainer_free(EntroTrainer *trainer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTrainer, entro_trainer_free)

@@ -1,0 +1,463 @@
+/* analyze-file.c: one trace into the database: what is there already is not done again.
+ *
+ * A trace may hold several attempts (its steps go back); each is a run of its own.  Captures go to
+ * the database in file order, a transaction for each batch; killed anywhere, the next call goes on. */
+#include "command.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* A batch is stored when it has so many captures, or has waited so long. */
+#define BATCH_CAPTURES 64
+#define BATCH_SECONDS  1.0
+
+typedef struct {
+    const char *path;
+    EntroStore *store;
+    const EntroAnalyzeOptions *options;
+    EntroSource *source;
+    const EntroTrace *trace;
+    const char *run_name;
+    char *fingerprint;    /* NULL until it is known */
+    gboolean replace;     /* still to be done */
+    GPtrArray *summaries; /* the caller's */
+    guint first_summary;  /* of this file */
+    GArray *pending;      /* EntroCapture: of the last summary's run */
+    gint64 pending_since;
+} Job;
+
+static void
+job_clear(Job *job)
+{
+    g_clear_pointer(&job->source, entro_source_free);
+    g_clear_pointer(&job->fingerprint, g_free);
+    g_clear_pointer(&job->pending, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)
+
+void
+entro_summary_free(EntroAnalyzeSummary *summary)
+{
+    g_free(summary->file);
+    g_free(summary->run_name);
+    g_ptr_array_unref(summary->notes);
+    g_ptr_array_unref(summary->problems);
+    g_free(summary);
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------- */
+
+static const char *
+config_value(const EntroTrace *trace, const char *key)
+{
+    for (guint i = 0; i < trace->n_config; i++)
+        if (g_str_equal(trace->config[i].key, key))
+            return trace->config[i].value;
+    return NULL;
+}
+
+static guint
+most_heads(const EntroTrace *trace)
+{
+    guint most = 0;
+
+    for (guint i = 0; i < trace->n_layers; i++)
+        most = MAX(most, trace->layers[i].n_heads);
+    return most;
+}
+
+static EntroRunInfo
+describe_run(const Job *job, guint attempt)
+{
+    const EntroTrace *trace = job->trace;
+
+    return (EntroRunInfo){.name = (char *)job->run_name,
+                          .attempt = attempt,
+                          .source = (char *)job->path,
+                          .fingerprint = job->fingerprint,
+                          .open_mode = trace->open_mode,
+                          .arch = (char *)config_value(trace, "arch"),
+                          .producer = trace->producer,
+                          .n_layers = trace->n_layers,
+                          .n_heads = most_heads(trace),
+                          .context_length = (gint64)trace->context_length,
+                          .causal = trace->causal,
+                          .tool_version = (char *)ENTRO_VERSION};
+}
+
+static EntroAnalyzeSummary *
+new_summary(const Job *job, guint attempt, gint64 run_id)
+{
+    EntroAnalyzeSummary *summary = g_new0(EntroAnalyzeSummary, 1);
+
+    summary->file = g_strdup(job->path);
+    summary->run_name = g_strdup(job->run_name);
+    summary->run_id = run_id;
+    summary->attempt = attempt;
+    summary->n_layers = job->trace->n_layers;
+    summary->n_heads = most_heads(job->trace);
+    summary->first_nan_step = summary->step = G_MININT64;
+    summary->notes = g_ptr_array_new_with_free_func(g_free);
+    summary->problems = g_ptr_array_new_with_free_func(g_free);
+    summary->first_step = G_MAXINT64;
+    for (gsize i = 0; i < job->trace->n_captures; i++)
+        if (job->trace->attempts[i] == attempt) {
+            summary->first_step = MIN(summary->first_step, job->trace->steps[i]);
+            summary->last_step = job->trace->steps[i];
+        }
+    return summary;
+}
+
+static EntroAnalyzeSummary *
+current(const Job *job)
+{
+    return job->summaries->len > job->first_summary ? job->summaries->pdata[job->summaries->len - 1]
+                                                    : NULL;
+}
+
+/* Makes the run row of an attempt and its summary; needs the fingerprint. */
+static gboolean
+begin_run(Job *job, guint attempt, GError **error)
+{
+    EntroRunInfo info = describe_run(job, attempt);
+    gint64 run_id;
+
+    if (!entro_store_begin_run(job->store, &info, job->replace, &run_id, error) ||
+        !entro_store_put_trace(job->store, run_id, job->trace, attempt, error))
+        return FALSE;
+    job->replace = FALSE; /* the old run went with all its attempts */
+    g_ptr_array_add(job->summaries, new_summary(job, attempt, run_id));
+    return TRUE;
+}
+
+/* ---- what is to be done ------------------------------------------------------------------------------- */
+
+static gboolean
+is_stored(const GArray *steps, gint64 step)
+{
+    guint low = 0, high = steps->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        gint64 there = g_array_index(steps, gint64, middle);
+        if (there == step)
+            return TRUE;
+        if (there < step)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return FALSE;
+}
+
+/* Steps that the database has of one attempt; empty when there is no such run yet. */
+static GArray *
+stored_steps(const Job *job, guint attempt, gboolean *ret_exists, GError **error)
+{
+    g_autoptr(EntroRunInfo) info = NULL;
+
+    *ret_exists = FALSE;
+    if (job->replace)
+        return g_array_new(FALSE, FALSE, sizeof(gint64));
+    if (!entro_store_lookup_run(job->store, job->run_name, attempt, &info, error))
+        return NULL;
+    if (info == NULL)
+        return g_array_new(FALSE, FALSE, sizeof(gint64));
+    *ret_exists = TRUE;
+    return entro_store_stored_steps(job->store, info->id, error);
+}
+
+/* Positions that are not stored yet, ascending; *ret_exists: the first attempt has a run. */
+static GArray *
+find_wanted(const Job *job, gboolean *ret_exists, GError **error)
+{
+    const EntroTrace *trace = job->trace;
+    g_autoptr(GArray) wanted = g_array_new(FALSE, FALSE, sizeof(gsize));
+    g_autoptr(GArray) steps = NULL;
+    gboolean exists;
+
+    *ret_exists = FALSE;
+    for (gsize i = 0; i < trace->n_captures; i++) {
+        if (i == 0 || trace->attempts[i] != trace->attempts[i - 1]) {
+            g_clear_pointer(&steps, g_array_unref);
+            steps = stored_steps(job, trace->attempts[i], &exists, error);
+            if (steps == NULL)
+                return NULL;
+            *ret_exists = *ret_exists || exists;
+        }
+        if (!is_stored(steps, trace->steps[i]))
+            g_array_append_val(wanted, i);
+    }
+    return g_steal_pointer(&wanted);
+}
+
+/* A trace without uuid is known by its first capture. */
+static gboolean
+fingerprint_by_first(Job *job, GError **error)
+{
+    const gsize first = 0;
+    EntroRunOptions options = job->options->run;
+    EntroCapture capture = {0};
+    gboolean end = FALSE;
+
+    options.captures = &first;
+    options.n_captures = 1;
+    g_autoptr(EntroRun) run = entro_run_new(job->source, &options, error);
+    if (run == NULL || !entro_run_next(run, &capture, &end, error))
+        return FALSE;
+    job->fingerprint = entro_fingerprint(job->trace, (guint64)capture.digest);
+    entro_capture_clear(&capture);
+    return TRUE;
+}
+
+/* ---- storing ------------------------------------------------------------------------------------------- */
+
+static gboolean
+store_pending(Job *job, GError **error)
+{
+    const EntroAnalyzeSummary *summary = current(job);
+
+    if (job->pending->len == 0)
+        return TRUE;
+    gboolean good = entro_store_put_captures(job->store, summary->run_id,
+                                             (const EntroCapture *)job->pending->data,
+                                             job->pending->len, error);
+    g_array_set_size(job->pending, 0);
+    return good;
+}
+
+/* What the summary says of heads and layers is of the last capture in which one has a value. */
+static void
+see_heads(EntroAnalyzeSummary *summary, const EntroCapture *capture)
+{
+    summary->step = capture->step;
+    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
+    for (guint i = 0; i < capture->n_heads; i++) {
+        double entropy = capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN];
+        double ceiling = capture->heads[i].values[ENTRO_HEAD_ENTROPY_CEILING];
+
+        summary->n_without += isnan(entropy);
+        summary->n_counted += !isnan(entropy);
+        summary->n_overloaded += ceiling > 0 && entropy >= ENTRO_HEAD_OVERLOAD * ceiling;
+        summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
+    }
+}
+
+static void
+see_layers(EntroAnalyzeSummary *summary, const EntroCapture *capture)
+{
+    summary->highest.entropy = -INFINITY;
+    summary->lowest.entropy = INFINITY;
+    for (guint i = 0; i < capture->n_layers; i++) {
+        const EntroLayerStats *layer = &capture->layers[i];
+        double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
+        EntroLayerExtreme extreme = {layer->layer, entropy,
+                                     layer->values[ENTRO_LAYER_ENTROPY_CEILING]};
+
+        if (entropy > summary->highest.entropy)
+            summary->highest = extreme;
+        if (entropy < summary->lowest.entropy)
+            summary->lowest = extreme;
+    }
+}
+
+static gboolean
+has_value(const EntroCapture *capture)
+{
+    for (guint i = 0; i < capture->n_heads; i++)
+        if (!isnan(capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN]))
+            return TRUE;
+    return FALSE;
+}
+
+static void
+see_capture(EntroAnalyzeSummary *summary, const EntroCapture *capture)
+{
+    gint64 n_nan = summary->n_nan;
+
+    summary->n_new++;
+    summary->n_partial += capture->status == ENTRO_CAPTURE_PARTIAL;
+    summary->n_rows += capture->n_rows;
+    for (guint i = 0; i < capture->n_heads; i++) {
+        summary->n_nan += capture->heads[i].n_nan;
+        summary->n_masked += capture->heads[i].n_masked;
+        summary->n_off_sum += capture->heads[i].n_off_sum;
+    }
+    if (has_value(capture)) {
+        see_heads(summary, capture);
+        see_layers(summary, capture);
+    }
+    if (summary->n_nan > n_nan && summary->first_nan_step == G_MININT64)
+        summary->first_nan_step = capture->step;
+    if (capture->detail != NULL)
+        g_ptr_array_add(summary->problems, g_strdup_printf("step %" G_GINT64_FORMAT ": %s",
+                                                           capture->step, capture->detail));
+}
+
+/* Takes the capture over. */
+static gboolean
+take_capture(Job *job, EntroCapture *capture, GError **error)
+{
+    EntroAnalyzeSummary *summary = current(job);
+
+    if (job->fingerprint == NULL)
+        job->fingerprint = entro_fingerprint(job->trace, (guint64)capture->digest);
+    if (summary == NULL || summary->attempt != capture->attempt) {
+        if (!store_pending(job, error) || !begin_run(job, capture->attempt, error))
+            return FALSE;
+        summary = current(job);
+    }
+    see_capture(summary, capture);
+    if (job->pending->len == 0)
+        job->pending_since = g_get_monotonic_time();
+    g_array_append_val(job->pending, *capture);
+    *capture = (EntroCapture){0};
+    double waited = (double)(g_get_monotonic_time() - job->pending_since) / G_USEC_PER_SEC;
+    return (job->pending->len < BATCH_CAPTURES && waited < BATCH_SECONDS) ||
+           store_pending(job, error);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------- */
+
+static void
+show_progress(const Job *job, gsize done, gsize n, guint64 bytes, gint64 started)
+{
+    double seconds = (double)(g_get_monotonic_time() - started) / G_USEC_PER_SEC;
+
+    entro_progress("%s: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                   " captures, %.1f GB/s, %.0f s left",
+                   job->run_name, done, n, (double)bytes / 1e9 / MAX(seconds, 1e-3),
+                   seconds / (double)MAX(done, 1) * (double)(n - done));
+}
+
+static gboolean
+interrupted(Job *job, GError **error)
+{
+    if (entro_signals_seen() == 0)
+        return FALSE;
+    if (store_pending(job, error))
+        g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
+                    "%s: stopped by a signal; the captures so far are stored, the same command "
+                    "goes on from there",
+                    job->path);
+    return TRUE;
+}
+
+static gboolean
+analyze_wanted(Job *job, const GArray *wanted, GError **error)
+{
+    EntroRunOptions options = job->options->run;
+    EntroCapture capture = {0};
+    gboolean end = FALSE, good = TRUE;
+    gint64 started = g_get_monotonic_time();
+    gsize done = 0;
+
+    options.captures = (const gsize *)wanted->data;
+    options.n_captures = wanted->len;
+    g_autoptr(EntroRun) run = entro_run_new(job->source, &options, error);
+    if (run == NULL)
+        return FALSE;
+    while (good && !end) {
+        if (interrupted(job, error))
+            good = FALSE;
+        else
+            good = entro_run_next(run, &capture, &end, error) &&
+                   (end || take_capture(job, &capture, error));
+        show_progress(job, ++done, wanted->len, entro_run_get_bytes(run), started);
+    }
+    entro_capture_clear(&capture);
+    /* what was computed before a failure is kept */
+    if (!store_pending(job, good ? error : NULL))
+        good = FALSE;
+    EntroAnalyzeSummary *summary = current(job);
+    if (summary != NULL) {
+        summary->bytes = entro_run_get_bytes(run);
+        summary->seconds = (double)(g_get_monotonic_time() - started) / G_USEC_PER_SEC;
+        if (entro_run_get_causal_note(run) != NULL)
+            g_ptr_array_add(summary->notes, g_strdup(entro_run_get_causal_note(run)));
+    }
+    return good;
+}
+
+/* Every attempt gets its row and summary, also when nothing in it is new. */
+static gboolean
+begin_known_runs(Job *job, const GArray *wanted, GError **error)
+{
+    gsize next = wanted->len > 0 ? g_array_index(wanted, gsize, 0) : job->trace->n_captures;
+
+    for (gsize i = 0; i < next; i++) {
+        EntroAnalyzeSummary *summary = current(job);
+        if ((summary == NULL || summary->attempt != job->trace->attempts[i]) &&
+            !begin_run(job, job->trace->attempts[i], error))
+            return FALSE;
+        current(job)->n_known++;
+    }
+    return TRUE;
+}
+
+static void
+clear_capture(gpointer capture)
+{
+    entro_capture_clear(capture);
+}
+
+/* SQLite's locks vanish when another descriptor of the same file is closed: never open it. */
+static gboolean
+check_not_database(const char *path, const char *db_path, GError **error)
+{
+    struct stat file, db;
+
+    if (stat(path, &file) != 0 || stat(db_path, &db) != 0 || file.st_dev != db.st_dev ||
+        file.st_ino != db.st_ino)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "%s: is the database itself, expected a trace (HDF5)", path);
+    return FALSE;
+}
+
+static gboolean
+open_job(Job *job, GError **error)
+{
+    if (!check_not_database(job->path, job->options->db_path, error))
+        return FALSE;
+    job->source = entro_source_open(job->path, &job->options->source, error);
+    if (job->source == NULL)
+        return FALSE;
+    job->trace = entro_source_get_trace(job->source);
+    job->run_name = job->options->run_name ? job->options->run_name : job->trace->run_name;
+    job->fingerprint = g_strdup(job->trace->trace_uuid);
+    job->replace = job->options->replace;
+    job->first_summary = job->summaries->len;
+    job->pending = g_array_new(FALSE, FALSE, sizeof(EntroCapture));
+    g_array_set_clear_func(job->pending, clear_capture);
+    return TRUE;
+}
+
+static void
+add_texts(GPtrArray *to, const GPtrArray *texts)
+{
+    for (guint i = 0; i < texts->len; i++)
+        g_ptr_array_add(to, g_strdup(texts->pdata[i]));
+}
+
+gboolean
+entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOptions *options,
+                   GPtrArray *summaries, GError **error)
+{
+    g_auto(Job) job = {.path = path, .store = store, .options = options, .summaries = summaries};
+    gboolean exists = FALSE, good;
+
+    if (!open_job(&job, error))
+        return FALSE;
+    g_autoptr(GArray) wanted = find_wanted(&job, &exists, error);
+    if (wanted == NULL || (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
+        return FALSE;
+    if (exists && !begin_known_runs(&job, wanted, error))
+        return FALSE;
+    good = wanted->len == 0 || analyze_wanted(&job, wanted, error);
+    if (current(&job) != NULL) {
+        add_texts(current(&job)->notes, job.trace->notes);
+        add_texts(current(&job)->problems, job.trace->problems);
+    }
+    return good;
+}

@@ -1,0 +1,140 @@
+/* analyze-summary.c: what `analyze` tells about a run, in words and as JSON. */
+#include "command.h"
+
+#include <stdio.h>
+
+static gint64
+bad_rows(const EntroAnalyzeSummary *summary)
+{
+    return summary->n_nan + summary->n_masked + summary->n_off_sum;
+}
+
+static void
+print_rows(const EntroAnalyzeSummary *summary)
+{
+    printf("  rows: %" G_GINT64_FORMAT, summary->n_rows);
+    if (bad_rows(summary) == 0)
+        printf(", all valid\n");
+    else
+        printf(", of these left out: %" G_GINT64_FORMAT " NaN, %" G_GINT64_FORMAT
+               " masked, %" G_GINT64_FORMAT " off their sum\n",
+               summary->n_nan, summary->n_masked, summary->n_off_sum);
+    if (summary->first_nan_step != G_MININT64)
+        printf("  NaN since step %" G_GINT64_FORMAT ": the run has diverged\n",
+               summary->first_nan_step);
+}
+
+static double
+percent(guint part, guint whole)
+{
+    return whole > 0 ? 100.0 * part / whole : 0;
+}
+
+static void
+print_entropy(const EntroAnalyzeSummary *summary)
+{
+    guint n_heads = summary->n_counted + summary->n_without;
+
+    if (summary->step == G_MININT64) {
+        printf("  no head has a valid row in any new capture\n");
+        return;
+    }
+    printf("  at step %" G_GINT64_FORMAT
+           ": entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
+           "of %.2f)\n",
+           summary->step, summary->highest.layer, summary->highest.entropy, summary->highest.ceiling,
+           summary->lowest.layer, summary->lowest.entropy, summary->lowest.ceiling);
+    printf("  of %u heads: %u (%.0f %%) overloaded (>= %g of the ceiling), %u (%.0f %%) collapsed "
+           "(< %g of it), %u without a valid row\n",
+           n_heads, summary->n_overloaded, percent(summary->n_overloaded, n_heads),
+           ENTRO_HEAD_OVERLOAD, summary->n_collapsed, percent(summary->n_collapsed, n_heads),
+           ENTRO_HEAD_COLLAPSE, summary->n_without);
+}
+
+void
+entro_summary_print(const EntroAnalyzeSummary *summary)
+{
+    g_autofree char *file = entro_printable(summary->file, -1);
+    g_autofree char *name = entro_printable(summary->run_name, -1);
+
+    printf("%s: run %s (#%" G_GINT64_FORMAT "), ", file, name, summary->run_id);
+    if (summary->attempt > 1)
+        printf("attempt %u, ", summary->attempt);
+    printf("%" G_GSIZE_FORMAT " new captures", summary->n_new);
+    if (summary->n_known > 0)
+        printf(" (%" G_GSIZE_FORMAT " were stored before)", summary->n_known);
+    printf(", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT ", %u layers, %u heads each\n",
+           summary->first_step, summary->last_step, summary->n_layers, summary->n_heads);
+    if (summary->n_new == 0)
+        return;
+    print_rows(summary);
+    print_entropy(summary);
+    if (summary->seconds > 0)
+        printf("  %.2f GB in %.2f s: %.2f GB/s (%s)\n", (double)summary->bytes / 1e9,
+               summary->seconds, (double)summary->bytes / 1e9 / summary->seconds,
+               entro_kernel_name());
+}
+
+static void
+layer_json(JsonBuilder *builder, const char *name, guint layer, double entropy, double ceiling)
+{
+    json_builder_set_member_name(builder, name);
+    json_builder_begin_object(builder);
+    entro_json_integer(builder, "layer", layer);
+    entro_json_real(builder, "entropy", entropy);
+    entro_json_real(builder, "ceiling", ceiling);
+    json_builder_end_object(builder);
+}
+
+static void
+last_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
+{
+    json_builder_set_member_name(builder, "last");
+    if (summary->step == G_MININT64) {
+        json_builder_add_null_value(builder);
+        return;
+    }
+    json_builder_begin_object(builder);
+    entro_json_integer(builder, "step", summary->step);
+    entro_json_integer(builder, "heads", summary->n_counted + summary->n_without);
+    entro_json_integer(builder, "heads_overloaded", summary->n_overloaded);
+    entro_json_integer(builder, "heads_collapsed", summary->n_collapsed);
+    entro_json_integer(builder, "heads_without_valid_row", summary->n_without);
+    layer_json(builder, "highest", summary->highest.layer, summary->highest.entropy,
+               summary->highest.ceiling);
+    layer_json(builder, "lowest", summary->lowest.layer, summary->lowest.entropy,
+               summary->lowest.ceiling);
+    json_builder_end_object(builder);
+}
+
+void
+entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
+{
+    json_builder_begin_object(builder);
+    entro_json_string(builder, "file", summary->file);
+    entro_json_string(builder, "run", summary->run_name);
+    entro_json_integer(builder, "run_id", summary->run_id);
+    entro_json_integer(builder, "attempt", summary->attempt);
+    entro_json_integer(builder, "captures_new", (gint64)summary->n_new);
+    entro_json_integer(builder, "captures_known", (gint64)summary->n_known);
+    entro_json_integer(builder, "captures_partial", (gint64)summary->n_partial);
+    entro_json_integer(builder, "first_step", summary->first_step);
+    entro_json_integer(builder, "last_step", summary->last_step);
+    entro_json_integer(builder, "layers", summary->n_layers);
+    entro_json_integer(builder, "heads", summary->n_heads);
+    entro_json_integer(builder, "rows", summary->n_rows);
+    entro_json_integer(builder, "rows_nan", summary->n_nan);
+    entro_json_integer(builder, "rows_masked", summary->n_masked);
+    entro_json_integer(builder, "rows_off_sum", summary->n_off_sum);
+    json_builder_set_member_name(builder, "first_nan_step");
+    if (summary->first_nan_step == G_MININT64)
+        json_builder_add_null_value(builder);
+    else
+        json_builder_add_int_value(builder, summary->first_nan_step);
+    last_json(summary, builder);
+    entro_json_real(builder, "gigabytes", (double)summary->bytes / 1e9);
+    entro_json_real(builder, "seconds", summary->seconds);
+    entro_json_strings(builder, "notes", summary->notes);
+    entro_json_strings(builder, "problems", summary->problems);
+    json_builder_end_object(builder);
+}

@@ -1,0 +1,144 @@
+/* cmd-analyze.c: traces into the results database. */
+#include "command.h"
+
+static struct {
+    char *db, *run, *tolerance;
+    gint threads, memory;
+    gboolean replace;
+} chosen;
+
+static const GOptionEntry entries[] = {
+    {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database, made if missing", "DB"},
+    {"run", 0, 0, G_OPTION_ARG_STRING, &chosen.run, "Name of the run (default: the trace's own)",
+     "NAME"},
+    {"replace", 0, 0, G_OPTION_ARG_NONE, &chosen.replace,
+     "Replace a run of that name, all its captures", NULL},
+    {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Workers (default: one a processor)",
+     "N"},
+    {"memory", 0, 0, G_OPTION_ARG_INT, &chosen.memory, "MiB for attention on its way (default 64)",
+     "MIB"},
+    {"tolerance", 0, 0, G_OPTION_ARG_STRING, &chosen.tolerance,
+     "How far a row's sum may be off 1 (default 1e-4; 1e-2 for f16 and bf16)", "X"},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the summary as JSON", NULL},
+    {NULL}};
+
+static gboolean
+make_options(EntroAnalyzeOptions *ret_options, GError **error)
+{
+    EntroAnalyzeOptions options = {.db_path = chosen.db,
+                                   .run_name = chosen.run,
+                                   .replace = chosen.replace,
+                                   .run = ENTRO_RUN_OPTIONS_DEFAULT};
+
+    if (!entro_source_options(&options.source, error) ||
+        !entro_parse_real(chosen.tolerance, "--tolerance", &options.run.tolerance, error))
+        return FALSE;
+    if (options.run.tolerance < 0)
+        return entro_usage_error(error, "--tolerance must not be negative");
+    if (chosen.threads < 0 || chosen.threads > 1024)
+        return entro_usage_error(error, "--threads must be 1 to 1024");
+    if (chosen.memory < 0)
+        return entro_usage_error(error, "--memory must be at least 1");
+    if (chosen.run != NULL && (*chosen.run == '\0' || *chosen.run == '#'))
+        return entro_usage_error(error, "--run must not be empty or begin with #");
+    options.run.n_threads = (guint)chosen.threads;
+    if (chosen.memory > 0)
+        options.run.memory = (gsize)chosen.memory << 20;
+    *ret_options = options;
+    return TRUE;
+}
+
+static void
+print_summaries(const GPtrArray *summaries)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    if (!entro_common.json) {
+        for (guint i = 0; i < summaries->len; i++)
+            entro_summary_print(summaries->pdata[i]);
+        return;
+    }
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "runs");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < summaries->len; i++)
+        entro_summary_json(summaries->pdata[i], builder);
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    entro_print_json(builder);
+}
+
+static void
+say_about(const GPtrArray *summaries)
+{
+    for (guint i = 0; i < summaries->len; i++) {
+        const EntroAnalyzeSummary *summary = summaries->pdata[i];
+        for (guint j = 0; j < summary->notes->len; j++)
+            entro_say("%s: note: %s", summary->file, (char *)summary->notes->pdata[j]);
+        for (guint j = 0; j < summary->problems->len; j++)
+            entro_complain("analyze", summary->problems->pdata[j]);
+    }
+}
+
+/* One bad file never stops the others; its error is printed here, unless it is the only file. */
+static gboolean
+analyze_all(char **files, int n, EntroStore *store, const EntroAnalyzeOptions *options,
+            GPtrArray *summaries, int *ret_exit, GError **error)
+{
+    int n_failed = 0, first_code = 0;
+
+    for (int i = 0; i < n && entro_signals_seen() == 0; i++) {
+        g_autoptr(GError) failure = NULL;
+        if (entro_analyze_file(files[i], store, options, summaries, &failure))
+            continue;
+        first_code = n_failed++ ? first_code : entro_exit_code(failure);
+        /* a broken database is broken for the rest too */
+        if (n == 1 || first_code == ENTRO_EXIT_OUTPUT || entro_signals_seen() != 0) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        entro_complain("analyze", failure->message);
+    }
+    if (n_failed > 0)
+        *ret_exit = n_failed < n ? ENTRO_EXIT_PARTIAL : first_code;
+    return TRUE;
+}
+
+static gboolean
+run(int argc, char **argv, int *ret_exit, GError **error)
+{
+    extern const EntroCommand entro_command_analyze;
+    EntroAnalyzeOptions options;
+    g_autoptr(GPtrArray) summaries =
+        g_ptr_array_new_with_free_func((GDestroyNotify)entro_summary_free);
+
+    if (!entro_options_parse(&entro_command_analyze, entries, entro_source_entries, &argc, &argv,
+                             error) ||
+        !make_options(&options, error) || !entro_require(chosen.db, "--db DB", error))
+        return FALSE;
+    if (argc < 2)
+        return entro_usage_error(error, "needs at least one trace FILE; see --help");
+    if (chosen.run != NULL && argc > 2)
+        return entro_usage_error(error, "--run names one run, but there are %d files", argc - 1);
+    entro_signals_watch();
+    g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_WRITE, error);
+    if (store == NULL)
+        return FALSE;
+    gboolean good = analyze_all(argv + 1, argc - 1, store, &options, summaries, ret_exit, error);
+    entro_progress_end();
+    print_summaries(summaries);
+    say_about(summaries);
+    for (guint i = 0; i < summaries->len && *ret_exit == ENTRO_EXIT_DONE; i++)
+        if (((EntroAnalyzeSummary *)summaries->pdata[i])->problems->len > 0)
+            *ret_exit = ENTRO_EXIT_PARTIAL;
+    return good;
+}
+
+const EntroCommand entro_command_analyze = {
+    .name = "analyze",
+    .arguments = "FILE... --db DB",
+    .about = "Computes the statistics of traces and stores them in a database",
+    .details =
+        "What is stored already is not computed again: on a trace that has grown only the new\n"
+        "captures are added, and an interrupted call goes on where it stopped.",
+    .run = run};

@@ -1,0 +1,226 @@
+/* cmd-inspect.c: what a trace holds, without computing anything. */
+#include "command.h"
+
+#include <stdio.h>
+
+static const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json,
+                                        "Print as JSON", NULL},
+                                       {NULL}};
+
+static const char *
+causal_word(EntroCausal causal)
+{
+    return causal == ENTRO_CAUSAL_YES  ? "causal"
+           : causal == ENTRO_CAUSAL_NO ? "not causal"
+                                       : "causal or not: not said";
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------ */
+
+static void
+print_line(const char *name, const char *value)
+{
+    g_autofree char *shown = entro_printable(value ? value : "(not said)", -1);
+
+    printf("%-12s %s\n", name, shown);
+}
+
+static gboolean
+same_layer(const EntroLayer *a, const EntroLayer *b)
+{
+    return a->n_heads == b->n_heads && a->n_samples == b->n_samples &&
+           a->n_queries == b->n_queries && a->n_keys == b->n_keys && a->element == b->element &&
+           a->big_endian == b->big_endian && a->causal == b->causal &&
+           g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
+}
+
+/* Layers that are alike share a line. */
+static void
+print_layers(const EntroTrace *trace)
+{
+    for (guint first = 0, last; first < trace->n_layers; first = last + 1) {
+        const EntroLayer *layer = &trace->layers[first];
+
+        for (last = first; last + 1 < trace->n_layers; last++)
+            if (!same_layer(&trace->layers[last], &trace->layers[last + 1]))
+                break;
+        if (last > first)
+            printf("layers %u-%u ", layer->index, trace->layers[last].index);
+        else
+            printf("layer %u ", layer->index);
+        printf("  %" G_GSIZE_FORMAT " samples x %u heads x %" G_GSIZE_FORMAT
+               " queries x %" G_GSIZE_FORMAT " keys, %s%s, %s; %s\n",
+               layer->n_samples, layer->n_heads, layer->n_queries, layer->n_keys,
+               entro_element_name(layer->element), layer->big_endian ? " big-endian" : "",
+               causal_word(layer->causal), layer->storage);
+    }
+}
+
+static guint64
+bytes_decoded(const EntroTrace *trace)
+{
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < trace->n_layers; i++)
+        bytes += trace->layers[i].bytes_decoded;
+    return bytes;
+}
+
+static void
+print_captures(const EntroTrace *trace)
+{
+    guint attempts = trace->attempts[trace->n_captures - 1] - trace->attempts[0] + 1;
+
+    printf("captures     %" G_GSIZE_FORMAT ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+           ", %.3f GB of attention\n",
+           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1],
+           (double)bytes_decoded(trace) / 1e9);
+    if (attempts > 1)
+        printf("attempts     %u (the steps go back: the trainer was restarted)\n", attempts);
+    printf("writer       %s\n",
+           trace->complete ? "has closed the file" : "has not said that it is done");
+}
+
+static void
+print_named(const EntroTrace *trace)
+{
+    for (guint i = 0; i < trace->n_scalars; i++) {
+        g_autofree char *name = entro_printable(trace->scalars[i].name, -1);
+        printf("%s%s (%" G_GSIZE_FORMAT ")", i ? ", " : "scalars      ", name, trace->scalars[i].n);
+    }
+    if (trace->n_scalars > 0)
+        printf("\n");
+    for (guint i = 0; i < trace->n_config; i++) {
+        g_autofree char *key = entro_printable(trace->config[i].key, -1);
+        g_autofree char *value = entro_printable(trace->config[i].value, -1);
+        printf("%s%s = %s\n", i ? "             " : "config       ", key, value);
+    }
+}
+
+static void
+print_text(const EntroTrace *trace)
+{
+    g_autofree char *layout = g_strdup_printf("%s (format version %u), opened %s", trace->layout,
+                                              trace->format_version, trace->open_mode);
+
+    print_line("file", trace->path);
+    print_line("run", trace->run_name);
+    print_line("producer", trace->producer);
+    print_line("layout", layout);
+    print_line("trace_uuid", trace->trace_uuid);
+    print_captures(trace);
+    print_layers(trace);
+    if (trace->has_key_mask)
+        printf("key mask     yes\n");
+    print_named(trace);
+    for (guint i = 0; i < trace->notes->len; i++)
+        print_line("note", trace->notes->pdata[i]);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------- */
+
+static void
+layer_json(JsonBuilder *builder, const EntroLayer *layer)
+{
+    json_builder_begin_object(builder);
+    entro_json_integer(builder, "layer", layer->index);
+    entro_json_integer(builder, "heads", layer->n_heads);
+    entro_json_integer(builder, "samples", (gint64)layer->n_samples);
+    entro_json_integer(builder, "queries", (gint64)layer->n_queries);
+    entro_json_integer(builder, "keys", (gint64)layer->n_keys);
+    entro_json_string(builder, "element", entro_element_name(layer->element));
+    entro_json_boolean(builder, "big_endian", layer->big_endian);
+    json_builder_set_member_name(builder, "causal");
+    if (layer->causal == ENTRO_CAUSAL_UNKNOWN)
+        json_builder_add_null_value(builder);
+    else
+        json_builder_add_boolean_value(builder, layer->causal == ENTRO_CAUSAL_YES);
+    entro_json_string(builder, "storage", layer->storage);
+    entro_json_boolean(builder, "split_rows", layer->split_rows);
+    json_builder_end_object(builder);
+}
+
+static void
+lists_json(JsonBuilder *builder, const EntroTrace *trace)
+{
+    json_builder_set_member_name(builder, "layers");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < trace->n_layers; i++)
+        layer_json(builder, &trace->layers[i]);
+    json_builder_end_array(builder);
+    json_builder_set_member_name(builder, "scalars");
+    json_builder_begin_object(builder);
+    for (guint i = 0; i < trace->n_scalars; i++) {
+        g_autofree char *name = g_utf8_make_valid(trace->scalars[i].name, -1);
+        entro_json_integer(builder, name, (gint64)trace->scalars[i].n);
+    }
+    json_builder_end_object(builder);
+    json_builder_set_member_name(builder, "config");
+    json_builder_begin_object(builder);
+    for (guint i = 0; i < trace->n_config; i++) {
+        g_autofree char *key = g_utf8_make_valid(trace->config[i].key, -1);
+        entro_json_string(builder, key, trace->config[i].value);
+    }
+    json_builder_end_object(builder);
+}
+
+static void
+print_json(const EntroTrace *trace)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    entro_json_string(builder, "file", trace->path);
+    entro_json_string(builder, "run", trace->run_name);
+    entro_json_string(builder, "producer", trace->producer);
+    entro_json_string(builder, "layout", trace->layout);
+    entro_json_integer(builder, "format_version", trace->format_version);
+    entro_json_string(builder, "open_mode", trace->open_mode);
+    entro_json_string(builder, "trace_uuid", trace->trace_uuid);
+    entro_json_integer(builder, "captures", (gint64)trace->n_captures);
+    entro_json_integer(builder, "first_step", trace->steps[0]);
+    entro_json_integer(builder, "last_step", trace->steps[trace->n_captures - 1]);
+    entro_json_integer(builder, "attempts",
+                       trace->attempts[trace->n_captures - 1] - trace->attempts[0] + 1);
+    entro_json_integer(builder, "context_length", (gint64)trace->context_length);
+    entro_json_boolean(builder, "complete", trace->complete);
+    entro_json_boolean(builder, "key_mask", trace->has_key_mask);
+    entro_json_integer(builder, "bytes", (gint64)bytes_decoded(trace));
+    lists_json(builder, trace);
+    entro_json_strings(builder, "notes", trace->notes);
+    entro_json_strings(builder, "problems", trace->problems);
+    json_builder_end_object(builder);
+    entro_print_json(builder);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------- */
+
+static gboolean
+run(int argc, char **argv, int *ret_exit, GError **error)
+{
+    extern const EntroCommand entro_command_inspect;
+    EntroSourceOptions options;
+
+    if (!entro_options_parse(&entro_command_inspect, entries, entro_source_entries, &argc, &argv,
+                             error) ||
+        !entro_source_options(&options, error))
+        return FALSE;
+    if (argc != 2)
+        return entro_usage_error(error, "needs one trace FILE, got %d; see --help", argc - 1);
+    g_autoptr(EntroSource) source = entro_source_open(argv[1], &options, error);
+    if (source == NULL)
+        return FALSE;
+    const EntroTrace *trace = entro_source_get_trace(source);
+    (entro_common.json ? print_json : print_text)(trace);
+    for (guint i = 0; i < trace->problems->len; i++)
+        entro_complain("inspect", trace->problems->pdata[i]);
+    if (trace->problems->len > 0)
+        *ret_exit = ENTRO_EXIT_PARTIAL;
+    return TRUE;
+}
+
+const EntroCommand entro_command_inspect = {.name = "inspect",
+                                            .arguments = "FILE",
+                                            .about =
+                                                "Shows what a trace holds and how it is stored",
+                                            .run = run};

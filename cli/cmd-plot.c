@@ -1,0 +1,190 @@
+/* cmd-plot.c: a figure from the database. */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    char *db, *output, *step, *column, *band_max, *title, *palette, *font;
+    char *width, *height, *font_size, *dpi, *max_pixels;
+    char **runs, **scalars;
+    gboolean values, shared_scale, log_y;
+} chosen;
+
+static const GOptionEntry entries[] = {
+    {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database", "DB"},
+    {"run", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.runs,
+     "A run, name or #ID; may be repeated (default: all)", "RUN"},
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
+    {"step", 0, 0, G_OPTION_ARG_STRING, &chosen.step, "Training step, or last (default)", "N"},
+    {"column", 0, 0, G_OPTION_ARG_STRING, &chosen.column,
+     "Statistic to draw (default: the view's own)", "NAME"},
+    {"values", 0, 0, G_OPTION_ARG_NONE, &chosen.values, "Write the number into each cell", NULL},
+    {"shared-scale", 0, 0, G_OPTION_ARG_NONE, &chosen.shared_scale, "One scale for all runs", NULL},
+    {"band-max", 0, 0, G_OPTION_ARG_STRING, &chosen.band_max,
+     "M of the bands: pooled (default), own, ceiling, lnT or a number", "M"},
+    {"scalar", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.scalars,
+     "Name of a scalar; may be repeated (default: all)", "NAME"},
+    {"log-y", 0, 0, G_OPTION_ARG_NONE, &chosen.log_y, "Logarithmic y axis of scalars", NULL},
+    {"title", 0, 0, G_OPTION_ARG_STRING, &chosen.title, "Title (\"\": none)", "TEXT"},
+    {"palette", 0, 0, G_OPTION_ARG_STRING, &chosen.palette, "Colours of a heat map", "NAME"},
+    {"font", 0, 0, G_OPTION_ARG_STRING, &chosen.font, "Font family (default DejaVu Sans)",
+     "FAMILY"},
+    {"font-size", 0, 0, G_OPTION_ARG_STRING, &chosen.font_size, "Points", "PT"},
+    {"width", 0, 0, G_OPTION_ARG_STRING, &chosen.width, "Inches", "IN"},
+    {"height", 0, 0, G_OPTION_ARG_STRING, &chosen.height, "Inches", "IN"},
+    {"dpi", 0, 0, G_OPTION_ARG_STRING, &chosen.dpi, "Resolution of a PNG (default 150)", "N"},
+    {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &chosen.max_pixels, "Largest PNG (default 1e8)", "N"},
+    {NULL}};
+
+/* ---- options ---------------------------------------------------------------------------------------------- */
+
+static gboolean
+parse_step(gint64 *ret_step, GError **error)
+{
+    if (chosen.step == NULL || g_str_equal(chosen.step, "last"))
+        return TRUE;
+    if (g_ascii_string_to_signed(chosen.step, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
+        return TRUE;
+    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", chosen.step);
+}
+
+static gboolean
+parse_band_max(EntroPlotOptions *options, GError **error)
+{
+    if (chosen.band_max == NULL || entro_band_max_parse(chosen.band_max, &options->band_max))
+        return TRUE;
+    if (entro_parse_real(chosen.band_max, "--band-max", &options->band_value, NULL) &&
+        options->band_value > 0)
+        return TRUE;
+    return entro_usage_error(error,
+                             "--band-max: \"%s\" is not pooled, own, ceiling, lnT or a number "
+                             "above 0",
+                             chosen.band_max);
+}
+
+static gboolean
+parse_positive(const char *text, const char *option, double *value, GError **error)
+{
+    double parsed;
+
+    if (!entro_parse_real(text, option, &parsed, error))
+        return FALSE;
+    if (text != NULL && parsed <= 0)
+        return entro_usage_error(error, "%s must be above 0", option);
+    if (text != NULL)
+        *value = parsed;
+    return TRUE;
+}
+
+static gboolean
+make_options(EntroPlotOptions *options, GError **error)
+{
+    options->column = chosen.column;
+    options->values = chosen.values;
+    options->shared_scale = chosen.shared_scale;
+    options->scalars = (const char *const *)chosen.scalars;
+    options->log_y = chosen.log_y;
+    options->title = chosen.title;
+    options->palette = chosen.palette;
+    options->font = chosen.font;
+    return parse_step(&options->step, error) && parse_band_max(options, error) &&
+           parse_positive(chosen.width, "--width", &options->width, error) &&
+           parse_positive(chosen.height, "--height", &options->height, error) &&
+           parse_positive(chosen.font_size, "--font-size", &options->font_size, error) &&
+           parse_positive(chosen.dpi, "--dpi", &options->dpi, error) &&
+           parse_positive(chosen.max_pixels, "--max-pixels", &options->max_pixels, error);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------- */
+
+static char *
+list_views(const char *separator)
+{
+    guint n_views;
+    const EntroView *views = entro_views(&n_views);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < n_views; i++)
+        g_string_append_printf(text, "%s%s", i ? separator : "", views[i].key);
+    return g_string_free(text, FALSE);
+}
+
+/* Without a view: which there are. */
+static void
+print_views(void)
+{
+    guint n_views;
+    const EntroView *views = entro_views(&n_views);
+
+    for (guint i = 0; i < n_views; i++)
+        printf("%-20s %s\n", views[i].key, views[i].about);
+}
+
+static GPtrArray *
+find_runs(EntroStore *store, GError **error)
+{
+    g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
+
+    if (chosen.runs == NULL)
+        return entro_store_list_runs(store, error);
+    for (char **name = chosen.runs; *name != NULL; name++) {
+        EntroRunInfo *info = entro_store_find_run(store, *name, error);
+        if (info == NULL)
+            return NULL;
+        g_ptr_array_add(runs, info);
+    }
+    return g_steal_pointer(&runs);
+}
+
+static gboolean
+draw(const EntroView *view, const EntroPlotOptions *options, GError **error)
+{
+    g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
+    g_autoptr(GPtrArray) runs = store ? find_runs(store, error) : NULL;
+
+    if (runs == NULL)
+        return FALSE;
+    g_autoptr(EntroFigure) figure =
+        entro_plot_view(view, store, (const EntroRunInfo *const *)runs->pdata, runs->len, options,
+                        error);
+    if (figure == NULL || !entro_figure_write(figure, chosen.output, error))
+        return FALSE;
+    const GPtrArray *notes = entro_figure_get_notes(figure);
+    for (guint i = 0; i < notes->len; i++)
+        entro_say("note: %s", (const char *)notes->pdata[i]);
+    return TRUE;
+}
+
+static gboolean
+run(int argc, char **argv, int *ret_exit, GError **error)
+{
+    extern const EntroCommand entro_command_plot;
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    (void)ret_exit;
+    if (!entro_options_parse(&entro_command_plot, entries, NULL, &argc, &argv, error) ||
+        !make_options(&options, error))
+        return FALSE;
+    if (argc == 1) {
+        print_views();
+        return TRUE;
+    }
+    if (argc > 2)
+        return entro_usage_error(error, "draws one VIEW, got %d", argc - 1);
+    const EntroView *view = entro_view_find(argv[1]);
+    if (view == NULL) {
+        g_autofree char *views = list_views(", ");
+        return entro_usage_error(error, "there is no view \"%s\"; there are %s", argv[1], views);
+    }
+    if (!entro_require(chosen.db, "--db DB", error) ||
+        !entro_require(chosen.output, "-o FILE", error))
+        return FALSE;
+    return draw(view, &options, error);
+}
+
+const EntroCommand entro_command_plot = {.name = "plot",
+                                         .arguments = "[VIEW] --db DB [--run RUN...] -o FILE",
+                                         .about = "Draws a figure as PDF, SVG or PNG",
+                                         .details = "Without VIEW: lists the views.",
+                                         .run = run};

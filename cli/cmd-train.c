@@ -1,0 +1,322 @@
+/* cmd-train.c: trains a small GPT-2 and writes its attention. */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REPORTED_LINES 20 /* about so many lines when stderr is no terminal */
+
+static struct {
+    char *arch, *lr, *min_lr, *warmup, *decay, *clip, *init_std, *held_out, *element;
+    char *trace, *run, *init, *checkpoint;
+    char **data;
+    gint layers, heads, dim, context, batch, steps, eval_every, eval_batches, capture_every;
+    gint capture_samples, deflate, threads, checkpoint_every;
+    gint64 seed;
+    gboolean no_final_norm;
+} chosen;
+
+static const GOptionEntry entries[] = {
+    {"arch", 0, 0, G_OPTION_ARG_STRING, &chosen.arch, "Architecture (default SM+LN+G; see below)",
+     "ARCH"},
+    {"data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.data,
+     "File or folder of text to train on; may be repeated", "PATH"},
+    {"trace", 0, 0, G_OPTION_ARG_FILENAME, &chosen.trace, "Write attention and scalars to FILE",
+     "FILE"},
+    {"run", 0, 0, G_OPTION_ARG_STRING, &chosen.run, "Name of the run (default: stem of the trace)",
+     "NAME"},
+    {"layers", 0, 0, G_OPTION_ARG_INT, &chosen.layers, "Layers (8)", "N"},
+    {"heads", 0, 0, G_OPTION_ARG_INT, &chosen.heads, "Heads of a layer (8)", "N"},
+    {"dim", 0, 0, G_OPTION_ARG_INT, &chosen.dim, "Width of the model (64)", "N"},
+    {"context", 0, 0, G_OPTION_ARG_INT, &chosen.context, "Context length T (64)", "N"},
+    {"batch", 0, 0, G_OPTION_ARG_INT, &chosen.batch, "Sequences of a step (16)", "N"},
+    {"steps", 0, 0, G_OPTION_ARG_INT, &chosen.steps, "Training steps (1500)", "N"},
+    {"seed", 0, 0, G_OPTION_ARG_INT64, &chosen.seed, "Seed (1)", "N"},
+    {"lr", 0, 0, G_OPTION_ARG_STRING, &chosen.lr, "Learning rate (1e-3)", "X"},
+    {"min-lr-fraction", 0, 0, G_OPTION_ARG_STRING, &chosen.min_lr,
+     "Learning rate at the end, as a fraction (0)", "X"},
+    {"warmup", 0, 0, G_OPTION_ARG_STRING, &chosen.warmup, "Warm-up, fraction of the steps (0.05)",
+     "X"},
+    {"weight-decay", 0, 0, G_OPTION_ARG_STRING, &chosen.decay, "Of matrices (0.1)", "X"},
+    {"grad-clip", 0, 0, G_OPTION_ARG_STRING, &chosen.clip, "Largest gradient norm, 0: any (1)",
+     "X"},
+    {"init-std", 0, 0, G_OPTION_ARG_STRING, &chosen.init_std,
+     "Of the initial weights (0.02 sqrt(768 / dim))", "X"},
+    {"no-final-norm", 0, 0, G_OPTION_ARG_NONE, &chosen.no_final_norm,
+     "No LayerNorm before the output head", NULL},
+    {"held-out", 0, 0, G_OPTION_ARG_STRING, &chosen.held_out,
+     "Fraction of the data kept for evaluation (0.1)", "X"},
+    {"eval-every", 0, 0, G_OPTION_ARG_INT, &chosen.eval_every, "Steps (100)", "N"},
+    {"eval-batches", 0, 0, G_OPTION_ARG_INT, &chosen.eval_batches, "Batches of an evaluation (8)",
+     "N"},
+    {"capture-every", 0, 0, G_OPTION_ARG_INT, &chosen.capture_every, "Steps (50)", "N"},
+    {"capture-samples", 0, 0, G_OPTION_ARG_INT, &chosen.capture_samples,
+     "Held-out sequences of a capture (8)", "N"},
+    {"element", 0, 0, G_OPTION_ARG_STRING, &chosen.element, "f16 (default), bf16, f32 or f64", "E"},
+    {"deflate", 0, 0, G_OPTION_ARG_INT, &chosen.deflate, "Compress the trace, 1 to 9 (0: not)",
+     "N"},
+    {"init", 0, 0, G_OPTION_ARG_FILENAME, &chosen.init, "Start from this checkpoint", "FILE"},
+    {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &chosen.checkpoint, "Write the weights to FILE",
+     "FILE"},
+    {"checkpoint-every", 0, 0, G_OPTION_ARG_INT, &chosen.checkpoint_every,
+     "Steps (0: only at the end)", "N"},
+    {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Threads (default: one a processor)",
+     "N"},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the result as JSON", NULL},
+    {NULL}};
+
+/* ---- options ---------------------------------------------------------------------------------------------- */
+
+/* One row an option that is a whole number: where it comes from and goes to. */
+typedef struct {
+    const char *option;
+    const gint *from;
+    guint *to;
+    gint least;
+} WholeRow;
+
+static gboolean
+set_wholes(EntroTrainConfig *config, GError **error)
+{
+    const WholeRow rows[] = {
+        {"--layers", &chosen.layers, &config->n_layers, 1},
+        {"--heads", &chosen.heads, &config->n_heads, 1},
+        {"--dim", &chosen.dim, &config->d_model, 1},
+        {"--context", &chosen.context, &config->context, 1},
+        {"--batch", &chosen.batch, &config->batch, 1},
+        {"--steps", &chosen.steps, &config->n_steps, 1},
+        {"--eval-every", &chosen.eval_every, &config->eval_every, 1},
+        {"--eval-batches", &chosen.eval_batches, &config->eval_batches, 1},
+        {"--capture-every", &chosen.capture_every, &config->capture_every, 1},
+        {"--capture-samples", &chosen.capture_samples, &config->capture_samples, 1},
+        {"--deflate", &chosen.deflate, &config->deflate, 0},
+        {"--checkpoint-every", &chosen.checkpoint_every, &config->checkpoint_every, 0},
+        {"--threads", &chosen.threads, &config->n_threads, 1},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (*rows[i].from == G_MININT)
+            continue;
+        if (*rows[i].from < rows[i].least)
+            return entro_usage_error(error, "%s must be at least %d", rows[i].option,
+                                     rows[i].least);
+        *rows[i].to = (guint)*rows[i].from;
+    }
+    return TRUE;
+}
+
+typedef struct {
+    const char *option, *from;
+    double *to;
+} RealRow;
+
+static gboolean
+set_reals(EntroTrainConfig *config, GError **error)
+{
+    const RealRow rows[] = {
+        {"--lr", chosen.lr, &config->lr},
+        {"--min-lr-fraction", chosen.min_lr, &config->min_lr_fraction},
+        {"--warmup", chosen.warmup, &config->warmup},
+        {"--weight-decay", chosen.decay, &config->weight_decay},
+        {"--grad-clip", chosen.clip, &config->grad_clip},
+        {"--init-std", chosen.init_std, &config->init_std},
+        {"--held-out", chosen.held_out, &config->held_out},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        double value;
+        if (!entro_parse_real(rows[i].from, rows[i].option, &value, error))
+            return FALSE;
+        if (rows[i].from != NULL)
+            *rows[i].to = value;
+    }
+    return TRUE;
+}
+
+static gboolean
+set_element(EntroTrainConfig *config, GError **error)
+{
+    if (chosen.element == NULL)
+        return TRUE;
+    for (EntroElement element = ENTRO_F16; element <= ENTRO_F64; element++)
+        if (g_str_equal(chosen.element, entro_element_name(element))) {
+            config->element = element;
+            return TRUE;
+        }
+    return entro_usage_error(error, "--element: \"%s\" is not f16, bf16, f32 or f64",
+                             chosen.element);
+}
+
+static gboolean
+make_config(EntroTrainConfig *config, GError **error)
+{
+    if (chosen.arch != NULL)
+        config->arch = chosen.arch;
+    config->seed = (guint64)chosen.seed;
+    config->final_norm = !chosen.no_final_norm;
+    config->data = (const char *const *)chosen.data;
+    config->trace = chosen.trace;
+    config->run_name = chosen.run;
+    config->init = chosen.init;
+    config->checkpoint = chosen.checkpoint;
+    return set_wholes(config, error) && set_reals(config, error) && set_element(config, error);
+}
+
+/* GOption knows no "not given" for numbers. */
+static void
+forget_options(void)
+{
+    gint *const wholes[] = {&chosen.layers,          &chosen.heads,        &chosen.dim,
+                            &chosen.context,         &chosen.batch,        &chosen.steps,
+                            &chosen.eval_every,      &chosen.eval_batches, &chosen.capture_every,
+                            &chosen.capture_samples, &chosen.deflate,      &chosen.threads,
+                            &chosen.checkpoint_every};
+
+    for (guint i = 0; i < G_N_ELEMENTS(wholes); i++)
+        *wholes[i] = G_MININT;
+    chosen.seed = 1;
+}
+
+static char *
+list_archs(void)
+{
+    guint n_archs;
+    const EntroArch *archs = entro_archs(&n_archs);
+    GString *text = g_string_new("Architectures:\n");
+
+    for (guint i = 0; i < n_archs; i++)
+        g_string_append_printf(text, "  %-9s %s\n", archs[i].name, archs[i].about);
+    g_string_append(text, "\nThe trace is complete and readable after each capture, also while "
+                          "training goes on.");
+    return g_string_free(text, FALSE);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    EntroTrainReport last;
+    double eval_loss;
+    guint diverged_at;
+} Outcome;
+
+static void
+show_report(const EntroTrainConfig *config, const EntroTrainReport *report)
+{
+    guint every = MAX(1, config->n_steps / REPORTED_LINES);
+
+    if (isatty(STDERR_FILENO))
+        entro_progress("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", config->arch,
+                       report->step, config->n_steps, report->loss, report->tokens_per_second,
+                       report->seconds_left);
+    else if (report->step % every == 0 || report->diverged)
+        entro_say("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", config->arch,
+                  report->step, config->n_steps, report->loss, report->tokens_per_second,
+                  report->seconds_left);
+}
+
+static gboolean
+train(EntroTrainer *trainer, const EntroTrainConfig *config, Outcome *outcome, GError **error)
+{
+    EntroTrainReport report = {0};
+
+    while (entro_trainer_step(trainer, &report, error)) {
+        if (report.finished)
+            return TRUE;
+        outcome->last = report;
+        if (report.evaluated)
+            outcome->eval_loss = report.eval_loss;
+        if (report.diverged)
+            outcome->diverged_at = report.step;
+        show_report(config, &report);
+        if (entro_signals_seen() != 0) {
+            g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
+                        "stopped by a signal after step %u; every capture so far is in the trace",
+                        report.step);
+            return FALSE;
+        }
+    }
+    return FALSE;
+}
+
+/* ---- the result ------------------------------------------------------------------------------------------------ */
+
+static void
+print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer, const Outcome *outcome)
+{
+    printf("%s, %" G_GSIZE_FORMAT " parameters, %s\n", config->arch,
+           entro_trainer_get_n_parameters(trainer), entro_trainer_describe_data(trainer));
+    if (outcome->diverged_at > 0)
+        printf("diverged at step %u: loss or gradient is no longer finite\n", outcome->diverged_at);
+    else
+        printf("%u steps, training loss %.4f\n", outcome->last.step, outcome->last.loss);
+    if (isfinite(outcome->eval_loss))
+        printf("held-out loss %.4f nats a byte, perplexity %.3f%s\n", outcome->eval_loss,
+               exp(outcome->eval_loss), outcome->diverged_at > 0 ? " (the last before that)" : "");
+    if (config->trace != NULL)
+        printf("trace: %s\n", config->trace);
+    if (config->checkpoint != NULL)
+        printf("checkpoint: %s\n", config->checkpoint);
+}
+
+static void
+print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
+                   const Outcome *outcome)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    entro_json_string(builder, "arch", config->arch);
+    entro_json_integer(builder, "parameters", (gint64)entro_trainer_get_n_parameters(trainer));
+    entro_json_string(builder, "data", entro_trainer_describe_data(trainer));
+    entro_json_integer(builder, "steps", outcome->last.step);
+    entro_json_real(builder, "loss", outcome->last.loss);
+    entro_json_real(builder, "eval_loss", outcome->eval_loss);
+    entro_json_real(builder, "perplexity", exp(outcome->eval_loss));
+    json_builder_set_member_name(builder, "diverged_at");
+    if (outcome->diverged_at > 0)
+        json_builder_add_int_value(builder, outcome->diverged_at);
+    else
+        json_builder_add_null_value(builder);
+    entro_json_string(builder, "trace", config->trace);
+    entro_json_string(builder, "checkpoint", config->checkpoint);
+    json_builder_end_object(builder);
+    entro_print_json(builder);
+}
+
+static gboolean
+run(int argc, char **argv, int *ret_exit, GError **error)
+{
+    extern const EntroCommand entro_command_train;
+    EntroCommand command = entro_command_train;
+    EntroTrainConfig config = ENTRO_TRAIN_CONFIG_DEFAULT;
+    Outcome outcome = {.eval_loss = NAN};
+    g_autofree char *details = list_archs();
+
+    (void)ret_exit;
+    command.details = details;
+    forget_options();
+    if (!entro_options_parse(&command, entries, NULL, &argc, &argv, error) ||
+        !make_config(&config, error))
+        return FALSE;
+    if (argc > 1)
+        return entro_usage_error(error, "takes no argument, got \"%s\" (data: --data)", argv[1]);
+    if (config.data == NULL)
+        return entro_usage_error(error, "needs --data PATH; see --help");
+    if (config.trace == NULL && config.checkpoint == NULL)
+        return entro_usage_error(error, "needs --trace FILE or --checkpoint FILE, or nothing "
+                                        "would be kept; see --help");
+    entro_signals_watch();
+    g_autoptr(EntroTrainer) trainer = entro_trainer_new(&config, error);
+    if (trainer == NULL || !train(trainer, &config, &outcome, error))
+        return FALSE;
+    entro_progress_end();
+    (entro_common.json ? print_outcome_json : print_outcome)(&config, trainer, &outcome);
+    return TRUE;
+}
+
+const EntroCommand entro_command_train = {
+    .name = "train",
+    .arguments = "--data PATH --trace FILE",
+    .about = "Trains a small GPT-2 and writes its attention to a trace",
+    .run = run};

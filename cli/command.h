@@ -1,0 +1,133 @@
+/* command.h: what a subcommand is, and what all of them share. */
+#ifndef ENTRO_COMMAND_H
+#define ENTRO_COMMAND_H
+
+#include "entro-plot.h"
+#include "entro-trainer.h"
+
+#include <json-glib/json-glib.h>
+
+/* Exit codes; 128 + n on signal n. */
+typedef enum {
+    ENTRO_EXIT_DONE = 0,
+    ENTRO_EXIT_FINDINGS = 1,
+    ENTRO_EXIT_USAGE = 2,
+    ENTRO_EXIT_PARTIAL = 3,
+    ENTRO_EXIT_INPUT = 4,
+    ENTRO_EXIT_REFUSED = 5,
+    ENTRO_EXIT_OUTPUT = 6,
+    ENTRO_EXIT_INTERNAL = 7,
+} EntroExit;
+
+/* cmd-<name>.c defines entro_command_<name>; the list of names is in meson.build. */
+typedef struct {
+    const char *name;
+    const char *arguments; /* "FILE... --db DB" */
+    const char *about;     /* one line of the overview */
+    const char *details;   /* below the options of --help; may be NULL */
+    /* argv[0] is the command's name.  Prints results to stdout; an error is printed by main. */
+    gboolean (*run)(int argc, char **argv, int *ret_exit, GError **error);
+} EntroCommand;
+
+/* ---- errors (exit-codes.c) ------------------------------------------------------------------------ */
+
+#define ENTRO_CLI_ERROR (entro_cli_error_quark())
+GQuark entro_cli_error_quark(void);
+typedef enum {
+    ENTRO_CLI_ERROR_USAGE,
+    ENTRO_CLI_ERROR_OUTPUT,
+    ENTRO_CLI_ERROR_SIGNAL /* the message says what was kept */
+} EntroCliError;
+
+int entro_exit_code(const GError *error);
+/* "entroscope <command>: <message>" on stderr, made fit for a terminal. */
+void entro_complain(const char *command, const char *message);
+
+/* ---- options (options.c) --------------------------------------------------------------------------- */
+
+/* Options of every command; set by entro_options_parse(). */
+typedef struct {
+    gboolean quiet, json;
+} EntroCommonOptions;
+extern EntroCommonOptions entro_common;
+
+/* Parses argv in place; leaves argv[1 ..] as the arguments.  `group`: more entries, may be NULL. */
+gboolean entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
+                             const GOptionEntry *more, int *argc, char ***argv, GError **error);
+/* A USAGE error. */
+gboolean entro_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* FALSE (USAGE) if the option is missing. */
+gboolean entro_require(const char *value, const char *option, GError **error);
+/* A number as text: "0.5", refused if trailing text; NaN if text is NULL. */
+gboolean entro_parse_real(const char *text, const char *option, double *ret_value, GError **error);
+
+/* Limits on what is read, and the layout: for the commands that open traces. */
+extern const GOptionEntry entro_source_entries[];
+gboolean entro_source_options(EntroSourceOptions *ret_options, GError **error);
+
+/* ---- output (output.c) ------------------------------------------------------------------------------ */
+
+/* A note on stderr, unless --quiet. */
+void entro_say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* Prints and frees the builder's root, ended by a newline. */
+void entro_print_json(JsonBuilder *builder);
+void entro_json_string(JsonBuilder *builder, const char *name, const char *value); /* NULL: null */
+void entro_json_integer(JsonBuilder *builder, const char *name, gint64 value);
+void entro_json_real(JsonBuilder *builder, const char *name, double value); /* not finite: null */
+void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
+void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);
+/* FALSE when something that was printed did not arrive (a full disk). */
+gboolean entro_flush_stdout(GError **error);
+
+/* A line that is drawn again and again on a terminal; nothing elsewhere or with --quiet. */
+void entro_progress(const char *format, ...) G_GNUC_PRINTF(1, 2);
+void entro_progress_end(void);
+
+/* ---- signals (signals.c) ----------------------------------------------------------------------------- */
+
+/* The first SIGINT or SIGTERM is noted, the second ends the program at once. */
+void entro_signals_watch(void);
+int entro_signals_seen(void); /* 0 if none */
+
+/* ---- analysing one file (analyze-file.c) ------------------------------------------------------------- */
+
+typedef struct {
+    const char *db_path;
+    const char *run_name; /* NULL: from the trace */
+    gboolean replace;
+    EntroRunOptions run;
+    EntroSourceOptions source;
+} EntroAnalyzeOptions;
+
+typedef struct {
+    guint layer;
+    double entropy, ceiling;
+} EntroLayerExtreme;
+
+/* What `analyze` says about one run afterwards. */
+typedef struct {
+    char *file, *run_name;
+    gint64 run_id;
+    guint attempt, n_layers, n_heads;
+    gsize n_new, n_known, n_partial;
+    gint64 first_step, last_step; /* of the trace */
+    gint64 n_rows, n_nan, n_masked, n_off_sum;
+    gint64 first_nan_step; /* G_MININT64: none */
+    /* of the last new capture in which a head has a value; G_MININT64: there is none */
+    gint64 step;
+    guint n_counted, n_overloaded, n_collapsed, n_without;
+    EntroLayerExtreme highest, lowest;
+    guint64 bytes;
+    double seconds;
+    GPtrArray *notes, *problems;
+} EntroAnalyzeSummary;
+
+void entro_summary_free(EntroAnalyzeSummary *summary);
+/* Adds one summary a run (attempt) to `summaries`.  FALSE with an error when nothing more could be
+ * done; what was stored stays, and summaries tell of it. */
+gboolean entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOptions *options,
+                            GPtrArray *summaries, GError **error);
+void entro_summary_print(const EntroAnalyzeSummary *summary);
+void entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder);
+
+#endif

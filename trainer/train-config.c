@@ -1,0 +1,184 @@
+/* train-config.c: which configurations are possible.
+ *
+ * Ranges are rows of two tables; what concerns several fields at once is a function. */
+#include "trainer-private.h"
+#include <string.h>
+
+/* name, offset, smallest, largest */
+static const struct {
+    const char *name;
+    gsize offset;
+    guint min, max;
+} counts[] = {
+    {"the number of layers", G_STRUCT_OFFSET(EntroTrainConfig, n_layers), 1, 1024},
+    {"the number of heads", G_STRUCT_OFFSET(EntroTrainConfig, n_heads), 1, 1024},
+    {"the model width", G_STRUCT_OFFSET(EntroTrainConfig, d_model), 1, 65536},
+    {"the context", G_STRUCT_OFFSET(EntroTrainConfig, context), 2, 32768},
+    {"the batch", G_STRUCT_OFFSET(EntroTrainConfig, batch), 1, 65536},
+    {"the number of steps", G_STRUCT_OFFSET(EntroTrainConfig, n_steps), 1, 1000000000},
+    {"the number of threads", G_STRUCT_OFFSET(EntroTrainConfig, n_threads), 0, 1024},
+    {"the number of evaluation batches", G_STRUCT_OFFSET(EntroTrainConfig, eval_batches), 1,
+     1 << 20},
+    {"the number of captured samples", G_STRUCT_OFFSET(EntroTrainConfig, capture_samples), 1,
+     65536},
+    {"the deflate level", G_STRUCT_OFFSET(EntroTrainConfig, deflate), 0, 9},
+};
+
+/* name, offset, bounds, and whether the lower or upper bound itself is out */
+static const struct {
+    const char *name;
+    gsize offset;
+    double min, max;
+    gboolean above_min, below_max;
+} numbers[] = {
+    {"the learning rate", G_STRUCT_OFFSET(EntroTrainConfig, lr), 0, 1e3, TRUE, FALSE},
+    {"the final fraction of the learning rate", G_STRUCT_OFFSET(EntroTrainConfig, min_lr_fraction),
+     0, 1, FALSE, FALSE},
+    {"the warm-up fraction", G_STRUCT_OFFSET(EntroTrainConfig, warmup), 0, 1, FALSE, FALSE},
+    {"the weight decay", G_STRUCT_OFFSET(EntroTrainConfig, weight_decay), 0, 1e3, FALSE, FALSE},
+    {"beta1", G_STRUCT_OFFSET(EntroTrainConfig, beta1), 0, 1, FALSE, TRUE},
+    {"beta2", G_STRUCT_OFFSET(EntroTrainConfig, beta2), 0, 1, FALSE, TRUE},
+    {"AdamW's epsilon", G_STRUCT_OFFSET(EntroTrainConfig, adam_eps), 0, 1, TRUE, FALSE},
+    {"the gradient clip", G_STRUCT_OFFSET(EntroTrainConfig, grad_clip), 0, 1e30, FALSE, FALSE},
+    {"the initial standard deviation", G_STRUCT_OFFSET(EntroTrainConfig, init_std), 0, 1e3, FALSE,
+     FALSE},
+    {"the held-out fraction", G_STRUCT_OFFSET(EntroTrainConfig, held_out), 0, 1, TRUE, TRUE},
+};
+
+static gboolean
+check_counts(const EntroTrainConfig *config, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(counts); i++) {
+        const guint value = G_STRUCT_MEMBER(guint, config, counts[i].offset);
+
+        if (value >= counts[i].min && value <= counts[i].max)
+            continue;
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "%s is %u, expected %u to %u", counts[i].name, value, counts[i].min,
+                    counts[i].max);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_numbers(const EntroTrainConfig *config, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        const double value = G_STRUCT_MEMBER(double, config, numbers[i].offset);
+        const double min = numbers[i].min;
+        const double max = numbers[i].max;
+
+        /* a NaN fails every comparison */
+        if ((numbers[i].above_min ? value > min : value >= min) &&
+            (numbers[i].below_max ? value < max : value <= max))
+            continue;
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "%s is %g, expected %s %g and %s %g", numbers[i].name, value,
+                    numbers[i].above_min ? "above" : "at least", min,
+                    numbers[i].below_max ? "below" : "at most", max);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_arch(const EntroTrainConfig *config, GError **error)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint n = 0;
+    const EntroArch *archs = entro_archs(&n);
+
+    if (entro_arch_find(config->arch) != NULL)
+        return TRUE;
+    for (guint i = 0; i < n; i++)
+        g_string_append_printf(names, "%s%s", i == 0 ? "" : ", ", archs[i].name);
+    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                "there is no architecture \"%s\"; there are %s",
+                config->arch == NULL ? "" : config->arch, names->str);
+    return FALSE;
+}
+
+static gboolean
+check_heads(const EntroTrainConfig *config, GError **error)
+{
+    if (config->d_model % config->n_heads == 0)
+        return TRUE;
+    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                "%u heads do not divide the model width %u evenly", config->n_heads,
+                config->d_model);
+    return FALSE;
+}
+
+static gboolean
+check_files(const EntroTrainConfig *config, GError **error)
+{
+    if (config->data == NULL || config->data[0] == NULL) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "no data: name at least one file or folder of text to train on");
+        return FALSE;
+    }
+    if (config->trace != NULL && config->checkpoint != NULL &&
+        g_str_equal(config->trace, config->checkpoint)) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "%s cannot be both the trace and the checkpoint", config->trace);
+        return FALSE;
+    }
+    if (config->trace != NULL && config->init != NULL && g_str_equal(config->trace, config->init)) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "%s is the checkpoint to start from, the trace would replace it",
+                    config->trace);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+train_config_check(const EntroTrainConfig *config, GError **error)
+{
+    return check_arch(config, error) && check_counts(config, error) &&
+           check_numbers(config, error) && check_heads(config, error) && check_files(config, error);
+}
+
+/* ---- a copy that owns its strings ------------------------------------------------------------- */
+
+/* "out/run-3.h5" gives "run-3". */
+static char *
+stem_of(const char *path)
+{
+    char *stem = g_path_get_basename(path);
+    char *dot = strrchr(stem, '.');
+
+    if (dot != NULL && dot != stem)
+        *dot = '\0';
+    return stem;
+}
+
+void
+train_config_copy(EntroTrainConfig *copy, const EntroTrainConfig *config)
+{
+    const guint n_threads = config->n_threads > 0 ? config->n_threads : g_get_num_processors();
+
+    *copy = *config;
+    copy->arch = g_strdup(config->arch);
+    copy->data = (const char *const *)g_strdupv((char **)config->data);
+    copy->trace = g_strdup(config->trace);
+    copy->run_name = config->run_name != NULL || config->trace == NULL ? g_strdup(config->run_name)
+                                                                       : stem_of(config->trace);
+    copy->init = g_strdup(config->init);
+    copy->checkpoint = g_strdup(config->checkpoint);
+    copy->n_threads = MIN(n_threads, config->batch); /* a thread without a sample is none */
+    if (config->init_std == 0)
+        copy->init_std = 0.02 * sqrt(768.0 / config->d_model);
+}
+
+void
+train_config_clear(EntroTrainConfig *config)
+{
+    g_free((char *)config->arch);
+    g_strfreev((char **)config->data);
+    g_free((char *)config->trace);
+    g_free((char *)config->run_name);
+    g_free((char *)config->init);
+    g_free((char *)config->checkpoint);
+}

@@ -1,0 +1,61 @@
+/* trainer-private.h: the trainer's state, and the files that work on it.
+ *
+ *     train-config.c  is the configuration possible?      memory.c  does it fit?
+ *     emit.c          the trace                           model-file.c  the checkpoint
+ *     trainer.c       the step */
+#ifndef ENTRO_TRAINER_PRIVATE_H
+#define ENTRO_TRAINER_PRIVATE_H
+
+#include "adamw.h"
+#include "corpus-private.h"
+#include "team-private.h"
+
+/* A batch with memory of its own. */
+typedef struct {
+    Batch batch;
+    guint8 *inputs, *targets; /* [n_samples][T], what batch points to */
+} OwnBatch;
+
+/* Steps and the seconds they took, captures included; the past fades. */
+typedef struct {
+    gint64 last; /* monotonic time, microseconds */
+    double steps, seconds;
+} Clock;
+
+struct EntroTrainer {
+    EntroTrainConfig config; /* strings and data are copies */
+    GptShape shape;
+    TensorTable *table;
+    Gpt gpt;
+    Team *team;
+    real *weights, *moment1, *moment2; /* arenas */
+    Corpus *corpus;
+    OwnBatch training, capture, evaluation;
+    EntroWriter *writer; /* NULL: no trace, or closed */
+    float *attention;    /* [capture_samples][H][T][T] one layer on its way to the writer */
+    Clock clock;
+    guint step; /* done */
+    gboolean finished;
+};
+
+/* train-config.c */
+gboolean train_config_check(const EntroTrainConfig *config, GError **error);
+/* Strings become copies, zeros that stand for a default become it. */
+void train_config_copy(EntroTrainConfig *copy, const EntroTrainConfig *config);
+void train_config_clear(EntroTrainConfig *config);
+
+/* train-memory.c: the formula of entro-trainer.h */
+double train_memory(const EntroTrainConfig *config);
+gboolean train_memory_check(const EntroTrainConfig *config, GError **error);
+
+/* emit.c */
+gboolean emit_open(EntroTrainer *trainer, GError **error);
+gboolean emit_scalar(EntroTrainer *trainer, const char *name, double value, GError **error);
+gboolean emit_capture(EntroTrainer *trainer, GError **error);
+gboolean emit_close(EntroTrainer *trainer, GError **error);
+
+/* model-file.c */
+gboolean model_file_write(EntroTrainer *trainer, const char *path, GError **error);
+gboolean model_file_read(EntroTrainer *trainer, const char *path, GError **error);
+
+#endif
