@@ -212,8 +212,11 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return FALSE;
     const EntroTrace *trace = entro_source_get_trace(source);
     (entro_common.json ? print_json : print_text)(trace);
-    for (guint i = 0; i < trace->problems->len; i++)
-        entro_complain("inspect", trace->problems->pdata[i]);
+    for (guint i = 0; i < trace->problems->len; i++) {
+        g_autofree char *message =
+            g_strdup_printf("%s: %s", argv[1], (char *)trace->problems->pdata[i]);
+        entro_complain("inspect", message);
+    }
     if (trace->problems->len > 0)
         *ret_exit = ENTRO_EXIT_PARTIAL;
     return TRUE;

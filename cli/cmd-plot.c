@@ -39,6 +39,13 @@ static const GOptionEntry entries[] = {
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
+/* One row an option that is a size. */
+typedef struct {
+    const char *option, *text;
+    double least, most;
+    double *value;
+} SizeRow;
+
 static gboolean
 parse_step(gint64 *ret_step, GError **error)
 {
@@ -64,16 +71,34 @@ parse_band_max(EntroPlotOptions *options, GError **error)
 }
 
 static gboolean
-parse_positive(const char *text, const char *option, double *value, GError **error)
+parse_size(const SizeRow *row, GError **error)
 {
     double parsed;
 
-    if (!entro_parse_real(text, option, &parsed, error))
+    if (row->text == NULL)
+        return TRUE;
+    if (!entro_parse_real(row->text, row->option, &parsed, error) ||
+        !entro_check_range(parsed, row->least, row->most, row->option, error))
         return FALSE;
-    if (text != NULL && parsed <= 0)
-        return entro_usage_error(error, "%s must be above 0", option);
-    if (text != NULL)
-        *value = parsed;
+    *row->value = parsed;
+    return TRUE;
+}
+
+/* 200 inches are the largest page of a PDF; beyond the other bounds nobody sees a figure. */
+static gboolean
+parse_sizes(EntroPlotOptions *options, GError **error)
+{
+    const SizeRow rows[] = {
+        {"--width", chosen.width, 0.1, 200, &options->width},
+        {"--height", chosen.height, 0.1, 200, &options->height},
+        {"--font-size", chosen.font_size, 1, 200, &options->font_size},
+        {"--dpi", chosen.dpi, 10, 10000, &options->dpi},
+        {"--max-pixels", chosen.max_pixels, 1, 1e9, &options->max_pixels},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (!parse_size(&rows[i], error))
+            return FALSE;
     return TRUE;
 }
 
@@ -89,11 +114,7 @@ make_options(EntroPlotOptions *options, GError **error)
     options->palette = chosen.palette;
     options->font = chosen.font;
     return parse_step(&options->step, error) && parse_band_max(options, error) &&
-           parse_positive(chosen.width, "--width", &options->width, error) &&
-           parse_positive(chosen.height, "--height", &options->height, error) &&
-           parse_positive(chosen.font_size, "--font-size", &options->font_size, error) &&
-           parse_positive(chosen.dpi, "--dpi", &options->dpi, error) &&
-           parse_positive(chosen.max_pixels, "--max-pixels", &options->max_pixels, error);
+           parse_sizes(options, error);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------- */
@@ -180,6 +201,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (!entro_require(chosen.db, "--db DB", error) ||
         !entro_require(chosen.output, "-o FILE", error))
         return FALSE;
+    if (entro_same_file(chosen.output, chosen.db))
+        return entro_usage_error(error, "%s is the database itself", chosen.output);
     return draw(view, &options, error);
 }
 
