@@ -77,10 +77,10 @@ entro_summary_print(const EntroAnalyzeSummary *summary)
         return;
     print_rows(summary);
     print_entropy(summary);
+    g_autofree char *size = entro_format_bytes(summary->bytes);
     if (summary->seconds > 0)
-        printf("  %.2f GB in %.2f s: %.2f GB/s (%s)\n", (double)summary->bytes / 1e9,
-               summary->seconds, (double)summary->bytes / 1e9 / summary->seconds,
-               entro_kernel_name());
+        printf("  %s in %.2f s: %.2f GB/s (%s)\n", size, summary->seconds,
+               (double)summary->bytes / 1e9 / summary->seconds, entro_kernel_name());
 }
 
 static void

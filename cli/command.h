@@ -86,6 +86,8 @@ void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
 void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);
 /* FALSE when something that was printed did not arrive (a full disk). */
 gboolean entro_flush_stdout(GError **error);
+/* "12.3 MB", powers of 1000; to be freed. */
+char *entro_format_bytes(guint64 bytes);
 /* Whether both paths lead to the same file that exists. */
 gboolean entro_same_file(const char *path, const char *other);
 

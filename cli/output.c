@@ -45,6 +45,18 @@ entro_same_file(const char *path, const char *other)
            a.st_ino == b.st_ino;
 }
 
+char *
+entro_format_bytes(guint64 bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    double value = (double)bytes / 1e3;
+    guint unit = 0;
+
+    for (; value >= 999.95 && unit + 1 < G_N_ELEMENTS(units); unit++)
+        value /= 1e3;
+    return g_strdup_printf("%.1f %s", value, units[unit]);
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------------------- */
 
 /* The generator leaves every character above 0x7f as it is; those that a terminal would obey can

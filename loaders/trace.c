@@ -46,8 +46,9 @@ read_series(EntroSource *source, const char *path, H5T_class_t class, hid_t memo
     }
     if (dataset.dims[0] > max_n) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT, path,
-                    (guint64)dataset.dims[0], max_n);
+                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT "%s",
+                    path, (guint64)dataset.dims[0], max_n,
+                    max_n == MAX_SERIES ? "" : " (--max-steps raises it)");
         return FALSE;
     }
     g_autofree void *values = g_try_malloc_n(MAX(dataset.dims[0], 1), 8);

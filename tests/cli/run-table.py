@@ -31,7 +31,7 @@ import clitest
 # What differs from machine to machine or from run to run, and what stands for it in a golden.
 MASKS = [
     (re.escape(str(clitest.FIXTURES)), "FIX"),
-    (r"\d+\.\d+ GB in \d+\.\d+ s: \d+\.\d+ GB/s \(\w+\)", "(speed)"),
+    (r"\d+\.\d+ [kMGT]B in \d+\.\d+ s: \d+\.\d+ GB/s \(\w+\)", "(speed)"),
     (r"\d+ tokens/s, \d+ s left", "(speed)"),
     (r'"(gigabytes|seconds)" : [-+.e\d]+', r'"\1" : (number)'),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "(time)"),
