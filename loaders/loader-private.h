@@ -183,6 +183,31 @@ gboolean entro_tile_read(EntroSource *source, EntroTile *tile, GError **error);
 gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
 void entro_trace_clear(EntroTrace *trace);
 
+/* ---- parts of a trace (trace.c, trace-series.c, trace-layers.c) --------------------------------- */
+
+#define ENTRO_NAME_MAX 1024 /* bytes of a name that is shown or stored */
+
+void entro_note(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Negative without an error when the group is not there. */
+hid_t entro_open_group(EntroSource *source, const char *path, GError **error);
+/* `missing` when absent or no integer. */
+gint64 entro_integer_attribute(hid_t object, const char *name, gint64 missing);
+EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
+
+/* FALSE with a sentence when `object`, called `name`, has the attribute window. */
+gboolean entro_check_window(hid_t object, const char *name, GError **error);
+
+/* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
+gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
+                           hid_t memory_type, gsize max_n, gsize *ret_n, void **ret_values,
+                           GError **error);
+
+gboolean entro_trace_read_steps(EntroSource *source, GError **error);
+gboolean entro_trace_read_config(EntroSource *source, GError **error);
+void entro_trace_read_scalars(EntroSource *source);
+gboolean entro_trace_read_layers(EntroSource *source, GError **error);
+gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
+
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
     gsize offset, size; /* in bytes[] */
