@@ -89,10 +89,14 @@ EntroFigure *entro_bars_figure(const EntroBarSpec *spec, const EntroPlotOptions 
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
 /* Steps between what was selected and its figure. */
-/* Bands of several runs; ceiling and context_length [grids->len] are read by the modes that need
- * them. */
-EntroFigure *entro_bands_figure(const GPtrArray *grids, const double *ceiling,
-                                const gint64 *context_length, const EntroPlotOptions *options,
+typedef struct {
+    GPtrArray *grids;       /* EntroGrid *, one a run */
+    double *ceiling;        /* [grids->len] read when M is the ceiling */
+    gint64 *context_length; /* [grids->len] read when M is ln T */
+    const char *value_label, *unit;
+} EntroBandsInput;
+
+EntroFigure *entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options,
                                 GError **error);
 /* Colours by depth, legend or colour bar, marks where a run ends in NaN. */
 void entro_layerwise_finish(EntroCurveSpec *spec, const EntroPalette *palette);
