@@ -35,9 +35,10 @@ echo "== Analysing both traces into one database"
 "$entroscope" analyze healthy.h5 broken.h5 --db runs.db
 "$entroscope" runs --db runs.db
 
-# The last capture at which every model still has numbers.
-step=$("$entroscope" analyze broken.h5 --replace --db runs.db --json -q |
-  python3 -c 'import json, sys; print(json.load(sys.stdin)["runs"][0]["last"]["step"])')
+# The last capture at which the broken model still has numbers.
+step=$("$entroscope" export layer_entropy --db runs.db --run broken --format json |
+  python3 -c 'import json, sys
+print(max(row["step"] for row in json.load(sys.stdin) if row["entropy_mean"] is not None))')
 
 echo
 echo "== Drawing"

@@ -313,6 +313,9 @@ test_paths(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     f->config.checkpoint = NULL;
     f->config.trace = "/nowhere/at/all.h5";
     expect_failure(f, -1, "/nowhere/at/all.h5");
+    f->config.trace = NULL;
+    f->config.checkpoint = "/nowhere/at/all.h5";
+    expect_failure(f, ENTRO_TRAINER_ERROR_CONFIG, "/nowhere/at: No such file");
 }
 
 /* The formula of the header against what is really allocated. */
