@@ -258,6 +258,16 @@ test_pixel_limit(void)
 }
 
 static void
+test_absurd_grid(void)
+{
+    g_autoptr(GError) error = NULL;
+    EntroGrid *grid = sample_grid("run", 2, 100000, 0, 1);
+
+    g_assert_null(sample_heat_maps(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, &error));
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT);
+}
+
+static void
 test_wrong_options(void)
 {
     EntroPlotOptions options[] = {ENTRO_PLOT_OPTIONS_DEFAULT, ENTRO_PLOT_OPTIONS_DEFAULT,
@@ -332,6 +342,7 @@ main(int argc, char **argv)
     g_test_add_func("/figure-files/full-disk-is-named", test_full_disk);
     g_test_add_func("/figure-files/old-file-survives", test_old_file_survives);
     g_test_add_func("/figure-files/pixel-limit", test_pixel_limit);
+    g_test_add_func("/figure-files/absurd-grid", test_absurd_grid);
     g_test_add_func("/figure-files/wrong-options", test_wrong_options);
     g_test_add_func("/figure-files/no-type-3-fonts", test_no_type_3_fonts);
     g_test_add_func("/figure-files/svg-is-well-formed", test_svg_is_well_formed);
