@@ -20,7 +20,7 @@ ENTRO_API GQuark entro_plot_error_quark(void);
 typedef enum {
     ENTRO_PLOT_ERROR_ARGUMENT, /* an option that does not fit the view, an unknown suffix */
     ENTRO_PLOT_ERROR_EMPTY,    /* nothing to draw */
-    ENTRO_PLOT_ERROR_LIMIT,    /* over max_pixels */
+    ENTRO_PLOT_ERROR_LIMIT,    /* over max_pixels, or too many cells */
     ENTRO_PLOT_ERROR_WRITE,    /* the file could not be written; an old one is still whole */
 } EntroPlotError;
 

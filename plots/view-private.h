@@ -7,6 +7,10 @@
 
 #include "layout-private.h"
 
+typedef struct {
+    double low, high; /* NaN: no value */
+} EntroRange;
+
 /* ---- grid.c: heat maps ----------------------------------------------------------------------- */
 
 typedef struct {
@@ -60,11 +64,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroCurveSpec, entro_curve_spec_clear)
 EntroFigure *entro_curves_figure(EntroCurveSpec *spec, const EntroPlotOptions *options,
                                  GError **error);
 
-/* curve-points.c: a curve as marks.  In EntroRange, NaN: no finite point. */
-typedef struct {
-    double low, high;
-} EntroRange;
-
+/* curve-points.c: a curve as marks. */
 gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 /* Position of the first of the points at the end that cannot be drawn; curve->n: there are none. */
 gsize entro_curve_end(const EntroCurve *curve);
