@@ -21,8 +21,8 @@ rm -f healthy.h5 broken.h5 runs.db runs.db-wal runs.db-shm
 data=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 
 # One recipe for both.  The learning rate is what the healthy model bears and the other does not.
-recipe="--layers 8 --heads 8 --dim 64 --context 64 --batch 16 --steps 300 --lr 1e-2
-  --capture-every 10 --capture-samples 4 --eval-every 50"
+recipe="--layers 8 --heads 8 --dim 64 --context 64 --batch 16 --steps 600 --lr 2e-2 --warmup 0.5
+  --seed 2 --capture-every 10 --capture-samples 4 --eval-every 50 --deflate 1"
 echo
 echo "== Training twice on $data, by the same recipe"
 # shellcheck disable=SC2086  # a list of words
