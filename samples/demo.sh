@@ -35,10 +35,16 @@ echo "== Analysing both traces into one database"
 "$entroscope" analyze healthy.h5 broken.h5 --db runs.db
 "$entroscope" runs --db runs.db
 
-# The last capture at which the broken model still has numbers.
-step=$("$entroscope" export layer_entropy --db runs.db --run broken --format json |
-  python3 -c 'import json, sys
-print(max(row["step"] for row in json.load(sys.stdin) if row["entropy_mean"] is not None))')
+# The step at which the broken model shows both failures best: the largest k such that k of its heads
+# are overloaded and k are collapsed.
+step=$("$entroscope" export head_stats --db runs.db --run broken --format json | python3 -c '
+import collections, json, sys
+counts = collections.defaultdict(lambda: [0, 0])
+for head in json.load(sys.stdin):
+    if head["entropy_mean"] is not None:
+        counts[head["step"]][0] += head["entropy_mean"] >= 0.75 * head["entropy_ceiling"]
+        counts[head["step"]][1] += head["entropy_mean"] < 0.05 * head["entropy_ceiling"]
+print(max(counts, key=lambda step: (min(counts[step]), step)))')
 
 echo
 echo "== Drawing"
@@ -60,7 +66,8 @@ Done.  In $out:
                                model all layers settle between the extremes; in the broken one the
                                first stay at the ceiling (overload), the deep ones fall to 0
                                (collapse), and then everything is NaN
-  headwise-entropy.pdf .png    the same for every single head, at step $step
+  headwise-entropy.pdf .png    the same for every single head, at step $step, when the broken model has
+                               most of both
   entropy-bands.pdf .png       how many heads attend to everything, to one key, or in between
   loss.pdf .png                training loss and gradient norm of both
   runs.db                      all numbers (sqlite3, pandas, or: entroscope export)
