@@ -139,8 +139,8 @@ select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
            const EntroPlotOptions *options, GError **error)
 {
     const guint position = input->grids->len;
-    EntroGrid *grid =
-        entro_store_select_grid(store, run->id, options->column, options->step, error);
+    const gint64 step = entro_view_step(options, position);
+    EntroGrid *grid = entro_store_select_grid(store, run->id, options->column, step, error);
     if (!grid)
         return FALSE;
     g_ptr_array_add(input->grids, grid);
@@ -149,7 +149,7 @@ select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
     if (options->band_max != ENTRO_BAND_CEILING)
         return TRUE;
     g_autoptr(EntroGrid) ceiling =
-        entro_store_select_grid(store, run->id, "entropy_ceiling", options->step, error);
+        entro_store_select_grid(store, run->id, "entropy_ceiling", step, error);
     if (!ceiling)
         return FALSE;
     input->ceiling[position] = largest(ceiling);

@@ -26,7 +26,8 @@ typedef enum {
 
 typedef struct {
     const char *column;    /* statistic, NULL: the view's own */
-    gint64 step;           /* headwise-entropy, entropy-bands */
+    gint64 step;           /* headwise-entropy, entropy-bands: of every run, or */
+    const gint64 *steps;   /* [n_runs] of each; NULL: `step` */
     gboolean values;       /* write the number into each cell */
     gboolean shared_scale; /* one colour scale, or one y axis, for all runs */
     EntroBandMax band_max;

@@ -116,4 +116,11 @@ EntroFigure *entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs
 EntroFigure *entro_view_scalars(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
                                 const EntroPlotOptions *options, GError **error);
 
+/* The step at which run number `run` is to be drawn. */
+static inline gint64
+entro_view_step(const EntroPlotOptions *options, guint run)
+{
+    return options->steps != NULL ? options->steps[run] : options->step;
+}
+
 #endif

@@ -52,9 +52,9 @@ for format in pdf png; do
   "$entroscope" plot layerwise-entropy --db runs.db --run healthy --run broken --shared-scale \
     -o "layerwise-entropy.$format"
   "$entroscope" plot headwise-entropy --db runs.db --run healthy --run broken --shared-scale \
-    --step "$step" --values -o "headwise-entropy.$format"
-  "$entroscope" plot entropy-bands --db runs.db --run healthy --run broken --step "$step" \
-    -o "entropy-bands.$format"
+    --step last --step "$step" --values -o "headwise-entropy.$format"
+  "$entroscope" plot entropy-bands --db runs.db --run healthy --run broken --step last \
+    --step "$step" -o "entropy-bands.$format"
   "$entroscope" plot scalars --db runs.db --run healthy --run broken --scalar loss \
     --scalar grad_norm --log-y -o "loss.$format"
 done
@@ -66,8 +66,8 @@ Done.  In $out:
                                model all layers settle between the extremes; in the broken one the
                                first stay at the ceiling (overload), the deep ones fall to 0
                                (collapse), and then everything is NaN
-  headwise-entropy.pdf .png    the same for every single head, at step $step, when the broken model has
-                               most of both
+  headwise-entropy.pdf .png    the same for every single head: the healthy model at its end, the
+                               broken one at step $step, when overload and collapse are seen best
   entropy-bands.pdf .png       how many heads attend to everything, to one key, or in between
   loss.pdf .png                training loss and gradient norm of both
   runs.db                      all numbers (sqlite3, pandas, or: entroscope export)
