@@ -9,7 +9,7 @@
 
 #define ALIGNMENT        64 /* bytes: one vector of the kernel */
 #define N_BATCHES        4  /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 2
+#define SLOTS_PER_WORKER 4
 
 /* A head of one capture while its rows arrive. */
 typedef struct {
