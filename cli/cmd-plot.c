@@ -5,9 +5,9 @@
 #include <string.h>
 
 static struct {
-    char *db, *output, *step, *column, *band_max, *title, *palette, *font;
+    char *db, *output, *column, *band_max, *title, *palette, *font;
     char *width, *height, *font_size, *dpi, *max_pixels;
-    char **runs, **scalars;
+    char **runs, **scalars, **steps;
     gboolean values, shared_scale, log_y;
 } chosen;
 
@@ -16,7 +16,8 @@ static const GOptionEntry entries[] = {
     {"run", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.runs,
      "A run, name or #ID; may be repeated (default: all)", "RUN"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
-    {"step", 0, 0, G_OPTION_ARG_STRING, &chosen.step, "Training step, or last (default)", "N"},
+    {"step", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.steps,
+     "Training step, or last (default); once for all runs, or once for each --run", "N"},
     {"column", 0, 0, G_OPTION_ARG_STRING, &chosen.column,
      "Statistic to draw (default: the view's own)", "NAME"},
     {"values", 0, 0, G_OPTION_ARG_NONE, &chosen.values, "Write the number into each cell", NULL},
@@ -47,13 +48,37 @@ typedef struct {
 } SizeRow;
 
 static gboolean
-parse_step(gint64 *ret_step, GError **error)
+parse_step(const char *text, gint64 *ret_step, GError **error)
 {
-    if (chosen.step == NULL || g_str_equal(chosen.step, "last"))
+    *ret_step = ENTRO_STEP_LAST;
+    if (g_str_equal(text, "last") ||
+        g_ascii_string_to_signed(text, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
         return TRUE;
-    if (g_ascii_string_to_signed(chosen.step, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
-        return TRUE;
-    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", chosen.step);
+    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", text);
+}
+
+/* One for all, or one for each run; `steps` owns them. */
+static gboolean
+parse_steps(EntroPlotOptions *options, GArray *steps, GError **error)
+{
+    guint n_runs = chosen.runs ? g_strv_length(chosen.runs) : 0;
+
+    for (char **text = chosen.steps; text != NULL && *text != NULL; text++) {
+        gint64 step;
+        if (!parse_step(*text, &step, error))
+            return FALSE;
+        g_array_append_val(steps, step);
+    }
+    if (steps->len == 1)
+        options->step = g_array_index(steps, gint64, 0);
+    else if (steps->len > 1 && steps->len == n_runs)
+        options->steps = (const gint64 *)steps->data;
+    else if (steps->len > 1)
+        return entro_usage_error(error,
+                                 "%u times --step, but %u times --run: give one step, or "
+                                 "one for each run",
+                                 steps->len, n_runs);
+    return TRUE;
 }
 
 static gboolean
@@ -103,7 +128,7 @@ parse_sizes(EntroPlotOptions *options, GError **error)
 }
 
 static gboolean
-make_options(EntroPlotOptions *options, GError **error)
+make_options(EntroPlotOptions *options, GArray *steps, GError **error)
 {
     options->column = chosen.column;
     options->values = chosen.values;
@@ -113,7 +138,7 @@ make_options(EntroPlotOptions *options, GError **error)
     options->title = chosen.title;
     options->palette = chosen.palette;
     options->font = chosen.font;
-    return parse_step(&options->step, error) && parse_band_max(options, error) &&
+    return parse_steps(options, steps, error) && parse_band_max(options, error) &&
            parse_sizes(options, error);
 }
 
@@ -182,10 +207,11 @@ run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_plot;
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(gint64));
 
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_plot, entries, NULL, &argc, &argv, error) ||
-        !make_options(&options, error))
+        !make_options(&options, steps, error))
         return FALSE;
     if (argc == 1) {
         print_views();

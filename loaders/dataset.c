@@ -1,7 +1,7 @@
 /* dataset.c: where a dataset's bytes are, and how to get at them without HDF5's own pipeline.
  *
- * Chunks come encoded (H5Dread_chunk), contiguous data by offset with pread: no conversion, no
- * filter, no cache of HDF5 is on the way. */
+ * HDF5 says where a chunk or contiguous data lie, pread fetches the bytes as they are stored: no
+ * conversion, no filter, no cache of HDF5 is on the way. */
 #include "loader-private.h"
 
 #include <errno.h>
@@ -183,26 +183,31 @@ h5_problem(void)
 }
 
 EntroRead
-entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
-                         gsize *ret_size, char **ret_problem)
+entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                         EntroExtent *ret_extent, char **ret_problem)
 {
     hsize_t stored = 0;
     guint32 mask = 0;
+    EntroExtent extent = {0};
+    guint8 unread; /* the driver writes down where, and reads nothing */
 
     if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 || stored == 0) {
         H5Eclear2(H5E_DEFAULT);
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
     }
-    if (stored > entro_dataset_encoded_max(dataset) ||
-        (dataset->n_filters == 0 && stored != dataset->chunk_bytes)) {
-        *ret_problem =
-            g_strdup_printf("takes %" G_GUINT64_FORMAT " bytes, which no chunk of this shape can",
-                            (guint64)stored);
+    entro_driver_record(&extent);
+    gboolean found = H5Dread_chunk(dataset->id, H5P_DEFAULT, origin, &mask, &unread) >= 0;
+    entro_driver_record(NULL);
+    if (!found || extent.size == 0) {
+        *ret_problem = h5_problem();
         return ENTRO_READ_DAMAGED;
     }
-    if (H5Dread_chunk(dataset->id, H5P_DEFAULT, origin, &mask, to) < 0) {
-        *ret_problem = h5_problem();
+    if (extent.size > entro_dataset_encoded_max(dataset) ||
+        (dataset->n_filters == 0 && extent.size != dataset->chunk_bytes)) {
+        *ret_problem =
+            g_strdup_printf("takes %" G_GSIZE_FORMAT " bytes, which no chunk of this shape can",
+                            extent.size);
         return ENTRO_READ_DAMAGED;
     }
     if (mask != 0) {
@@ -210,7 +215,7 @@ entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, voi
                                 "the file: h5repack)");
         return ENTRO_READ_REFUSED;
     }
-    *ret_size = stored;
+    *ret_extent = extent;
     return ENTRO_READ_OK;
 }
 
@@ -292,8 +297,8 @@ read_contiguous(const EntroDataset *dataset, int fd, const hsize_t *origin, cons
 }
 
 static EntroRead
-read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *dims, void *to,
-            char **ret_problem)
+read_chunks(const EntroDataset *dataset, int fd, const hsize_t *origin, const hsize_t *dims,
+            void *to, char **ret_problem)
 {
     hsize_t at[ENTRO_RANK_MAX];
     g_auto(EntroDecoder) decoder = {0};
@@ -306,11 +311,13 @@ read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *d
     }
     entro_box_first_chunk(dataset, origin, at);
     do {
-        gsize size = 0;
-        EntroRead read = entro_dataset_read_chunk(dataset, at, bytes, &size, ret_problem);
+        EntroExtent extent;
+        EntroRead read = entro_dataset_find_chunk(dataset, at, &extent, ret_problem);
         if (read != ENTRO_READ_OK)
             return read;
-        const guint8 *decoded = entro_chunk_decode(dataset, &decoder, bytes, size, ret_problem);
+        const guint8 *decoded = NULL;
+        if (entro_read_at(fd, bytes, extent.size, extent.offset, ret_problem))
+            decoded = entro_chunk_decode(dataset, &decoder, bytes, extent.size, ret_problem);
         if (decoded == NULL)
             return ENTRO_READ_DAMAGED;
         entro_box_copy(dataset->rank, dataset->element_size, at, dataset->chunk, decoded, origin,
@@ -324,6 +331,6 @@ entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsize_t *origi
                        const hsize_t *dims, void *to, char **ret_problem)
 {
     if (dataset->chunked)
-        return read_chunks(dataset, origin, dims, to, ret_problem);
+        return read_chunks(dataset, fd, origin, dims, to, ret_problem);
     return read_contiguous(dataset, fd, origin, dims, to, ret_problem);
 }

@@ -109,6 +109,8 @@ open_as(const char *path, unsigned flags, const char *private_flag)
 {
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
+    if (!entro_driver_use(access))
+        return H5I_INVALID_HID;
     H5Pset_file_locking(access, FALSE, TRUE);
     H5Pset_metadata_read_attempts(access, METADATA_READ_ATTEMPTS);
     if (private_flag != NULL)

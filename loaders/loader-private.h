@@ -75,6 +75,21 @@ gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists,
 /* Opens a dataset that passed every rule on links and storage; negative on error. */
 hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
 
+/* ---- where bytes lie (file-driver.c) ---------------------------------------------------------------- */
+
+typedef struct {
+    guint64 offset;
+    gsize size;
+} EntroExtent;
+
+/* Has files opened with `access` read by our driver. */
+gboolean entro_driver_use(hid_t access);
+/* Descriptor of a file so opened; it stays the file's. */
+int entro_driver_get_fd(hid_t file);
+/* Until the next call (with NULL), this thread's reads of raw data are not done but written down
+ * here. */
+void entro_driver_record(EntroExtent *extent);
+
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
 #define ENTRO_RANK_MAX    5
@@ -110,9 +125,9 @@ typedef enum {
     ENTRO_READ_REFUSED, /* filter mask */
 } EntroRead;
 
-/* Encoded bytes of the chunk at `origin`; `to` has room for entro_dataset_encoded_max(). */
-EntroRead entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
-                                   gsize *ret_size, char **ret_problem);
+/* Where the encoded bytes of the chunk at `origin` lie; at most entro_dataset_encoded_max(). */
+EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                                   EntroExtent *ret_extent, char **ret_problem);
 
 /* Work memory of entro_chunk_decode(). */
 typedef struct {
@@ -151,16 +166,17 @@ gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_
 /* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
 typedef struct {
     hsize_t box[4];
-    guint n_pieces;         /* chunks that a box meets at most */
-    gsize encoded, decoded; /* bytes of a whole box, at most */
-    gboolean direct;        /* the box is one chunk and its rows are whole: no assembly */
+    guint n_pieces;  /* chunks that a box meets at most */
+    gsize encoded;   /* bytes of one piece, at most */
+    gsize decoded;   /* bytes of a whole box */
+    gboolean direct; /* the box is one chunk and its rows are whole: no assembly */
 } EntroPlan;
 
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
-    int fd;
     hid_t file;
+    int fd;                  /* the file's own */
     EntroDataset *attention; /* [n_layers] */
     EntroPlan *plan;         /* [n_layers] */
     EntroDataset key_mask;   /* [S,B,T], when the trace has one */
@@ -176,23 +192,47 @@ struct EntroSource {
     gsize mask_capture;
 };
 
-/* Reads the encoded bytes of the box that the tile names.  FALSE is a refusal. */
-gboolean entro_tile_read(EntroSource *source, EntroTile *tile, GError **error);
+/* Finds the pieces of the box that the tile names.  FALSE is a refusal. */
+gboolean entro_tile_find(EntroSource *source, EntroTile *tile, GError **error);
 
 /* Reads everything but the attention itself. */
 gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
 void entro_trace_clear(EntroTrace *trace);
 
+/* ---- parts of a trace (trace.c, trace-series.c, trace-layers.c) --------------------------------- */
+
+#define ENTRO_NAME_MAX 1024 /* bytes of a name that is shown or stored */
+
+void entro_note(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Negative without an error when the group is not there. */
+hid_t entro_open_group(EntroSource *source, const char *path, GError **error);
+/* `missing` when absent or no integer. */
+gint64 entro_integer_attribute(hid_t object, const char *name, gint64 missing);
+EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
+
+/* FALSE with a sentence when `object`, called `name`, has the attribute window. */
+gboolean entro_check_window(hid_t object, const char *name, GError **error);
+
+/* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
+gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
+                           hid_t memory_type, gsize max_n, gsize *ret_n, void **ret_values,
+                           GError **error);
+
+gboolean entro_trace_read_steps(EntroSource *source, GError **error);
+gboolean entro_trace_read_config(EntroSource *source, GError **error);
+void entro_trace_read_scalars(EntroSource *source);
+gboolean entro_trace_read_layers(EntroSource *source, GError **error);
+gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
+
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
-    gsize offset, size; /* in bytes[] */
-    hsize_t origin[ENTRO_RANK_MAX];
+    EntroExtent extent;
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
 } EntroPiece;
 
 struct EntroTilePrivate {
     const EntroSource *source;
-    guint8 *bytes; /* encoded */
-    gsize capacity, used;
+    guint8 *bytes; /* one piece, encoded */
     EntroPiece *pieces;
     guint n_pieces;
     guint8 *assembled; /* rows of the box; NULL when no layer needs it */

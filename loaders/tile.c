@@ -1,6 +1,7 @@
 /* tile.c: one box of rows, from encoded bytes to floats.
  *
- * The reader fills it, a worker decodes it; the memory is taken once and used again. */
+ * The reader finds where its pieces lie, a worker reads and decodes them; the memory is taken once and
+ * used again. */
 #include "loader-private.h"
 
 #include <string.h>
@@ -54,7 +55,6 @@ entro_tile_new(const EntroSource *source, GError **error)
     struct EntroTilePrivate *own = tile->private_ = g_new0(struct EntroTilePrivate, 1);
 
     own->source = source;
-    own->capacity = needs.encoded;
     own->bytes = g_try_malloc(needs.encoded);
     own->pieces = g_try_new(EntroPiece, needs.pieces);
     own->assembled = needs.assembled ? g_try_malloc(needs.assembled) : NULL;
@@ -113,7 +113,7 @@ tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *origin, hs
 }
 
 static gboolean
-read_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
+find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
 {
     struct EntroTilePrivate *own = tile->private_;
     hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX], at[ENTRO_RANK_MAX];
@@ -123,10 +123,8 @@ read_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
     do {
         EntroPiece *piece = &own->pieces[own->n_pieces];
         char *problem = NULL;
+        EntroRead read = entro_dataset_find_chunk(dataset, at, &piece->extent, &problem);
 
-        g_assert(own->used + entro_dataset_encoded_max(dataset) <= own->capacity);
-        EntroRead read =
-            entro_dataset_read_chunk(dataset, at, own->bytes + own->used, &piece->size, &problem);
         if (read == ENTRO_READ_REFUSED) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY, "%s: %s: a chunk %s",
                         own->source->trace.path, dataset->name, problem);
@@ -135,9 +133,8 @@ read_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
         }
         if (read != ENTRO_READ_OK)
             return spoil(tile, read, dataset, problem);
-        piece->offset = own->used;
         memcpy(piece->origin, at, sizeof at);
-        own->used += piece->size;
+        memcpy(piece->dims, dataset->chunk, sizeof piece->dims);
         own->n_pieces++;
     } while (entro_box_next_chunk(dataset, origin, dims, at));
     return TRUE;
@@ -145,25 +142,22 @@ read_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
 
 /* A box of a contiguous dataset is one range of bytes: that is how boxes are cut. */
 static gboolean
-read_range(const EntroSource *source, const EntroDataset *dataset, EntroTile *tile)
+find_range(const EntroDataset *dataset, EntroTile *tile)
 {
-    struct EntroTilePrivate *own = tile->private_;
-    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    EntroPiece *piece = &tile->private_->pieces[0];
     guint64 first = 0;
     gsize size = dataset->element_size;
-    char *problem = NULL;
 
-    tile_box(tile, dataset, origin, dims);
-    for (int axis = 0; axis < 5; axis++) {
-        first = first * dataset->dims[axis] + origin[axis];
-        size *= dims[axis];
-    }
     if (dataset->offset == HADDR_UNDEF)
         return spoil(tile, ENTRO_READ_MISSING, dataset, g_strdup("was never written"));
-    if (!entro_read_at(source->fd, own->bytes, size,
-                       dataset->offset + first * dataset->element_size, &problem))
-        return spoil(tile, ENTRO_READ_DAMAGED, dataset, problem);
-    own->used = size;
+    tile_box(tile, dataset, piece->origin, piece->dims);
+    for (int axis = 0; axis < 5; axis++) {
+        first = first * dataset->dims[axis] + piece->origin[axis];
+        size *= piece->dims[axis];
+    }
+    piece->extent =
+        (EntroExtent){.offset = dataset->offset + first * dataset->element_size, .size = size};
+    tile->private_->n_pieces = 1;
     return TRUE;
 }
 
@@ -198,19 +192,20 @@ read_mask(EntroSource *source, EntroTile *tile)
 }
 
 gboolean
-entro_tile_read(EntroSource *source, EntroTile *tile, GError **error)
+entro_tile_find(EntroSource *source, EntroTile *tile, GError **error)
 {
     const EntroDataset *dataset = &source->attention[tile->layer];
     struct EntroTilePrivate *own = tile->private_;
 
-    own->used = own->n_pieces = 0;
+    own->n_pieces = 0;
     if (source->trace.has_key_mask)
         read_mask(source, tile);
     if (tile->status != ENTRO_TILE_OK)
         return TRUE;
-    if (dataset->chunked ? !read_pieces(dataset, tile, error) : !read_range(source, dataset, tile))
+    if (dataset->chunked ? !find_pieces(dataset, tile, error) : !find_range(dataset, tile))
         return FALSE;
-    tile->stored_size = own->used;
+    for (guint i = 0; i < own->n_pieces; i++)
+        tile->stored_size += own->pieces[i].extent.size;
     return TRUE;
 }
 
@@ -224,30 +219,46 @@ set_rows(struct EntroTilePrivate *own, const void *rows, const hsize_t *origin, 
     memcpy(own->rows_dims, dims, sizeof own->rows_dims);
 }
 
+/* One piece as elements, in memory of the tile; NULL when it is damaged. */
+static const guint8 *
+decode_piece(EntroTile *tile, const EntroDataset *dataset, const EntroPiece *piece)
+{
+    struct EntroTilePrivate *own = tile->private_;
+    const guint8 *elements = NULL;
+    char *problem = NULL;
+
+    if (entro_read_at(own->source->fd, own->bytes, piece->extent.size, piece->extent.offset,
+                      &problem))
+        elements = dataset->n_filters == 0 ? own->bytes
+                                           : entro_chunk_decode(dataset, &own->decoder, own->bytes,
+                                                                piece->extent.size, &problem);
+    if (elements == NULL)
+        spoil(tile, ENTRO_READ_DAMAGED, dataset, problem);
+    return elements;
+}
+
 gboolean
 entro_tile_decode(EntroTile *tile)
 {
     struct EntroTilePrivate *own = tile->private_;
     const EntroDataset *dataset = &own->source->attention[tile->layer];
+    gboolean direct = own->source->plan[tile->layer].direct;
     hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
 
     if (tile->status != ENTRO_TILE_OK)
         return FALSE;
     tile_box(tile, dataset, origin, dims);
-    set_rows(own, dataset->chunked ? own->assembled : own->bytes, origin, dims);
+    set_rows(own, own->assembled, origin, dims);
     for (guint i = 0; i < own->n_pieces; i++) {
         const EntroPiece *piece = &own->pieces[i];
-        char *problem = NULL;
-        const guint8 *chunk = entro_chunk_decode(dataset, &own->decoder, own->bytes + piece->offset,
-                                                 piece->size, &problem);
-        if (chunk == NULL) {
-            spoil(tile, ENTRO_READ_DAMAGED, dataset, problem);
+        const guint8 *elements = decode_piece(tile, dataset, piece);
+
+        if (elements == NULL)
             return FALSE;
-        }
-        if (own->source->plan[tile->layer].direct)
-            set_rows(own, chunk, piece->origin, dataset->chunk);
+        if (direct)
+            set_rows(own, elements, piece->origin, piece->dims);
         else
-            entro_box_copy(5, dataset->element_size, piece->origin, dataset->chunk, chunk, origin,
+            entro_box_copy(5, dataset->element_size, piece->origin, piece->dims, elements, origin,
                            dims, own->assembled);
     }
     return TRUE;

@@ -2,17 +2,18 @@
  *
  *     make-fixtures FOLDER
  *
- * One row of the table is one file.  Fixed seeds and uuids: the same bytes every time.  Only the
+ * One row of the table is one file, NAME.h5, and the same weights as plain floats, NAME.f32, in the
+ * order capture, layer, sample, head, query, key: for readers without HDF5.  Fixed seeds and uuids: the same bytes every time.  Only the
  * shape of each story matters (healthy, collapsing ...), so a row is a softmax of noise whose
  * sharpness depends on layer and capture. */
 #include "entro-loader.h"
 
 #include <string.h>
 
-#define N_CAPTURES_MOST 8
-#define N_LAYERS_MOST   4
-#define N_SAMPLES       2
-#define FIRST_STEP      10 /* between captures, too */
+#define N_LAYERS_MOST 4
+#define N_KEYS_MOST   16
+#define N_SAMPLES     2
+#define FIRST_STEP    10 /* between captures, too */
 
 typedef struct Fixture Fixture;
 struct Fixture {
@@ -52,7 +53,14 @@ uniform(const Fixture *fixture, guint capture, guint layer)
 static double
 collapsing(const Fixture *fixture, guint capture, guint layer)
 {
-    return layer + 1 == fixture->n_layers ? 4.0 * capture * capture : 0.1;
+    return layer + 1 == fixture->n_layers ? 4.0 * capture : 0.1;
+}
+
+static double
+wobbling(const Fixture *fixture, guint capture, guint layer)
+{
+    (void)fixture;
+    return 0.2 + 0.01 * ((capture * 7 + layer * 3) % 50);
 }
 
 #define ALIKE                                                                                      \
@@ -66,10 +74,10 @@ collapsing(const Fixture *fixture, guint capture, guint layer)
 #define HOSTILE "\x1b[31mred\x1b[0m\nrun; DROP TABLE runs;--\t'\"\x7f"
 
 static const Fixture fixtures[] = {
-    {"healthy.h5", "healthy", 1, 5, 4, 12, ALIKE, CONSECUTIVE, .sharpness = healthy},
-    {"collapsing.h5", "collapsing", 2, 6, 4, 12, ALIKE, CONSECUTIVE, .sharpness = collapsing,
+    {"healthy", "healthy", 1, 5, 4, 12, ALIKE, CONSECUTIVE, .sharpness = healthy},
+    {"collapsing", "collapsing", 2, 6, 4, 12, ALIKE, CONSECUTIVE, .sharpness = collapsing,
      .element = ENTRO_F16, .deflate = 4},
-    {"overloaded.h5", "overloaded", 3, 4, 4, 12, ALIKE, CONSECUTIVE, .sharpness = uniform},
+    {"overloaded", "overloaded", 3, 4, 4, 12, ALIKE, CONSECUTIVE, .sharpness = uniform},
     {"diverged.h5",
      "diverged",
      4,
@@ -80,7 +88,7 @@ static const Fixture fixtures[] = {
      CONSECUTIVE,
      .sharpness = healthy,
      .nan_since = 3},
-    {"all-nan.h5", "all-nan", 5, 2, 1, 8, {2}, CONSECUTIVE, .sharpness = healthy, .nan_since = -1},
+    {"all-nan", "all-nan", 5, 2, 1, 8, {2}, CONSECUTIVE, .sharpness = healthy, .nan_since = -1},
     {"masked.h5",
      "masked",
      6,
@@ -91,9 +99,9 @@ static const Fixture fixtures[] = {
      CONSECUTIVE,
      .sharpness = healthy,
      .key_mask = TRUE},
-    {"uneven.h5", "uneven", 7, 3, 3, 8, {2, 5, 1}, CONSECUTIVE, .sharpness = healthy},
-    {"hybrid.h5", "hybrid", 8, 3, 3, 8, {2, 2, 2}, {0, 2, 7}, .sharpness = healthy},
-    {"one-token.h5", "one-token", 9, 2, 2, 1, {2, 2}, CONSECUTIVE, .sharpness = uniform},
+    {"uneven", "uneven", 7, 3, 3, 8, {2, 5, 1}, CONSECUTIVE, .sharpness = healthy},
+    {"hybrid", "hybrid", 8, 3, 3, 8, {2, 2, 2}, {0, 2, 7}, .sharpness = healthy},
+    {"one-token", "one-token", 9, 2, 2, 1, {2, 2}, CONSECUTIVE, .sharpness = uniform},
     {"restarted.h5",
      "restarted",
      10,
@@ -135,8 +143,8 @@ static const Fixture fixtures[] = {
      CONSECUTIVE,
      .sharpness = healthy,
      .unfinished = TRUE},
-    {"grown-6.h5", "grown", 13, 6, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
-    {"impostor.h5", "healthy", 14, 3, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
+    {"grown-6", "grown", 13, 6, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
+    {"impostor", "healthy", 14, 3, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
     {"square.h5",
      "square",
      15,
@@ -148,7 +156,8 @@ static const Fixture fixtures[] = {
      .sharpness = healthy,
      .not_causal = TRUE,
      .element = ENTRO_F64},
-    {"empty.h5", "empty", 16, 0, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
+    {"empty", "empty", 16, 0, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
+    {"long", "long", 18, 300, 2, 16, ALIKE, CONSECUTIVE, .sharpness = wobbling},
     {"bf16.h5",
      "bf16",
      17,
@@ -160,8 +169,8 @@ static const Fixture fixtures[] = {
      .sharpness = healthy,
      .element = ENTRO_BF16},
     /* names that no terminal, spreadsheet or statement should meet raw */
-    {"name-escapes.h5", HOSTILE, 21, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
-    {"name-formula.h5", "=cmd|' /C calc'!A0", 22, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-escapes", HOSTILE, 21, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-formula", "=cmd|' /C calc'!A0", 22, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
     {"name-bidi.h5",
      "a\u202egnp.\u202c\u2066b\xc2\x9b"
      "31m\u2028c",
@@ -172,10 +181,10 @@ static const Fixture fixtures[] = {
      {1},
      CONSECUTIVE,
      .sharpness = healthy},
-    {"name-bytes.h5", "caf\xe9 \xff\xfe", 24, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
-    {"name-empty.h5", "", 25, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
-    {"name-number.h5", "#1", 26, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
-    {"name-path.h5", "../../etc/passwd", 27, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-bytes", "caf\xe9 \xff\xfe", 24, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-empty", "", 25, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-number", "#1", 26, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-path", "../../etc/passwd", 27, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
     {"name-markup.h5",
      "<b>&amp;</b> %s%n {{x}} \\u001b",
      28,
@@ -185,7 +194,7 @@ static const Fixture fixtures[] = {
      {1},
      CONSECUTIVE,
      .sharpness = healthy},
-    {"name-long.h5", NULL /* 2000 letters */, 29, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
+    {"name-long", NULL /* 2000 letters */, 29, 2, 1, 4, {1}, CONSECUTIVE, .sharpness = healthy},
 };
 
 /* ---- values ------------------------------------------------------------------------------------------- */
@@ -211,17 +220,20 @@ static void
 fill_row(const Fixture *fixture, double sharpness, gsize sample, gsize query, guint64 *state,
          float *row)
 {
-    double sum = 0;
+    double logit[N_KEYS_MOST], largest = -INFINITY, sum = 0;
 
     for (gsize key = 0; key < fixture->n_keys; key++) {
         gboolean allowed =
             (fixture->not_causal || key <= query) && is_real_token(fixture, sample, key);
-        double weight = exp(sharpness * 8.0 * (noise(state) - 1.0));
-        row[key] = (float)(allowed ? weight : 0);
-        sum += row[key];
+        double value = sharpness * 8.0 * noise(state);
+        logit[key] = allowed ? value : -INFINITY;
+        largest = MAX(largest, logit[key]);
     }
     for (gsize key = 0; key < fixture->n_keys; key++)
-        row[key] = is_real_token(fixture, sample, query) ? (float)(row[key] / sum) : 0;
+        sum += exp(logit[key] - largest);
+    for (gsize key = 0; key < fixture->n_keys; key++)
+        row[key] =
+            is_real_token(fixture, sample, query) ? (float)(exp(logit[key] - largest) / sum) : 0;
 }
 
 /* [N_SAMPLES][n_heads][n_keys][n_keys], to be freed */
@@ -253,7 +265,7 @@ open_writer(const char *path, const Fixture *fixture, GError **error)
                                      ENTRO_INTEGER("seed", 7), ENTRO_REAL("lr", 0.001),
                                      ENTRO_TEXT("=note",
                                                 fixture->run_name ? fixture->run_name : "")};
-    g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012u", fixture->uuid);
+    g_autofree char *uuid = g_strdup_printf("%08u-0000-4000-8000-000000000000", fixture->uuid);
     g_autofree char *long_name = g_strnfill(2000, 'w');
 
     return entro_writer_new(
@@ -349,6 +361,31 @@ damage(const char *path, const Fixture *fixture, GError **error)
     return g_file_set_contents(path, bytes, (gssize)size, error);
 }
 
+static gboolean
+write_floats(const char *path, const Fixture *fixture, GError **error)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    for (guint capture = 0; capture < fixture->n_captures; capture++)
+        for (guint layer = 0; layer < fixture->n_layers; layer++) {
+            g_autofree float *p = make_attention(fixture, capture, layer);
+            gsize n = N_SAMPLES * fixture->n_heads[layer] * fixture->n_keys * fixture->n_keys;
+            g_byte_array_append(bytes, (const guint8 *)p, (guint)(n * sizeof *p));
+        }
+    return g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, error);
+}
+
+static gboolean
+make(const char *folder, const Fixture *fixture, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s.h5", folder, fixture->file);
+    g_autofree char *floats = g_strdup_printf("%s/%s.f32", folder, fixture->file);
+
+    return write_fixture(path, fixture, error) &&
+           (fixture->damaged_at == 0 || damage(path, fixture, error)) &&
+           write_floats(floats, fixture, error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -356,10 +393,8 @@ main(int argc, char **argv)
     g_mkdir_with_parents(argv[1], 0777);
     for (guint i = 0; i < G_N_ELEMENTS(fixtures); i++) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *path = g_build_filename(argv[1], fixtures[i].file, NULL);
 
-        if (!write_fixture(path, &fixtures[i], &error) ||
-            (fixtures[i].damaged_at > 0 && !damage(path, &fixtures[i], &error)))
+        if (!make(argv[1], &fixtures[i], &error))
             g_error("%s", error->message);
     }
     return 0;
