@@ -60,7 +60,7 @@ S -                 cp scalars.png x.png
 2 /--max-pixels/    entroscope plot scalars --db a.db --max-pixels 0 -o x.png
 5 /over.the.limit/  entroscope plot scalars --db a.db --max-pixels 100 -o x.png
 5 /over.the.limit/  entroscope plot scalars --db a.db --dpi 9999 -o x.png
-4 no-band           entroscope plot entropy-bands --db a.db --run all-nan -o x.png
+P .                 entroscope plot entropy-bands --db a.db --run all-nan -o o.svg
 P .                 cmp x.png scalars.png
 
 # ---- outputs that cannot be written leave the old one and nothing else
