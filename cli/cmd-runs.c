@@ -12,7 +12,7 @@ static const GOptionEntry entries[] = {{"db", 0, 0, G_OPTION_ARG_FILENAME, &db, 
                                        {NULL}};
 
 #define NAME_WIDTH 20
-#define NAME_MOST  60 /* what is longer is cut here; --json has it whole */
+#define NAME_MOST  40 /* what is longer is cut here; --json has it whole */
 
 /* Columns of text count characters, not bytes. */
 static void

@@ -124,6 +124,7 @@ static const Fixture fixtures[] = {
      CONSECUTIVE,
      .sharpness = healthy,
      .damaged_at = 2},
+    {"repaired", "damaged", 12, 4, 3, 16, {2, 2, 2}, CONSECUTIVE, .sharpness = healthy},
     {"grown-3",
      "grown",
      13,

@@ -316,7 +316,7 @@ test_paths(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     expect_failure(f, -1, "/nowhere/at/all.h5");
     f->config.trace = NULL;
     f->config.checkpoint = "/nowhere/at/all.h5";
-    expect_failure(f, ENTRO_TRAINER_ERROR_CONFIG, "/nowhere/at: No such file");
+    expect_failure(f, ENTRO_TRAINER_ERROR_OUTPUT, "/nowhere/at: No such file");
 }
 
 /* The formula of the header against what is really allocated. */
