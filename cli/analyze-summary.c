@@ -42,8 +42,9 @@ print_entropy(const EntroAnalyzeSummary *summary)
     printf("  at step %" G_GINT64_FORMAT
            ": entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
            "of %.2f)\n",
-           summary->step, summary->highest.layer, summary->highest.entropy, summary->highest.ceiling,
-           summary->lowest.layer, summary->lowest.entropy, summary->lowest.ceiling);
+           summary->step, summary->highest.layer, summary->highest.entropy,
+           summary->highest.ceiling, summary->lowest.layer, summary->lowest.entropy,
+           summary->lowest.ceiling);
     printf("  of %u heads: %u (%.0f %%) overloaded (>= %g of the ceiling), %u (%.0f %%) collapsed "
            "(< %g of it), %u without a valid row\n",
            n_heads, summary->n_overloaded, percent(summary->n_overloaded, n_heads),
