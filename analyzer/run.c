@@ -9,7 +9,7 @@
 
 #define ALIGNMENT        64 /* bytes: one vector of the kernel */
 #define N_BATCHES        4  /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 4
+#define SLOTS_PER_WORKER 8  /* tiles found ahead; they hold no data */
 
 /* A head of one capture while its rows arrive. */
 typedef struct {
@@ -30,6 +30,7 @@ typedef struct {
 
 /* What one worker alone writes to. */
 typedef struct {
+    EntroTileRows *rows;
     float *row;       /* [most keys], aligned */
     guint32 *allowed; /* [most keys + 1] */
     EntroRows valid;
@@ -98,7 +99,8 @@ measure_rows(const EntroRun *run, const EntroTile *tile, const EntroKeys *keys, 
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p = entro_tile_row(tile, capture, sample, head, query, worker->row);
+        const float *p =
+            entro_tile_rows_get(worker->rows, capture, sample, head, query, worker->row);
         gsize place = (tile->sample + sample) * rule->n_queries + tile->query + query;
         guint64 hash;
 
@@ -151,7 +153,7 @@ work_on_tile(gpointer data, gpointer slot, guint64 number, guint worker)
     EntroTile *tile = slot;
     Batch *batch = &run->batches[number % N_BATCHES];
 
-    if (!entro_tile_decode(tile))
+    if (!entro_tile_rows_read(run->workers[worker].rows, tile))
         return;
     for (gsize capture = 0; capture < tile->n_captures; capture++)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
@@ -213,13 +215,14 @@ retire_tile(gpointer data, gpointer slot, guint64 number)
 
 /* Looks at the rows of one tile: is there any weight behind the diagonal? */
 static EntroCausal
-see_causal(const EntroTile *tile, const EntroLayer *layer, float *scratch)
+see_causal(const EntroTileRows *rows, const EntroTile *tile, const EntroLayer *layer,
+           float *scratch)
 {
     EntroCausal seen = ENTRO_CAUSAL_UNKNOWN;
 
     for (guint head = 0; head < tile->n_heads; head++)
         for (gsize query = 0; query < tile->n_queries; query++) {
-            const float *p = entro_tile_row(tile, 0, 0, head, query, scratch);
+            const float *p = entro_tile_rows_get(rows, 0, 0, head, query, scratch);
             gsize position = tile->query + query + layer->n_keys - layer->n_queries;
             double behind = 0;
 
@@ -234,17 +237,17 @@ see_causal(const EntroTile *tile, const EntroLayer *layer, float *scratch)
 }
 
 static gboolean
-decide_layer(EntroRun *run, guint layer, gsize capture, EntroTile *tile, float *scratch,
-             GError **error)
+decide_layer(EntroRun *run, guint layer, gsize capture, EntroTile *tile, GError **error)
 {
+    Worker *worker = &run->workers[0];
     const EntroLayer *facts = &run->trace->layers[layer];
     EntroCausal causal = facts->causal;
 
     if (causal == ENTRO_CAUSAL_UNKNOWN) {
         if (!entro_source_peek(run->source, tile, layer, capture, error))
             return FALSE;
-        if (entro_tile_decode(tile))
-            causal = see_causal(tile, facts, scratch);
+        if (entro_tile_rows_read(worker->rows, tile))
+            causal = see_causal(worker->rows, tile, facts, worker->row);
         if (run->causal_note == NULL)
             run->causal_note =
                 g_strdup_printf("the file does not say whether attention is causal: %s",
@@ -267,7 +270,7 @@ decide_causal(EntroRun *run, const EntroRunOptions *options, GError **error)
     if (tile == NULL)
         return FALSE;
     for (guint layer = 0; layer < run->trace->n_layers; layer++)
-        if (!decide_layer(run, layer, capture, tile, run->workers[0].row, error))
+        if (!decide_layer(run, layer, capture, tile, error))
             return FALSE;
     return TRUE;
 }
@@ -331,6 +334,9 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
     run->workers = g_new0(Worker, run->n_workers);
     for (guint i = 0; i < run->n_workers; i++) {
         Worker *worker = &run->workers[i];
+        worker->rows = entro_tile_rows_new(run->source, error);
+        if (worker->rows == NULL)
+            return FALSE;
         worker->row = aligned_alloc(ALIGNMENT, row_bytes);
         worker->allowed = g_try_new(guint32, most->keys + 1);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
@@ -341,19 +347,26 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
 }
 
 static gboolean
-allocate_tiles(EntroRun *run, const EntroRunOptions *options, GError **error)
+allocate_tiles(EntroRun *run, GError **error)
 {
-    gsize affordable = options->memory / MAX(entro_tile_get_memory(run->source), 1);
-    guint n_tiles = (guint)CLAMP(affordable, 2, SLOTS_PER_WORKER * run->n_workers);
-
     run->tiles = g_ptr_array_new_with_free_func((GDestroyNotify)entro_tile_free);
-    for (guint i = 0; i < n_tiles; i++) {
+    for (guint i = 0; i < SLOTS_PER_WORKER * run->n_workers; i++) {
         EntroTile *tile = entro_tile_new(run->source, error);
         if (tile == NULL)
             return FALSE;
         g_ptr_array_add(run->tiles, tile);
     }
     return TRUE;
+}
+
+/* Each worker holds the rows of one tile; fewer work when those are too large together. */
+static guint
+affordable_workers(EntroSource *source, const EntroRunOptions *options)
+{
+    guint wanted = options->n_threads ? options->n_threads : g_get_num_processors();
+    gsize affordable = options->memory / MAX(entro_tile_rows_get_memory(source), 1);
+
+    return (guint)CLAMP(affordable, 1, wanted);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
@@ -400,11 +413,11 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
     run->source = source;
     run->trace = entro_source_get_trace(source);
-    run->n_workers = options->n_threads ? options->n_threads : g_get_num_processors();
+    run->n_workers = affordable_workers(source, options);
     Most most = find_most(run->trace);
     set_rules(run, options);
     if (!allocate_workers(run, &most, error) || !allocate_batches(run, &most, error) ||
-        !decide_causal(run, options, error) || !allocate_tiles(run, options, error))
+        !decide_causal(run, options, error) || !allocate_tiles(run, error))
         return NULL;
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
@@ -532,6 +545,7 @@ entro_run_free(EntroRun *run)
         g_free(run->batches[i].heads);
     }
     for (guint i = 0; run->workers != NULL && i < run->n_workers; i++) {
+        entro_tile_rows_free(run->workers[i].rows);
         free(run->workers[i].row);
         g_free(run->workers[i].allowed);
         entro_rows_clear(&run->workers[i].valid);

@@ -232,14 +232,15 @@ typedef struct {
 
 struct EntroTilePrivate {
     const EntroSource *source;
-    guint8 *bytes; /* one piece, encoded */
     EntroPiece *pieces;
     guint n_pieces;
-    guint8 *assembled; /* rows of the box; NULL when no layer needs it */
-    EntroDecoder decoder;
-    const guint8 *rows; /* after decoding */
-    hsize_t rows_origin[ENTRO_RANK_MAX], rows_dims[ENTRO_RANK_MAX];
     guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
 };
+
+/* What a tile is in the dataset: origin and size of its box, all keys included. */
+void entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_origin,
+                    hsize_t *ret_dims);
+/* Records what is wrong with the tile; takes `problem`, which goes on after "a chunk". */
+void entro_tile_spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *problem);
 
 #endif

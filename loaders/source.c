@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Decoded bytes of a tile where chunks are smaller: enough work for a worker, still in its cache. */
-#define TILE_BYTES (512u << 10)
+#define TILE_BYTES (256u << 10)
 /* What the analyzer keeps of a row until its head is complete, times the rows of a group. */
 #define ROW_BYTES   64
 #define GROUP_BYTES (64u << 20)

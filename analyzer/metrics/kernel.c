@@ -42,14 +42,27 @@ entro_kernel_name(void)
     return name;
 }
 
+/* In vectors, because the test runs over half of every causal row. */
+typedef guint32 Bits __attribute__((vector_size(64)));
+
 gboolean
 entro_row_is_zero(const float *p, gsize n)
 {
+    const gsize stride = sizeof(Bits) / sizeof *p;
+    Bits seen = {0};
     guint32 any = 0;
+    gsize key = 0;
 
-    for (gsize key = 0; key < n; key++) {
+    for (; n - key >= stride; key += stride) {
+        Bits bits;
+        memcpy(&bits, p + key, sizeof bits);
+        seen |= bits;
+    }
+    for (gsize lane = 0; lane < stride; lane++)
+        any |= seen[lane];
+    for (; key < n; key++) {
         guint32 bits;
-        memcpy(&bits, &p[key], sizeof bits);
+        memcpy(&bits, p + key, sizeof bits);
         any |= bits;
     }
     return any == 0;
