@@ -114,8 +114,8 @@ assert_as_defined(const EntroRowRule *rule, gsize query, const float *p)
 static void
 random_rows_are_as_defined(void)
 {
-    static const gsize shapes[][2] = {{1, 1}, {2, 2}, {17, 17}, {64, 64}, {1, 300}, {5, 130},
-                                      {128, 128}, {200, 333}};
+    static const gsize shapes[][2] = {{1, 1},   {2, 2},   {17, 17},   {64, 64},
+                                      {1, 300}, {5, 130}, {128, 128}, {200, 333}};
     g_autoptr(GRand) rand = g_rand_new_with_seed(2385);
     g_autofree float *p = g_new(float, 200 * 333);
 
@@ -403,8 +403,8 @@ a_tiny_mass_after_the_query_is_in_the_entropy(void)
     Case test = make_case();
 
     test.p[7] = 9e-5f;
-    g_assert_cmpfloat_with_epsilon(valid_row(&test).entropy,
-                                   1.875 * G_LN2 - 9e-5 * log(9e-5), 2e-7);
+    g_assert_cmpfloat_with_epsilon(valid_row(&test).entropy, 1.875 * G_LN2 - 9e-5 * log(9e-5),
+                                   2e-7);
 }
 
 /* ---- the hash -------------------------------------------------------------------------------------- */
