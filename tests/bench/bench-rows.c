@@ -5,8 +5,9 @@
 #include "attention-rows.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#define BYTES   (192u << 10) /* stays in the second-level cache */
+#define BYTES   (1u << 20) /* stays in the second-level cache */
 #define PASSES  7
 #define SECONDS 0.03
 
@@ -45,7 +46,7 @@ best_time(Pass pass, gconstpointer data)
 typedef struct {
     EntroRowRule rule;
     gsize n_rows;
-    const float *p; /* [n_rows][rule.n_keys] */
+    float *p;       /* [n_rows][rule.n_keys] */
     EntroRow *rows; /* [n_rows] */
     EntroRows work;
 } Rows;
@@ -87,31 +88,71 @@ report_speed(const char *what, const char *name, const Rows *rows, double second
            bytes / seconds * 1e-9);
 }
 
+/* Valid rows of a head become its statistics. */
+static void
+summarise_rows(gconstpointer data)
+{
+    const Rows *rows = data;
+    double values[ENTRO_HEAD_N_COLUMNS];
+
+    entro_head_summarise(rows->rows, rows->n_rows, (EntroRows *)&rows->work, values);
+    sink += values[0] > 3;
+}
+
+static void
+fill_rows(Rows *rows, gboolean causal)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    gsize n_keys = rows->rule.n_keys;
+
+    memset(rows->p, 0, rows->n_rows * n_keys * sizeof *rows->p);
+    for (gsize row = 0; row < rows->n_rows; row++)
+        fill_softmax(rand, rows->p + row * n_keys, n_keys, 1);
+    for (gsize query = 0; causal && query < rows->n_rows; query++) {
+        memset(rows->p + query * n_keys, 0, n_keys * sizeof *rows->p);
+        fill_softmax(rand, rows->p + query * n_keys, n_keys - rows->n_rows + query + 1, 1);
+    }
+}
+
+/* One head: as many queries as fit, the last of the sequence. */
+static void
+bench_build(const Build *build, Rows *rows)
+{
+    rows->rule.kernel = build->kernel;
+    rows->rule.causal = FALSE;
+    fill_rows(rows, FALSE);
+    report_speed("kernel", build->name, rows, best_time(sum_rows, rows));
+    report_speed("rows-full", build->name, rows, best_time(measure_rows, rows));
+    rows->rule.causal = TRUE;
+    fill_rows(rows, TRUE);
+    report_speed("rows-causal", build->name, rows, best_time(measure_rows, rows));
+}
+
 static void
 bench_length(const Build *builds, guint n_builds, gsize n_keys)
 {
-    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
-    gsize n_rows = BYTES / (n_keys * sizeof(float));
-    gsize n_queries = MIN(n_rows, n_keys);
-    g_autofree float *full = g_new(float, n_rows *n_keys), *causal = g_new0(float, n_rows *n_keys);
-    g_autofree EntroRow *kept = g_new(EntroRow, n_rows);
+    gsize n_rows = MIN(BYTES / (n_keys * sizeof(float)), n_keys);
+    g_autofree double *log_n = g_new(double, n_keys + 1);
+    g_autofree float *p = g_new(float, n_rows *n_keys);
+    g_autofree EntroRow *kept = g_new(EntroRow, n_keys);
+    Rows rows = {.rule = {n_rows, n_keys, FALSE, 1e-4, NULL},
+                 .n_rows = n_rows,
+                 .p = p,
+                 .rows = kept};
 
-    for (gsize row = 0; row < n_rows; row++) { /* as in a causal square: half of it zeros */
-        gsize query = row * n_keys / n_rows;
-        fill_softmax(rand, full + row * n_keys, n_keys, 1);
-        fill_softmax(rand, causal + row * n_keys, query + 1, 1);
-    }
-    for (const Build *build = builds; build < builds + n_builds; build++) {
-        Rows rows = {.rule = {n_keys, n_keys, FALSE, 1e-4, build->kernel},
-                     .n_rows = n_rows,
-                     .p = full,
-                     .rows = kept};
-        if (!build->runs_here)
-            continue;
-        report_speed("kernel", build->name, &rows, best_time(sum_rows, &rows));
-        rows.rule.n_queries = n_queries;
-        report_speed("rows-full", build->name, &rows, best_time(measure_rows, &rows));
-    }
+    for (gsize n = 0; n <= n_keys; n++)
+        log_n[n] = log((double)n);
+    for (const Build *build = builds; build < builds + n_builds; build++)
+        if (build->runs_here)
+            bench_build(build, &rows);
+    for (gsize row = n_rows; row < n_keys; row++)
+        kept[row] = kept[row % n_rows];
+    rows.n_rows = n_keys;
+    if (!entro_rows_init(&rows.work, n_keys, log_n))
+        g_error("no memory");
+    printf("summarise-%" G_GSIZE_FORMAT " %.2f ns/row\n", n_keys,
+           best_time(summarise_rows, &rows) / (double)n_keys * 1e9);
+    entro_rows_clear(&rows.work);
 }
 
 int
