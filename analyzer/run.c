@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT        64 /* bytes: one vector of the kernel */
-#define N_BATCHES        4  /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 8  /* tiles found ahead; they hold no data */
+#define N_BATCHES        4 /* layers in work at once: enough that the caller is never waited for */
+#define SLOTS_PER_WORKER 8 /* tiles found ahead; they hold no data */
 
 /* A head of one capture while its rows arrive. */
 typedef struct {
@@ -211,70 +210,6 @@ retire_tile(gpointer data, gpointer slot, guint64 number)
     }
 }
 
-/* ---- causal or not ---------------------------------------------------------------------------------- */
-
-/* Looks at the rows of one tile: is there any weight behind the diagonal? */
-static EntroCausal
-see_causal(const EntroTileRows *rows, const EntroTile *tile, const EntroLayer *layer,
-           float *scratch)
-{
-    EntroCausal seen = ENTRO_CAUSAL_UNKNOWN;
-
-    for (guint head = 0; head < tile->n_heads; head++)
-        for (gsize query = 0; query < tile->n_queries; query++) {
-            const float *p = entro_tile_rows_get(rows, 0, 0, head, query, scratch);
-            gsize position = tile->query + query + layer->n_keys - layer->n_queries;
-            double behind = 0;
-
-            for (gsize key = position + 1; key < layer->n_keys; key++)
-                behind += fabs(p[key]);
-            if (behind > 0 && isfinite(behind))
-                return ENTRO_CAUSAL_NO;
-            if (behind == 0 && position + 1 < layer->n_keys)
-                seen = ENTRO_CAUSAL_YES;
-        }
-    return seen;
-}
-
-static gboolean
-decide_layer(EntroRun *run, guint layer, gsize capture, EntroTile *tile, GError **error)
-{
-    Worker *worker = &run->workers[0];
-    const EntroLayer *facts = &run->trace->layers[layer];
-    EntroCausal causal = facts->causal;
-
-    if (causal == ENTRO_CAUSAL_UNKNOWN) {
-        if (!entro_source_peek(run->source, tile, layer, capture, error))
-            return FALSE;
-        if (entro_tile_rows_read(worker->rows, tile))
-            causal = see_causal(worker->rows, tile, facts, worker->row);
-        if (run->causal_note == NULL)
-            run->causal_note =
-                g_strdup_printf("the file does not say whether attention is causal: %s",
-                                causal == ENTRO_CAUSAL_YES
-                                    ? "taken as causal (no weight after the query)"
-                                : causal == ENTRO_CAUSAL_NO
-                                    ? "taken as not causal (weights after the query)"
-                                    : "taken as causal (its first capture does not show it)");
-    }
-    run->rules[layer].causal = causal != ENTRO_CAUSAL_NO;
-    return TRUE;
-}
-
-static gboolean
-decide_causal(EntroRun *run, const EntroRunOptions *options, GError **error)
-{
-    gsize capture = options->captures && options->n_captures ? options->captures[0] : 0;
-    g_autoptr(EntroTile) tile = entro_tile_new(run->source, error);
-
-    if (tile == NULL)
-        return FALSE;
-    for (guint layer = 0; layer < run->trace->n_layers; layer++)
-        if (!decide_layer(run, layer, capture, tile, error))
-            return FALSE;
-    return TRUE;
-}
-
 /* ---- memory ------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -325,8 +260,6 @@ allocate_batches(EntroRun *run, const Most *most, GError **error)
 static gboolean
 allocate_workers(EntroRun *run, const Most *most, GError **error)
 {
-    gsize row_bytes = (most->keys * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-
     run->log_n = g_new(double, most->keys + 1);
     run->log_n[0] = NAN;
     for (gsize n = 1; n <= most->keys; n++)
@@ -337,7 +270,7 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
         worker->rows = entro_tile_rows_new(run->source, error);
         if (worker->rows == NULL)
             return FALSE;
-        worker->row = aligned_alloc(ALIGNMENT, row_bytes);
+        worker->row = entro_row_new(most->keys);
         worker->allowed = g_try_new(guint32, most->keys + 1);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
             worker->row == NULL || worker->allowed == NULL)
@@ -390,6 +323,19 @@ set_rules(EntroRun *run, const EntroRunOptions *options)
     }
 }
 
+/* Needs the rules. */
+static gboolean
+decide_causal(EntroRun *run, GError **error)
+{
+    g_autofree gboolean *causal = g_new(gboolean, run->trace->n_layers);
+
+    if (!entro_decide_causal(run->source, causal, &run->causal_note, error))
+        return FALSE;
+    for (guint i = 0; i < run->trace->n_layers; i++)
+        run->rules[i].causal = causal[i];
+    return TRUE;
+}
+
 static gboolean
 start_ring(EntroRun *run, GError **error)
 {
@@ -417,7 +363,7 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
     Most most = find_most(run->trace);
     set_rules(run, options);
     if (!allocate_workers(run, &most, error) || !allocate_batches(run, &most, error) ||
-        !decide_causal(run, options, error) || !allocate_tiles(run, error))
+        !decide_causal(run, error) || !allocate_tiles(run, error))
         return NULL;
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
@@ -453,8 +399,8 @@ add_layer(EntroRun *run, const Batch *batch, gsize capture, EntroCapture *target
                                        .n_masked = heads[head].counts[ENTRO_ROW_MASKED],
                                        .n_off_sum = heads[head].counts[ENTRO_ROW_OFF_SUM]};
         memcpy(first[head].values, heads[head].values, sizeof first[head].values);
-        target->digest = (gint64)(((guint64)target->digest ^ heads[head].digest) *
-                                  G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+        target->digest =
+            (target->digest ^ heads[head].digest) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
         target->n_rows += first[head].n_rows;
     }
     target->n_heads += layer->n_heads;
@@ -505,8 +451,10 @@ entro_run_next(EntroRun *run, EntroCapture *ret_capture, gboolean *ret_end, GErr
     *ret_end = FALSE;
     entro_capture_clear(ret_capture);
     if (run->group_next == run->n_group) {
-        if (!collect_group(run, ret_end, error))
+        if (!collect_group(run, ret_end, error)) {
+            run->group_next = run->n_group; /* half a capture is none */
             return FALSE;
+        }
         if (*ret_end)
             return TRUE;
     }
