@@ -5,7 +5,6 @@
 #include "loader-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,7 +131,7 @@ open_and_read(EntroSource *source, const char *path, GError **error)
     source->file = entro_open_file(path, &mode, error);
     if (source->file < 0)
         return FALSE;
-    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    source->fd = entro_file_descriptor(source->file);
     if (source->fd < 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
                     g_strerror(errno));
@@ -214,6 +213,9 @@ begin_group(EntroSource *source)
 void
 entro_source_select(EntroSource *source, const gsize *captures, gsize n)
 {
+    for (gsize i = 0; captures != NULL && i < n; i++)
+        g_return_if_fail(captures[i] < source->trace.n_captures &&
+                         (i == 0 || captures[i] > captures[i - 1]));
     source->n_selected = captures ? n : source->trace.n_captures;
     g_free(source->selected);
     source->selected = g_new(gsize, MAX(source->n_selected, 1));

@@ -8,9 +8,8 @@
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 typedef struct {
-    gsize encoded, assembled, chunk, mask;
+    gsize encoded, assembled, work, mask;
     guint pieces;
-    gboolean filtered;
 } Needs;
 
 /* The largest of every part over all layers: a tile serves them all. */
@@ -27,10 +26,7 @@ find_needs(const EntroSource *source)
         needs.pieces = MAX(needs.pieces, plan->n_pieces);
         if (!plan->direct)
             needs.assembled = MAX(needs.assembled, plan->decoded);
-        if (dataset->n_filters > 0) {
-            needs.filtered = TRUE;
-            needs.chunk = MAX(needs.chunk, dataset->chunk_bytes);
-        }
+        needs.work = MAX(needs.work, entro_dataset_work_bytes(dataset));
         if (source->trace.has_key_mask)
             needs.mask = MAX(needs.mask, plan->box[0] * plan->box[1] * dataset->dims[4]);
     }
@@ -42,7 +38,7 @@ entro_tile_get_memory(const EntroSource *source)
 {
     Needs needs = find_needs(source);
 
-    return needs.encoded + needs.assembled + (needs.filtered ? 2 * needs.chunk : 0) + needs.mask +
+    return needs.encoded + needs.assembled + 2 * needs.work + needs.mask +
            needs.pieces * sizeof(EntroPiece);
 }
 
@@ -61,8 +57,7 @@ entro_tile_new(const EntroSource *source, GError **error)
     own->key_mask = needs.mask ? g_try_malloc(needs.mask) : NULL;
     if (own->bytes != NULL && own->pieces != NULL &&
         (own->assembled != NULL || needs.assembled == 0) &&
-        (own->key_mask != NULL || needs.mask == 0) &&
-        entro_decoder_init(&own->decoder, needs.chunk, needs.filtered))
+        (own->key_mask != NULL || needs.mask == 0) && entro_decoder_init(&own->decoder, needs.work))
         return g_steal_pointer(&tile);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                 "%s: no memory for a tile of %" G_GSIZE_FORMAT " MiB", source->trace.path,
@@ -93,10 +88,11 @@ spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *proble
 {
     g_free(tile->problem);
     tile->status = read == ENTRO_READ_MISSING ? ENTRO_TILE_MISSING : ENTRO_TILE_DAMAGED;
-    tile->problem = g_strdup_printf("%s: capture %" G_GSIZE_FORMAT ", sample %" G_GSIZE_FORMAT
-                                    ", head %u, query %" G_GSIZE_FORMAT ": a chunk %s",
-                                    dataset->name, tile->capture, tile->sample, tile->head,
-                                    tile->query, problem);
+    tile->problem =
+        g_strdup_printf("%s: capture %" G_GSIZE_FORMAT ", sample %" G_GSIZE_FORMAT
+                        ", head %u, query %" G_GSIZE_FORMAT ": %s %s",
+                        dataset->name, tile->capture, tile->sample, tile->head, tile->query,
+                        dataset->chunked ? "a chunk" : "its block", problem);
     g_free(problem);
     return TRUE;
 }
@@ -167,6 +163,35 @@ read_range(const EntroSource *source, const EntroDataset *dataset, EntroTile *ti
     return TRUE;
 }
 
+/* Mask of one capture into source->mask, unless it is there; any value but 0 counts as 1. */
+static EntroRead
+load_mask(EntroSource *source, gsize capture, char **ret_problem)
+{
+    const EntroDataset *mask = &source->key_mask;
+    hsize_t origin[3] = {capture}, dims[3] = {1, mask->dims[1], mask->dims[2]};
+    gsize n = mask->dims[1] * mask->dims[2];
+
+    if (source->mask != NULL && source->mask_capture == capture)
+        return ENTRO_READ_OK;
+    if (capture >= mask->dims[0]) {
+        *ret_problem = g_strdup("was never written");
+        return ENTRO_READ_MISSING;
+    }
+    if (source->mask == NULL)
+        source->mask = g_try_malloc(n);
+    if (source->mask == NULL) {
+        *ret_problem = g_strdup("does not fit into memory");
+        return ENTRO_READ_DAMAGED;
+    }
+    source->mask_capture = G_MAXSIZE;
+    EntroRead read = entro_dataset_read_box(mask, origin, dims, source->mask, ret_problem);
+    for (gsize i = 0; read == ENTRO_READ_OK && i < n; i++)
+        source->mask[i] = source->mask[i] != 0;
+    if (read == ENTRO_READ_OK)
+        source->mask_capture = capture;
+    return read;
+}
+
 /* Key mask of the samples of the tile; read once a capture and copied. */
 static void
 read_mask(EntroSource *source, EntroTile *tile)
@@ -175,22 +200,11 @@ read_mask(EntroSource *source, EntroTile *tile)
     gsize n_keys = mask->dims[2], sample_bytes = tile->n_samples * n_keys;
 
     for (gsize i = 0; i < tile->n_captures; i++) {
-        hsize_t origin[3] = {tile->capture + i}, dims[3] = {1, mask->dims[1], n_keys};
         char *problem = NULL;
-
-        if (source->mask == NULL || source->mask_capture != origin[0]) {
-            if (source->mask == NULL)
-                source->mask = g_malloc(mask->dims[1] * n_keys);
-            source->mask_capture = G_MAXSIZE;
-            EntroRead read = origin[0] >= mask->dims[0]
-                                 ? ENTRO_READ_MISSING
-                                 : entro_dataset_read_box(mask, source->fd, origin, dims,
-                                                          source->mask, &problem);
-            if (read != ENTRO_READ_OK) {
-                spoil(tile, read, mask, problem ? problem : g_strdup("was never written"));
-                return;
-            }
-            source->mask_capture = origin[0];
+        EntroRead read = load_mask(source, tile->capture + i, &problem);
+        if (read != ENTRO_READ_OK) {
+            spoil(tile, read, mask, problem);
+            return;
         }
         memcpy(tile->private_->key_mask + i * sample_bytes, source->mask + tile->sample * n_keys,
                sample_bytes);
