@@ -324,8 +324,7 @@ fixture_check_walk(EntroSource *source, const LayerSpec *specs, guint n, const g
         const hsize_t *dims = specs[layer].dims;
         walk.seen[layer] = g_new0(guint8, dims[0] * dims[1] * dims[2] * dims[3]);
     }
-    if (selected != NULL)
-        entro_source_select(source, selected, n_selected);
+    entro_source_select(source, selected, n_selected);
     while (entro_source_next(source, tile, &end, &error) && !end) {
         check_tile(&walk, tile, scratch);
         g_hash_table_add(groups, GSIZE_TO_POINTER(tile->group + 1));
