@@ -36,10 +36,10 @@ check_filter(const EntroDataset *dataset, H5Z_filter_t filter, const char *name,
         return TRUE;
     g_autofree char *shown = entro_printable(name, -1);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
-                "%s uses the filter %s (number %d) %s, only shuffle, deflate and fletcher32 are "
-                "read, each once; rewrite the file: h5repack -f SHUF -f GZIP=4 OLD NEW",
-                dataset->name, *shown ? shown : "without a name", (int)filter,
-                dataset->n_filters ? "after others" : "");
+                "%s uses the filter %s (number %d), which is refused: only shuffle, deflate and "
+                "fletcher32 are read, each once (rewrite the file: h5repack -f SHUF -f GZIP=4 OLD "
+                "NEW)",
+                dataset->name, *shown ? shown : "without a name", (int)filter);
     return FALSE;
 }
 
@@ -78,10 +78,10 @@ check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
         if (dataset->chunk[axis] == 0 ||
             __builtin_mul_overflow(bytes, (gsize)dataset->chunk[axis], &bytes) ||
             bytes > max_chunk) {
+            g_autofree char *limit = g_format_size_full(max_chunk, G_FORMAT_SIZE_IEC_UNITS);
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                        "%s has chunks of more than %" G_GSIZE_FORMAT
-                        " MiB (the limit; --max-chunk raises it)",
-                        dataset->name, max_chunk >> 20);
+                        "%s has chunks of more than %s (the limit; --max-chunk raises it)",
+                        dataset->name, limit);
             return FALSE;
         }
     dataset->chunk_bytes = bytes;
@@ -176,6 +176,25 @@ entro_dataset_encoded_max(const EntroDataset *dataset)
     /* more than zlib's own bound, of which HDF5 takes what is smaller than 1.001 n + 12 */
     return dataset->n_filters == 0 ? dataset->chunk_bytes
                                    : dataset->chunk_bytes + dataset->chunk_bytes / 8 + 64;
+}
+
+char *
+entro_dataset_type_text(const EntroDataset *dataset)
+{
+    static const char *const names[] = {
+        [H5T_INTEGER] = "integers",  [H5T_FLOAT] = "floating-point numbers",
+        [H5T_TIME] = "times",        [H5T_STRING] = "strings",
+        [H5T_BITFIELD] = "bits",     [H5T_OPAQUE] = "opaque values",
+        [H5T_COMPOUND] = "records",  [H5T_REFERENCE] = "references",
+        [H5T_ENUM] = "enumerations", [H5T_VLEN] = "lists",
+        [H5T_ARRAY] = "arrays",
+    };
+    g_auto(EntroHid) type = H5Dget_type(dataset->id);
+    H5T_class_t class = H5Tget_class(type);
+    gboolean known = class >= 0 && class < (int)G_N_ELEMENTS(names);
+
+    return g_strdup_printf("%s of %" G_GSIZE_FORMAT " bytes", known ? names[class] : "values",
+                           dataset->element_size);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------- */

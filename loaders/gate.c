@@ -23,6 +23,7 @@ typedef struct {
 } Impostor;
 
 static const Impostor impostors[] = {
+    {SIGNATURE, "HDF5 cut off in its first bytes"},
     {"version https://git-lfs", "a git-LFS pointer (run: git lfs pull)"},
     {"\x1f\x8b", "gzip data (unpack it first)"},
     {"PK\003\004", "a zip archive (.npz or .pt?)"},
@@ -35,13 +36,17 @@ static const Impostor impostors[] = {
     {"CDF", "a classic NetCDF file"},
 };
 
+/* UTF-8 that may be cut at the end, without control characters. */
 static gboolean
 is_text(const guint8 *head, gsize length)
 {
+    const char *end;
+
     for (gsize i = 0; i < length; i++)
         if (head[i] < ' ' && !g_ascii_isspace(head[i]))
             return FALSE;
-    return TRUE;
+    return g_utf8_validate((const char *)head, (gssize)length, &end) ||
+           (end > (const char *)head && (const char *)head + length - end < 4);
 }
 
 static const char *
@@ -56,7 +61,7 @@ name_kind(const guint8 *head, gssize length)
         if ((gsize)length >= n && memcmp(head, impostors[i].magic, n) == 0)
             return impostors[i].kind;
     }
-    return is_text(head, (gsize)length) ? "text" : "something else";
+    return is_text(head, (gsize)length) ? "text" : "something unknown";
 }
 
 typedef struct {

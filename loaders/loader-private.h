@@ -104,6 +104,9 @@ gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char 
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
+/* For messages: "integers of 4 bytes"; the caller frees it. */
+char *entro_dataset_type_text(const EntroDataset *dataset);
+
 /* Most bytes that one encoded chunk may take; more is refused. */
 gsize entro_dataset_encoded_max(const EntroDataset *dataset);
 /* Bytes of each work buffer that undoing its filters takes; 0 when it takes none. */

@@ -140,11 +140,11 @@ read_element(const EntroDataset *dataset, EntroLayer *layer, GError **error)
             return TRUE;
         }
     }
+    g_autofree char *found = entro_dataset_type_text(dataset);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                "%s holds another type of %" G_GSIZE_FORMAT
-                " bytes, expected f16, bf16, f32 or f64 (bf16 may be uint16 with the attribute "
-                "encoding=\"bf16\")",
-                dataset->name, dataset->element_size);
+                "%s holds %s, expected f16, bf16, f32 or f64 (bf16 may be uint16 with the "
+                "attribute encoding=\"bf16\")",
+                dataset->name, found);
     return FALSE;
 }
 

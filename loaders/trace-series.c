@@ -34,8 +34,9 @@ check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize m
              GError **error)
 {
     if (dataset->rank != 1 || H5Tget_class(type) != class || dataset->element_size > 8) {
+        g_autofree char *found = entro_dataset_type_text(dataset);
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "%s has %d axes or another type, expected one axis of %s", dataset->name,
+                    "%s holds %s along %d axes, expected %s along one axis", dataset->name, found,
                     dataset->rank, class == H5T_INTEGER ? "integers" : "floating-point numbers");
         return FALSE;
     }
