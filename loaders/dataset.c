@@ -78,10 +78,10 @@ check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
         if (dataset->chunk[axis] == 0 ||
             __builtin_mul_overflow(bytes, (gsize)dataset->chunk[axis], &bytes) ||
             bytes > max_chunk) {
-            g_autofree char *limit = g_format_size_full(max_chunk, G_FORMAT_SIZE_IEC_UNITS);
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                        "%s has chunks of more than %s (the limit; --max-chunk raises it)",
-                        dataset->name, limit);
+                        "%s has chunks of more than %" G_GSIZE_FORMAT
+                        " bytes (the limit; --max-chunk raises it)",
+                        dataset->name, max_chunk);
             return FALSE;
         }
     dataset->chunk_bytes = bytes;
@@ -256,6 +256,27 @@ lies_beyond_end(const EntroDataset *dataset, const hsize_t *origin)
     return address == HADDR_UNDEF || address + size > (guint64)facts.st_size;
 }
 
+static herr_t
+see_deepest(unsigned depth, const H5E_error2_t *entry, void *data)
+{
+    gboolean *unallocated = data;
+
+    if (depth == 0 && entry->func_name != NULL)
+        *unallocated = strcmp(entry->func_name, "H5D__get_chunk_storage_size") == 0;
+    return 0;
+}
+
+/* A chunk that was never allocated is 0 bytes, or an error of the call itself, as the kind of index
+ * goes; a damaged index is an error from deeper down. */
+static gboolean
+is_unallocated(void)
+{
+    gboolean unallocated = FALSE;
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, see_deepest, &unallocated);
+    return unallocated;
+}
+
 EntroRead
 entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
                          gsize *ret_size, char **ret_problem)
@@ -263,11 +284,12 @@ entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, voi
     hsize_t stored = 0;
     guint32 mask = 0;
 
-    if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0) {
+    if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 && !is_unallocated()) {
         *ret_problem = h5_problem();
         return ENTRO_READ_DAMAGED;
     }
     if (stored == 0) {
+        H5Eclear2(H5E_DEFAULT);
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
     }

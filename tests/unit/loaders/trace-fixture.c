@@ -245,6 +245,74 @@ fixture_small(hid_t file)
     fixture_write_layer(file, &spec);
 }
 
+EntroWriterOptions
+fixture_writer_options(const guint *n_heads, guint n_layers)
+{
+    return (EntroWriterOptions){.run_name = "healthy",
+                                .causal = TRUE,
+                                .context_length = 6,
+                                .n_layers = n_layers,
+                                .n_heads = n_heads,
+                                .n_samples = 2,
+                                .n_queries = 5,
+                                .n_keys = 6,
+                                .element = ENTRO_F16};
+}
+
+LayerSpec
+fixture_writer_spec(const EntroWriterOptions *options, guint layer, gsize n_captures)
+{
+    return (LayerSpec){.index = options->layer_index ? options->layer_index[layer] : layer,
+                       .element = options->element,
+                       .dims = {n_captures, options->n_samples, options->n_heads[layer],
+                                options->n_queries, options->n_keys}};
+}
+
+gboolean
+fixture_put_layer(EntroWriter *writer, const EntroWriterOptions *options, guint layer,
+                  gsize capture, GError **error)
+{
+    LayerSpec spec = fixture_writer_spec(options, layer, 1);
+    const hsize_t *dims = spec.dims;
+    g_autofree float *p = g_new(float, dims[1] * dims[2] * dims[3] * dims[4]);
+    gsize at = 0;
+
+    for (gsize sample = 0; sample < dims[1]; sample++)
+        for (gsize head = 0; head < dims[2]; head++)
+            for (gsize query = 0; query < dims[3]; query++)
+                for (gsize key = 0; key < dims[4]; key++)
+                    p[at++] = fixture_weight(spec.index, capture, sample, head, query, key);
+    return entro_writer_put_attention(writer, layer, p, error);
+}
+
+guint8
+fixture_mask(gsize capture, gsize sample, gsize key)
+{
+    return (capture * 7 + sample * 3 + key) % 4 != 0;
+}
+
+gboolean
+fixture_put_capture(EntroWriter *writer, const EntroWriterOptions *options, gsize capture,
+                    GError **error)
+{
+    gsize n_keys = options->n_keys;
+    g_autofree guint8 *mask = g_new(guint8, options->n_samples * n_keys);
+    gint64 step = 10 * (gint64)(capture + 1);
+
+    for (guint layer = 0; layer < options->n_layers; layer++)
+        if (!fixture_put_layer(writer, options, layer, capture, error))
+            return FALSE;
+    for (gsize i = 0; i < options->n_samples * n_keys; i++)
+        mask[i] = fixture_mask(capture, i / n_keys, i % n_keys);
+    if (options->key_mask && !entro_writer_put_key_mask(writer, mask, error))
+        return FALSE;
+    for (guint i = 0; options->scalars != NULL && options->scalars[i] != NULL; i++)
+        if (!entro_writer_put_scalar(writer, options->scalars[i], step, 2.385 / (double)step,
+                                     error))
+            return FALSE;
+    return entro_writer_commit(writer, step, error);
+}
+
 /* ---- checking -------------------------------------------------------------------------------------- */
 
 typedef struct {

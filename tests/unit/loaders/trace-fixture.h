@@ -37,6 +37,16 @@ void fixture_trace(const char *path, const LayerSpec *specs, guint n, gboolean o
 void fixture_small(hid_t file);
 void fixture_group(hid_t file, const char *path);
 
+/* The same weights through our own writer: layers 0, 1, 2 ... or layer_index. */
+EntroWriterOptions fixture_writer_options(const guint *n_heads, guint n_layers);
+LayerSpec fixture_writer_spec(const EntroWriterOptions *options, guint layer, gsize n_captures);
+gboolean fixture_put_layer(EntroWriter *writer, const EntroWriterOptions *options, guint layer,
+                           gsize capture, GError **error);
+/* Every layer, every scalar and the key mask, then the commit as step 10 (capture + 1). */
+gboolean fixture_put_capture(EntroWriter *writer, const EntroWriterOptions *options, gsize capture,
+                             GError **error);
+guint8 fixture_mask(gsize capture, gsize sample, gsize key);
+
 /* Walks over the selected captures (NULL: all) and checks every row, that each row of each layer
  * comes exactly once, and that each layer ends once a group. */
 void fixture_check_walk(EntroSource *source, const LayerSpec *specs, guint n, const gsize *selected,
