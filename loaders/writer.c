@@ -5,9 +5,7 @@
  * a killed writer leaves every committed capture readable. */
 #include "loader-private.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The bounds between which readers and the page cache are happy (h5py's guidance as well). */
 #define CHUNK_BYTES_MIN (64u << 10)
@@ -37,6 +35,16 @@ struct EntroWriter {
 
 /* ---- chunks ------------------------------------------------------------------------------------- */
 
+/* The smallest share of n that takes no more parts than shares of `most`: 600 by 436 gives 300,
+ * since edge chunks are stored full size. */
+static hsize_t
+even_share(hsize_t n, hsize_t most)
+{
+    hsize_t n_parts = (n + most - 1) / most;
+
+    return (n + n_parts - 1) / n_parts;
+}
+
 /* (1,1,h,Tq,Tk): as many heads as fit, preferably a divisor of H so that no chunk sticks out; when
  * one head is too large, rows are divided, never a row. */
 static void
@@ -53,7 +61,7 @@ choose_chunk(const EntroWriter *writer, guint n_heads, hsize_t chunk[5])
         }
     chunk[0] = chunk[1] = 1;
     chunk[2] = heads;
-    chunk[3] = CLAMP(CHUNK_BYTES_MAX / row, 1, writer->n_queries);
+    chunk[3] = even_share(writer->n_queries, CLAMP(CHUNK_BYTES_MAX / row, 1, writer->n_queries));
     chunk[4] = writer->n_keys;
 }
 
@@ -121,14 +129,17 @@ check_options(const char *path, const EntroWriterOptions *options, GError **erro
         n_heads_max <= limits.max_heads && options->n_samples >= 1 &&
         options->n_samples <= limits.max_samples && options->n_queries >= 1 &&
         options->n_queries <= limits.max_seq && options->n_keys >= 1 &&
-        options->n_keys <= limits.max_seq && options->deflate <= 9)
+        options->n_keys <= limits.max_seq && options->n_queries <= options->n_keys &&
+        options->deflate <= 9)
         return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
-                "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
-                " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
-                " keys, deflate %u: each must be at least 1 and within the limits of the format",
-                path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
-                options->n_keys, options->deflate);
+    g_set_error(
+        error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
+        "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
+        " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
+        " keys, deflate %u: each must be at least 1 and within the limits of the format, and "
+        "the queries no more than the keys",
+        path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
+        options->n_keys, options->deflate);
     return FALSE;
 }
 
@@ -223,8 +234,10 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     if (writer->file < 0)
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot create the trace",
                              writer->path);
-    if (!write_root(writer, options, error))
+    if (!write_root(writer, options, error)) {
+        g_prefix_error(error, "%s: ", writer->path);
         return FALSE;
+    }
     if (!create_layers(writer, options) || !create_series_all(writer, options) ||
         !append(writer->complete, 1, (hsize_t[]){0}, 0, H5T_NATIVE_UINT8, &no) ||
         H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fstart_swmr_write(writer->file) < 0)
