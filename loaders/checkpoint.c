@@ -27,14 +27,11 @@ write_tensor(hid_t file, const EntroTensor *tensor)
 }
 
 static gboolean
-write_all(const char *path, const char *format, const EntroAttribute *attributes,
-          guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
+write_contents(hid_t file, const char *format, const EntroAttribute *attributes, guint n_attributes,
+               const EntroTensor *tensors, guint n, GError **error)
 {
     EntroAttribute kind = ENTRO_TEXT("format", format);
-    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
 
-    if (file < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot create the file");
     if (!entro_attribute_write(file, &kind, error))
         return FALSE;
     for (guint i = 0; i < n_attributes; i++)
@@ -44,12 +41,25 @@ write_all(const char *path, const char *format, const EntroAttribute *attributes
         if (!write_tensor(file, &tensors[i]))
             return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot write %s",
                                  tensors[i].name);
-    /* closed here, not by the guard: a full disk shows at the close */
-    hid_t closing = file;
-    file = H5I_INVALID_HID;
-    if (H5Fclose(closing) < 0)
+    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) /* a full disk shows here */
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
     return TRUE;
+}
+
+static gboolean
+write_all(const char *path, const char *format, const EntroAttribute *attributes,
+          guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
+{
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+
+    if (file < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot create the file");
+    gboolean good = write_contents(file, format, attributes, n_attributes, tensors, n, error);
+    if (!good)
+        entro_h5_abandon(file);
+    if (H5Fclose(file) < 0 && good)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
+    return good;
 }
 
 static gboolean

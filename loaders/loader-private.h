@@ -26,6 +26,10 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
+/* To be called when a write has failed, before the file is closed: HDF5 1.10 cannot close a file that
+ * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
+void entro_h5_abandon(hid_t file);
+
 /* ---- element types (element.c) ---------------------------------------------------------------- */
 
 /* HDF5 type as we write it, little-endian; the caller closes it. */
