@@ -2,6 +2,7 @@
 #include "loader-private.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void
@@ -23,6 +24,19 @@ entro_h5_abandon(hid_t file)
         close(nowhere);
 }
 
+/* Of "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ..."
+ * the part that a person can use. */
+static char *
+short_reason(const char *description)
+{
+    static const char mark[] = "error message = '";
+    const char *begin = strstr(description, mark);
+    const char *end = begin ? strchr(begin + sizeof mark - 1, '\'') : NULL;
+
+    return end ? entro_printable(begin + sizeof mark - 1, end - begin - (gssize)sizeof mark + 1)
+               : entro_printable(description, -1);
+}
+
 /* H5E_WALK_UPWARD begins at the deepest call, where the reason is most concrete. */
 static herr_t
 take_first(unsigned depth, const H5E_error2_t *entry, void *data)
@@ -31,7 +45,7 @@ take_first(unsigned depth, const H5E_error2_t *entry, void *data)
 
     (void)depth;
     if (*reason == NULL && entry->desc != NULL && *entry->desc != '\0')
-        *reason = entro_printable(entry->desc, -1);
+        *reason = short_reason(entry->desc);
     return 0;
 }
 
