@@ -26,14 +26,14 @@ see_row(const EntroLayer *layer, const guint8 *mask, gsize query, const float *p
 
 /* The rows of one tile, of its first sample. */
 static EntroCausal
-see_tile(const EntroTile *tile, const EntroLayer *layer, float *scratch)
+see_tile(const EntroTileRows *rows, const EntroTile *tile, const EntroLayer *layer, float *scratch)
 {
     const guint8 *mask = entro_tile_key_mask(tile, 0, 0);
     EntroCausal seen = ENTRO_CAUSAL_UNKNOWN;
 
     for (guint head = 0; head < tile->n_heads; head++)
         for (gsize query = 0; query < tile->n_queries; query++) {
-            const float *p = entro_tile_row(tile, 0, 0, head, query, scratch);
+            const float *p = entro_tile_rows_get(rows, 0, 0, head, query, scratch);
             EntroCausal row = see_row(layer, mask, tile->query + query, p);
 
             if (row == ENTRO_CAUSAL_NO)
@@ -49,8 +49,9 @@ see_layers(EntroSource *source, EntroCausal *seen, float *scratch, GError **erro
 {
     const EntroTrace *trace = entro_source_get_trace(source);
     g_autoptr(EntroTile) tile = entro_tile_new(source, error);
+    g_autoptr(EntroTileRows) rows = tile ? entro_tile_rows_new(source, error) : NULL;
 
-    if (tile == NULL)
+    if (rows == NULL)
         return FALSE;
     for (guint i = 0; i < trace->n_layers; i++) {
         const EntroLayer *layer = &trace->layers[i];
@@ -60,8 +61,8 @@ see_layers(EntroSource *source, EntroCausal *seen, float *scratch, GError **erro
             continue;
         if (!entro_source_peek(source, tile, i, 0, error))
             return FALSE;
-        if (entro_tile_decode(tile))
-            seen[i] = see_tile(tile, layer, scratch);
+        if (entro_tile_rows_read(rows, tile))
+            seen[i] = see_tile(rows, tile, layer, scratch);
     }
     return TRUE;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define N_BATCHES        4 /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 4
+#define SLOTS_PER_WORKER 8 /* tiles found ahead; they hold no data */
 
 /* A head of one capture while its rows arrive. */
 typedef struct {
@@ -29,6 +29,7 @@ typedef struct {
 
 /* What one worker alone writes to. */
 typedef struct {
+    EntroTileRows *rows;
     float *row;       /* [most keys], aligned */
     guint32 *allowed; /* [most keys + 1] */
     EntroRows valid;
@@ -97,7 +98,8 @@ measure_rows(const EntroRun *run, const EntroTile *tile, const EntroKeys *keys, 
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p = entro_tile_row(tile, capture, sample, head, query, worker->row);
+        const float *p =
+            entro_tile_rows_get(worker->rows, capture, sample, head, query, worker->row);
         gsize place = (tile->sample + sample) * rule->n_queries + tile->query + query;
         guint64 hash;
 
@@ -150,7 +152,7 @@ work_on_tile(gpointer data, gpointer slot, guint64 number, guint worker)
     EntroTile *tile = slot;
     Batch *batch = &run->batches[number % N_BATCHES];
 
-    if (!entro_tile_decode(tile))
+    if (!entro_tile_rows_read(run->workers[worker].rows, tile))
         return;
     for (gsize capture = 0; capture < tile->n_captures; capture++)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
@@ -265,6 +267,9 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
     run->workers = g_new0(Worker, run->n_workers);
     for (guint i = 0; i < run->n_workers; i++) {
         Worker *worker = &run->workers[i];
+        worker->rows = entro_tile_rows_new(run->source, error);
+        if (worker->rows == NULL)
+            return FALSE;
         worker->row = entro_row_new(most->keys);
         worker->allowed = g_try_new(guint32, most->keys + 1);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
@@ -275,19 +280,26 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
 }
 
 static gboolean
-allocate_tiles(EntroRun *run, const EntroRunOptions *options, GError **error)
+allocate_tiles(EntroRun *run, GError **error)
 {
-    gsize affordable = options->memory / MAX(entro_tile_get_memory(run->source), 1);
-    guint n_tiles = (guint)CLAMP(affordable, 2, SLOTS_PER_WORKER * run->n_workers);
-
     run->tiles = g_ptr_array_new_with_free_func((GDestroyNotify)entro_tile_free);
-    for (guint i = 0; i < n_tiles; i++) {
+    for (guint i = 0; i < SLOTS_PER_WORKER * run->n_workers; i++) {
         EntroTile *tile = entro_tile_new(run->source, error);
         if (tile == NULL)
             return FALSE;
         g_ptr_array_add(run->tiles, tile);
     }
     return TRUE;
+}
+
+/* Each worker holds the rows of one tile; fewer work when those are too large together. */
+static guint
+affordable_workers(EntroSource *source, const EntroRunOptions *options)
+{
+    guint wanted = options->n_threads ? options->n_threads : g_get_num_processors();
+    gsize affordable = options->memory / MAX(entro_tile_rows_get_memory(source), 1);
+
+    return (guint)CLAMP(affordable, 1, wanted);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
@@ -347,11 +359,11 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
     run->source = source;
     run->trace = entro_source_get_trace(source);
-    run->n_workers = options->n_threads ? options->n_threads : g_get_num_processors();
+    run->n_workers = affordable_workers(source, options);
     Most most = find_most(run->trace);
     set_rules(run, options);
     if (!allocate_workers(run, &most, error) || !allocate_batches(run, &most, error) ||
-        !decide_causal(run, error) || !allocate_tiles(run, options, error))
+        !decide_causal(run, error) || !allocate_tiles(run, error))
         return NULL;
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
@@ -481,6 +493,7 @@ entro_run_free(EntroRun *run)
         g_free(run->batches[i].heads);
     }
     for (guint i = 0; run->workers != NULL && i < run->n_workers; i++) {
+        entro_tile_rows_free(run->workers[i].rows);
         free(run->workers[i].row);
         g_free(run->workers[i].allowed);
         entro_rows_clear(&run->workers[i].valid);

@@ -26,6 +26,10 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
+/* To be called when a write has failed, before the file is closed: HDF5 1.10 cannot close a file that
+ * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
+void entro_h5_abandon(hid_t file);
+
 /* ---- element types (element.c) ---------------------------------------------------------------- */
 
 /* HDF5 type as we write it, little-endian; the caller closes it. */
@@ -75,6 +79,21 @@ gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists,
 /* Opens a dataset that passed every rule on links and storage; negative on error. */
 hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
 
+/* ---- where bytes lie (file-driver.c) ---------------------------------------------------------------- */
+
+typedef struct {
+    guint64 offset;
+    gsize size;
+} EntroExtent;
+
+/* Has files opened with `access` read by our driver. */
+gboolean entro_driver_use(hid_t access);
+/* Descriptor of a file so opened; it stays the file's. */
+int entro_driver_get_fd(hid_t file);
+/* Until the next call (with NULL), this thread's reads of raw data are not done but written down
+ * here. */
+void entro_driver_record(EntroExtent *extent);
+
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
 #define ENTRO_RANK_MAX    5
@@ -90,18 +109,24 @@ typedef struct {
     hsize_t chunk[ENTRO_RANK_MAX]; /* contiguous: the whole */
     gsize chunk_bytes;             /* decoded */
     haddr_t offset;                /* contiguous: where, HADDR_UNDEF if never written */
+    int fd;                        /* of the file, borrowed */
     guint n_filters;
     H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
 } EntroDataset;
 
 /* Facts of an open dataset; takes the handle over, also on failure. */
-gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, const char *name, gsize max_chunk,
-                            GError **error);
+gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name,
+                            gsize max_chunk, GError **error);
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
+/* For messages: "integers of 4 bytes"; the caller frees it. */
+char *entro_dataset_type_text(const EntroDataset *dataset);
+
 /* Most bytes that one encoded chunk may take; more is refused. */
 gsize entro_dataset_encoded_max(const EntroDataset *dataset);
+/* Bytes of each work buffer that undoing its filters takes; 0 when it takes none. */
+gsize entro_dataset_work_bytes(const EntroDataset *dataset);
 
 typedef enum {
     ENTRO_READ_OK,
@@ -110,17 +135,17 @@ typedef enum {
     ENTRO_READ_REFUSED, /* filter mask */
 } EntroRead;
 
-/* Encoded bytes of the chunk at `origin`; `to` has room for entro_dataset_encoded_max(). */
-EntroRead entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
-                                   gsize *ret_size, char **ret_problem);
+/* Where the encoded bytes of the chunk at `origin` lie; at most entro_dataset_encoded_max(). */
+EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                                   EntroExtent *ret_extent, char **ret_problem);
 
 /* Work memory of entro_chunk_decode(). */
 typedef struct {
-    guint8 *buffer[2]; /* [chunk_bytes + 4] each, NULL when there is no filter */
+    guint8 *buffer[2]; /* [entro_dataset_work_bytes()] each */
     struct libdeflate_decompressor *inflater;
 } EntroDecoder;
 
-gboolean entro_decoder_init(EntroDecoder *decoder, gsize chunk_bytes, gboolean filtered);
+gboolean entro_decoder_init(EntroDecoder *decoder, gsize work_bytes);
 void entro_decoder_clear(EntroDecoder *decoder);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
 
@@ -139,8 +164,8 @@ gboolean entro_box_next_chunk(const EntroDataset *dataset, const hsize_t *origin
                               const hsize_t *dims, hsize_t *at);
 void entro_box_first_chunk(const EntroDataset *dataset, const hsize_t *origin, hsize_t *at);
 
-/* Reads a box of a small dataset whole; `fd` is the file, for contiguous data. */
-EntroRead entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsize_t *origin,
+/* Reads a box of a small dataset; of contiguous data its axes behind the first must be whole. */
+EntroRead entro_dataset_read_box(const EntroDataset *dataset, const hsize_t *origin,
                                  const hsize_t *dims, void *to, char **ret_problem);
 
 /* pread until done; FALSE with a sentence at the end of the file or on an error. */
@@ -151,16 +176,17 @@ gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_
 /* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
 typedef struct {
     hsize_t box[4];
-    guint n_pieces;         /* chunks that a box meets at most */
-    gsize encoded, decoded; /* bytes of a whole box, at most */
-    gboolean direct;        /* the box is one chunk and its rows are whole: no assembly */
+    guint n_pieces;  /* chunks that a box meets at most */
+    gsize encoded;   /* bytes of one piece, at most */
+    gsize decoded;   /* bytes of a whole box */
+    gboolean direct; /* the box is one chunk and its rows are whole: no assembly */
 } EntroPlan;
 
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
-    int fd;
     hid_t file;
+    int fd;                  /* the file's own */
     EntroDataset *attention; /* [n_layers] */
     EntroPlan *plan;         /* [n_layers] */
     EntroDataset key_mask;   /* [S,B,T], when the trace has one */
@@ -176,30 +202,60 @@ struct EntroSource {
     gsize mask_capture;
 };
 
-/* Reads the encoded bytes of the box that the tile names.  FALSE is a refusal. */
-gboolean entro_tile_read(EntroSource *source, EntroTile *tile, GError **error);
+/* Finds the pieces of the box that the tile names.  FALSE is a refusal. */
+gboolean entro_tile_find(EntroSource *source, EntroTile *tile, GError **error);
 
 /* Reads everything but the attention itself. */
 gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
 void entro_trace_clear(EntroTrace *trace);
 
+/* ---- parts of a trace (trace.c, trace-series.c, trace-layers.c) --------------------------------- */
+
+#define ENTRO_NAME_MAX 1024 /* bytes of a name that is shown or stored */
+
+void entro_note(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Negative without an error when the group is not there. */
+hid_t entro_open_group(EntroSource *source, const char *path, GError **error);
+/* `missing` when absent or no integer. */
+gint64 entro_integer_attribute(hid_t object, const char *name, gint64 missing);
+EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
+
+/* FALSE with a sentence when `object`, called `name`, has the attribute window. */
+gboolean entro_check_window(hid_t object, const char *name, GError **error);
+
+typedef struct {
+    gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
+    gsize n;
+    void *values; /* [n], 8 bytes each */
+} EntroSeries;
+
+/* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
+gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
+                           hid_t memory_type, gsize max_n, EntroSeries *ret_series, GError **error);
+
+gboolean entro_trace_read_steps(EntroSource *source, GError **error);
+gboolean entro_trace_read_config(EntroSource *source, GError **error);
+void entro_trace_read_scalars(EntroSource *source);
+gboolean entro_trace_read_layers(EntroSource *source, GError **error);
+gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
+
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
-    gsize offset, size; /* in bytes[] */
-    hsize_t origin[ENTRO_RANK_MAX];
+    EntroExtent extent;
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
 } EntroPiece;
 
 struct EntroTilePrivate {
     const EntroSource *source;
-    guint8 *bytes; /* encoded */
-    gsize capacity, used;
     EntroPiece *pieces;
     guint n_pieces;
-    guint8 *assembled; /* rows of the box; NULL when no layer needs it */
-    EntroDecoder decoder;
-    const guint8 *rows; /* after decoding */
-    hsize_t rows_origin[ENTRO_RANK_MAX], rows_dims[ENTRO_RANK_MAX];
     guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
 };
+
+/* What a tile is in the dataset: origin and size of its box, all keys included. */
+void entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_origin,
+                    hsize_t *ret_dims);
+/* Records what is wrong with the tile; takes `problem`, which goes on after "a chunk" or "its block". */
+void entro_tile_spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *problem);
 
 #endif

@@ -71,7 +71,8 @@ draw(const EntroBandsInput *input, const EntroBandScale *scale, const EntroPlotO
     const guint n_groups = ENTRO_N_BANDS + (any_undefined(input->grids) ? 1 : 0);
     g_autoptr(GPtrArray) notes = entro_band_notes(input, scale);
     g_auto(GStrv) names = entro_band_names(n_groups);
-    g_auto(GStrv) ranges = scale->one ? entro_band_ranges(n_groups, scale->m[0]) : NULL;
+    const gboolean known = scale->one && !isnan(scale->m[0]);
+    g_auto(GStrv) ranges = known ? entro_band_ranges(n_groups, scale->m[0]) : NULL;
     g_autofree char *title = entro_band_title(input, options);
     g_autofree char **series = g_new0(char *, n_runs + 1);
     g_autofree double *share = g_new0(double, (gsize)n_runs *n_groups);
@@ -122,15 +123,11 @@ entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options
         m[run] = own_m(input, options, run);
         entro_range_add(&pooled.low, &pooled.high, m[run]);
     }
-    if (!(pooled.high > 0)) {
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "no band can be drawn: the largest value (M) is not known or not above 0");
-        return NULL;
-    }
+
     for (guint run = 0; run < n; run++) {
-        if (scale.mode != ENTRO_BAND_OWN || !(m[run] > 0))
+        if (scale.mode != ENTRO_BAND_OWN || isnan(m[run]))
             m[run] = pooled.high; /* a run without any value has nothing to be put into bands */
-        scale.one &= m[run] == m[0];
+        scale.one &= m[run] == m[0] || isnan(m[run]);
     }
     return draw(input, &scale, options, error);
 }
@@ -142,8 +139,8 @@ select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
            const EntroPlotOptions *options, GError **error)
 {
     const guint position = input->grids->len;
-    EntroGrid *grid =
-        entro_store_select_grid(store, run->id, options->column, options->step, error);
+    const gint64 step = entro_view_step(options, position);
+    EntroGrid *grid = entro_store_select_grid(store, run->id, options->column, step, error);
     if (!grid)
         return FALSE;
     g_ptr_array_add(input->grids, grid);
@@ -152,7 +149,7 @@ select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
     if (options->band_max != ENTRO_BAND_CEILING)
         return TRUE;
     g_autoptr(EntroGrid) ceiling =
-        entro_store_select_grid(store, run->id, "entropy_ceiling", options->step, error);
+        entro_store_select_grid(store, run->id, "entropy_ceiling", step, error);
     if (!ceiling)
         return FALSE;
     input->ceiling[position] = largest(ceiling);

@@ -17,7 +17,7 @@ entro_band_names(guint n_groups)
 static int
 decimals_for(double m)
 {
-    return (int)CLAMP(2 - floor(log10(m)), 2, 15);
+    return m > 0 ? (int)CLAMP(2 - floor(log10(m)), 2, 15) : 2;
 }
 
 char **
@@ -56,7 +56,9 @@ describe_scale(const EntroBandScale *scale, const EntroBandsInput *input, GPtrAr
     const GPtrArray *grids = input->grids;
     GString *note = g_string_new(NULL);
 
-    if (scale->one)
+    if (isnan(scale->m[0]))
+        g_string_append(note, "M is not known: no head has a valid row.");
+    else if (scale->one)
         g_string_printf(note, "M = %.*f%s%s: %s.", decimals_for(scale->m[0]), scale->m[0],
                         *input->unit ? " " : "", input->unit, scale_in_words(scale, grids->len));
     else {

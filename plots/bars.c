@@ -175,7 +175,8 @@ lay_out(Bars *bars, GError **error)
         return FALSE;
     entro_panels_add_header(panels, bars->figure, bars->spec->title);
     entro_footer_fit(&bars->footer, panels, bars->figure);
-    panels->plot_height = 0.5 * MIN(panels->plot_width, bars->figure->theme.width_wide);
+    panels->plot_height =
+        bars->figure->theme.bar_aspect * MIN(panels->plot_width, bars->figure->theme.width_wide);
     if (!entro_panels_fit_height(panels, bars->figure, bars->options->height, error))
         return FALSE;
     choose_label(bars);

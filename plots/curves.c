@@ -215,7 +215,7 @@ add_stop(Lines *lines, const EntroCurvePanel *panel, const EntroAxis *axis, Entr
     ground.alpha = 0.5;
     entro_figure_add_fill(lines->figure, ENTRO_ROLE_INSIDE, rest, ground);
     entro_figure_add_rule(lines->figure, x, plot.y, x, entro_box_bottom(plot),
-                          (EntroPen){theme->alarm, ENTRO_DASHED}, theme->frame_line * 1.5);
+                          (EntroPen){theme->alarm, ENTRO_DASHED}, theme->mark_line);
 }
 
 static void
@@ -239,7 +239,7 @@ add_ceiling(Lines *lines, const EntroCurvePanel *panel, const EntroAxis *y, Entr
     const double place = entro_axis_place(y, panel->ceiling);
     entro_figure_add_rule(lines->figure, plot.x, place, entro_box_right(plot), place,
                           (EntroPen){lines->figure->theme.faint, ENTRO_DASHED},
-                          lines->figure->theme.data_line * 0.75);
+                          lines->figure->theme.mark_line);
 }
 
 static void

@@ -56,9 +56,17 @@ survey(Maps *maps, GError **error)
     maps->pooled = (EntroRange){NAN, NAN};
     for (guint panel = 0; panel < maps->spec->n_grids; panel++)
         survey_grid(maps, panel);
-    if (maps->n_rows > 0 && maps->n_columns > 0)
+    if (maps->n_rows == 0 || maps->n_columns == 0) {
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
+        return FALSE;
+    }
+    const gsize most = maps->figure->theme.cells_side;
+    if (maps->n_rows <= most && maps->n_columns <= most)
         return TRUE;
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
+                "%" G_GSIZE_FORMAT " layers of %" G_GSIZE_FORMAT
+                " heads: a heat map has at most %" G_GSIZE_FORMAT " a side",
+                maps->n_rows, maps->n_columns, most);
     return FALSE;
 }
 
@@ -176,7 +184,7 @@ choose_height(Maps *maps)
     const double between = (panels->n_rows - 1) * (panels->top + panels->bottom);
     const double least = MAX(theme->plot_min, (labels - between) / panels->n_rows);
 
-    panels->plot_height = CLAMP(side * maps->n_rows, least, MAX(least, 1.5 * theme->plot_max));
+    panels->plot_height = CLAMP(side * maps->n_rows, least, MAX(least, theme->plot_tall));
 }
 
 static void

@@ -7,6 +7,10 @@
 
 #include "layout-private.h"
 
+typedef struct {
+    double low, high; /* NaN: no value */
+} EntroRange;
+
 /* ---- grid.c: heat maps ----------------------------------------------------------------------- */
 
 typedef struct {
@@ -60,11 +64,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroCurveSpec, entro_curve_spec_clear)
 EntroFigure *entro_curves_figure(EntroCurveSpec *spec, const EntroPlotOptions *options,
                                  GError **error);
 
-/* curve-points.c: a curve as marks.  In EntroRange, NaN: no finite point. */
-typedef struct {
-    double low, high;
-} EntroRange;
-
+/* curve-points.c: a curve as marks. */
 gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 /* Position of the first of the points at the end that cannot be drawn; curve->n: there are none. */
 gsize entro_curve_end(const EntroCurve *curve);
@@ -115,5 +115,12 @@ EntroFigure *entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs
                               const EntroPlotOptions *options, GError **error);
 EntroFigure *entro_view_scalars(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
                                 const EntroPlotOptions *options, GError **error);
+
+/* The step at which run number `run` is to be drawn. */
+static inline gint64
+entro_view_step(const EntroPlotOptions *options, guint run)
+{
+    return options->steps != NULL ? options->steps[run] : options->step;
+}
 
 #endif

@@ -21,8 +21,8 @@ rm -f healthy.h5 broken.h5 runs.db runs.db-wal runs.db-shm
 data=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 
 # One recipe for both.  The learning rate is what the healthy model bears and the other does not.
-recipe="--layers 8 --heads 8 --dim 64 --context 64 --batch 16 --steps 300 --lr 1e-2
-  --capture-every 10 --capture-samples 4 --eval-every 50"
+recipe="--layers 8 --heads 8 --dim 64 --context 64 --batch 16 --steps 600 --lr 2e-2 --warmup 0.5
+  --seed 2 --capture-every 10 --capture-samples 4 --eval-every 50 --deflate 1"
 echo
 echo "== Training twice on $data, by the same recipe"
 # shellcheck disable=SC2086  # a list of words
@@ -35,10 +35,16 @@ echo "== Analysing both traces into one database"
 "$entroscope" analyze healthy.h5 broken.h5 --db runs.db
 "$entroscope" runs --db runs.db
 
-# The last capture at which the broken model still has numbers.
-step=$("$entroscope" export layer_entropy --db runs.db --run broken --format json |
-  python3 -c 'import json, sys
-print(max(row["step"] for row in json.load(sys.stdin) if row["entropy_mean"] is not None))')
+# The step at which the broken model shows both failures best: the largest k such that k of its heads
+# are overloaded and k are collapsed.
+step=$("$entroscope" export head_stats --db runs.db --run broken --format json | python3 -c '
+import collections, json, sys
+counts = collections.defaultdict(lambda: [0, 0])
+for head in json.load(sys.stdin):
+    if head["entropy_mean"] is not None:
+        counts[head["step"]][0] += head["entropy_mean"] >= 0.75 * head["entropy_ceiling"]
+        counts[head["step"]][1] += head["entropy_mean"] < 0.05 * head["entropy_ceiling"]
+print(max(counts, key=lambda step: (min(counts[step]), step)))')
 
 echo
 echo "== Drawing"
@@ -46,9 +52,9 @@ for format in pdf png; do
   "$entroscope" plot layerwise-entropy --db runs.db --run healthy --run broken --shared-scale \
     -o "layerwise-entropy.$format"
   "$entroscope" plot headwise-entropy --db runs.db --run healthy --run broken --shared-scale \
-    --step "$step" --values -o "headwise-entropy.$format"
-  "$entroscope" plot entropy-bands --db runs.db --run healthy --run broken --step "$step" \
-    -o "entropy-bands.$format"
+    --step last --step "$step" --values -o "headwise-entropy.$format"
+  "$entroscope" plot entropy-bands --db runs.db --run healthy --run broken --step last \
+    --step "$step" -o "entropy-bands.$format"
   "$entroscope" plot scalars --db runs.db --run healthy --run broken --scalar loss \
     --scalar grad_norm --log-y -o "loss.$format"
 done
@@ -60,7 +66,8 @@ Done.  In $out:
                                model all layers settle between the extremes; in the broken one the
                                first stay at the ceiling (overload), the deep ones fall to 0
                                (collapse), and then everything is NaN
-  headwise-entropy.pdf .png    the same for every single head, at step $step
+  headwise-entropy.pdf .png    the same for every single head: the healthy model at its end, the
+                               broken one at step $step, when overload and collapse are seen best
   entropy-bands.pdf .png       how many heads attend to everything, to one key, or in between
   loss.pdf .png                training loss and gradient norm of both
   runs.db                      all numbers (sqlite3, pandas, or: entroscope export)

@@ -145,7 +145,7 @@ check_folder(const EntroTrainConfig *config, GError **error)
 
     if (folder == NULL || g_access(folder, W_OK | X_OK) == 0)
         return TRUE;
-    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_OUTPUT,
                 "the checkpoint %s cannot be written: %s: %s", config->checkpoint, folder,
                 g_strerror(errno));
     return FALSE;

@@ -440,6 +440,24 @@ bands_20(GError **error)
 }
 
 static EntroFigure *
+bands_all_nan(GError **error)
+{
+    EntroGrid *grid = sample_grid("SM", 4, 4, 0, 3);
+
+    for (gsize row = 0; row < 4; row++)
+        spoil_layer(grid, row, 0, ENTRO_CELL_UNDEFINED);
+    return sample_bands(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_all_zero(GError **error)
+{
+    EntroGrid *grid = sample_grid("SM", 4, 4, 0, 0);
+
+    return sample_bands(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
 bands_own(GError **error)
 {
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
@@ -527,6 +545,8 @@ static const FigureSample samples[] = {
     {"bands-2-nan", bands_2_nan},
     {"bands-6", bands_6},
     {"bands-20", bands_20},
+    {"bands-all-nan", bands_all_nan},
+    {"bands-all-zero", bands_all_zero},
     {"bands-own", bands_own},
     {"scalars-loss", scalars_loss},
     {"scalars-many", scalars_many},
