@@ -45,12 +45,9 @@ gboolean entro_decide_causal(EntroSource *source, gboolean *ret_causal, char **r
 
 /* ---- heads (stats/head-stats.c) ------------------------------------------------------------------ */
 
-/* Valid rows of a head, side by side. */
+/* Room for the valid rows of a head. */
 typedef struct {
-    gsize n;
-    double *entropy;
-    guint32 *n_keys;
-    float *max_weight, *sink, *distance;
+    double *entropy;     /* side by side; reordered by the quantiles */
     const double *log_n; /* ln k for k = 0 .. largest n_keys */
 } EntroRows;
 

@@ -1,7 +1,7 @@
 /* head-stats.c: many rows of one head become its few numbers; heads become a layer's.
  *
- * Moments and quantiles by GSL, over the valid rows alone.  Whatever order rows arrived in, they
- * are summed in theirs: the numbers do not depend on threads or chunks. */
+ * Over the valid rows alone, quantiles by GSL's selection.  Whatever order rows arrived in, they are
+ * summed in theirs: the numbers do not depend on threads or chunks. */
 #include "analyzer-private.h"
 
 #include <gsl/gsl_statistics_double.h>
@@ -9,133 +9,137 @@
 gboolean
 entro_rows_init(EntroRows *rows, gsize most, const double *log_n)
 {
-    *rows = (EntroRows){.entropy = g_try_new(double, most),
-                        .n_keys = g_try_new(guint32, most),
-                        .max_weight = g_try_new(float, most),
-                        .sink = g_try_new(float, most),
-                        .distance = g_try_new(float, most),
-                        .log_n = log_n};
-    return rows->entropy && rows->n_keys && rows->max_weight && rows->sink && rows->distance;
+    *rows = (EntroRows){.entropy = g_try_new(double, most), .log_n = log_n};
+    return rows->entropy != NULL;
 }
 
 void
 entro_rows_clear(EntroRows *rows)
 {
     g_free(rows->entropy);
-    g_free(rows->n_keys);
-    g_free(rows->max_weight);
-    g_free(rows->sink);
-    g_free(rows->distance);
 }
 
+/* ---- sums over rows ------------------------------------------------------------------------------ */
+
+typedef struct {
+    gsize n, n_norm;
+    double entropy, smallest, largest, norm, ceiling, effective_keys;
+    double max_weight, sink, distance;
+} Totals;
+
 static void
-keep_valid(const EntroRow *all, gsize n, EntroRows *rows)
+add_row(Totals *totals, const EntroRow *row, double log_n)
 {
-    rows->n = 0;
-    for (gsize row = 0; row < n; row++) {
-        if (all[row].n_keys == 0)
-            continue;
-        rows->entropy[rows->n] = all[row].entropy;
-        rows->n_keys[rows->n] = all[row].n_keys;
-        rows->max_weight[rows->n] = all[row].max_weight;
-        rows->sink[rows->n] = all[row].sink;
-        rows->distance[rows->n] = all[row].distance;
-        rows->n++;
+    totals->n++;
+    totals->entropy += row->entropy;
+    totals->smallest = MIN(totals->smallest, row->entropy);
+    totals->largest = MAX(totals->largest, row->entropy);
+    totals->ceiling += log_n;
+    totals->effective_keys += exp(row->entropy);
+    totals->max_weight += row->max_weight;
+    totals->sink += row->sink;
+    totals->distance += row->distance;
+    if (row->n_keys >= 2) { /* one key has no scale: H = ln 1 = 0 whatever it does */
+        totals->norm += row->entropy / log_n;
+        totals->n_norm++;
     }
 }
 
-/* ---- means over rows ---------------------------------------------------------------------------- */
-
-static double
-mean_of_floats(const float *values, gsize n)
+/* Keeps the entropies of the valid rows side by side. */
+static Totals
+add_valid(const EntroRow *all, gsize n, EntroRows *rows)
 {
-    double sum = 0;
+    Totals totals = {.smallest = INFINITY};
 
-    for (gsize row = 0; row < n; row++)
-        sum += values[row];
-    return sum / n;
+    for (gsize row = 0; row < n; row++) {
+        if (all[row].n_keys == 0)
+            continue;
+        rows->entropy[totals.n] = all[row].entropy;
+        add_row(&totals, &all[row], rows->log_n[all[row].n_keys]);
+    }
+    return totals;
 }
 
 static double
-mean_ceiling(const EntroRows *rows)
+standard_deviation(const double *values, gsize n, double mean)
 {
-    double sum = 0;
+    double squares = 0;
 
-    for (gsize row = 0; row < rows->n; row++)
-        sum += rows->log_n[rows->n_keys[row]];
-    return sum / rows->n;
-}
-
-/* A row with one key has no scale: H = ln 1 = 0 whatever it does. */
-static double
-mean_norm(const EntroRows *rows)
-{
-    double sum = 0;
-    gsize n = 0;
-
-    for (gsize row = 0; row < rows->n; row++)
-        if (rows->n_keys[row] >= 2) {
-            sum += rows->entropy[row] / rows->log_n[rows->n_keys[row]];
-            n++;
-        }
-    return n > 0 ? sum / n : NAN;
-}
-
-static double
-mean_effective_keys(const EntroRows *rows)
-{
-    double sum = 0;
-
-    for (gsize row = 0; row < rows->n; row++)
-        sum += exp(rows->entropy[row]);
-    return sum / rows->n;
+    for (gsize i = 0; i < n; i++)
+        squares += (values[i] - mean) * (values[i] - mean);
+    return n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
 }
 
 /* ---- quantiles ------------------------------------------------------------------------------------ */
 
-/* GSL's rule: index (n-1) f, linear between neighbours.  gsl_stats_select() leaves everything
- * behind k at least as large as element k, so its neighbour is the smallest of those. */
-static double
-quantile(double *values, gsize n, double fraction)
-{
-    double index = fraction * (n - 1), weight = index - floor(index);
-    gsize k = (gsize)index;
-    double at_k = gsl_stats_select(values, 1, n, k);
+/* A part of an array that holds just the ranks `first` to `end` - 1 of it, in any order. */
+typedef struct {
+    gsize first, end;
+} Ranks;
 
-    if (weight == 0 || k + 1 >= n)
-        return at_k;
-    double next = values[k + 1];
-    for (gsize i = k + 2; i < n; i++)
-        next = MIN(next, values[i]);
-    return (1 - weight) * at_k + weight * next;
+static void
+exchange(double *a, double *b)
+{
+    double kept = *a;
+
+    *a = *b;
+    *b = kept;
 }
 
+/* GSL's rule: index (n-1) f, linear between neighbours.  gsl_stats_select() leaves everything
+ * behind k at least as large as element k, so its neighbour is the smallest of those; it is moved
+ * to its place, so that ranks up to k + 1 and from k on are parts to go on with. */
+static double
+quantile(double *values, gsize n, Ranks ranks, double fraction, gsize *ret_k)
+{
+    double index = fraction * (double)(n - 1), weight = index - floor(index);
+    gsize k = *ret_k = (gsize)index, next = k + 1;
+    double at_k =
+        gsl_stats_select(values + ranks.first, 1, ranks.end - ranks.first, k - ranks.first);
+
+    if (k + 1 >= n)
+        return at_k;
+    for (gsize i = k + 2; i < ranks.end; i++)
+        next = values[i] < values[next] ? i : next;
+    exchange(&values[k + 1], &values[next]);
+    return weight > 0 ? (1 - weight) * at_k + weight * values[k + 1] : at_k;
+}
+
+/* The median first: it halves the work for the others. */
+static void
+find_quantiles(double *entropy, gsize n, double values[ENTRO_HEAD_N_COLUMNS])
+{
+    gsize middle, k;
+
+    values[ENTRO_HEAD_ENTROPY_MEDIAN] = quantile(entropy, n, (Ranks){0, n}, 0.5, &middle);
+    values[ENTRO_HEAD_ENTROPY_P05] = quantile(entropy, n, (Ranks){0, MIN(middle + 2, n)}, 0.05, &k);
+    values[ENTRO_HEAD_ENTROPY_P95] = quantile(entropy, n, (Ranks){middle, n}, 0.95, &k);
+}
+
+/* ---- heads ---------------------------------------------------------------------------------------- */
+
 void
-entro_head_summarise(const EntroRow *all, gsize n, EntroRows *work,
+entro_head_summarise(const EntroRow *all, gsize n_all, EntroRows *work,
                      double values[ENTRO_HEAD_N_COLUMNS])
 {
+    Totals totals = add_valid(all, n_all, work);
+    double n = (double)totals.n;
+
     for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
         values[column] = NAN;
-    keep_valid(all, n, work);
-    if (work->n == 0)
+    if (totals.n == 0)
         return;
-
-    double mean = gsl_stats_mean(work->entropy, 1, work->n);
-    values[ENTRO_HEAD_ENTROPY_MEAN] = mean;
-    if (work->n > 1)
-        values[ENTRO_HEAD_ENTROPY_SD] = gsl_stats_sd_m(work->entropy, 1, work->n, mean);
-    gsl_stats_minmax(&values[ENTRO_HEAD_ENTROPY_MIN], &values[ENTRO_HEAD_ENTROPY_MAX],
-                     work->entropy, 1, work->n);
-    values[ENTRO_HEAD_ENTROPY_NORM] = mean_norm(work);
-    values[ENTRO_HEAD_ENTROPY_CEILING] = mean_ceiling(work);
-    values[ENTRO_HEAD_EFFECTIVE_KEYS] = mean_effective_keys(work);
-    values[ENTRO_HEAD_MAX_WEIGHT] = mean_of_floats(work->max_weight, work->n);
-    values[ENTRO_HEAD_SINK_MASS] = mean_of_floats(work->sink, work->n);
-    values[ENTRO_HEAD_DISTANCE] = mean_of_floats(work->distance, work->n);
-    /* last: selection reorders the entropies */
-    values[ENTRO_HEAD_ENTROPY_MEDIAN] = quantile(work->entropy, work->n, 0.5);
-    values[ENTRO_HEAD_ENTROPY_P05] = quantile(work->entropy, work->n, 0.05);
-    values[ENTRO_HEAD_ENTROPY_P95] = quantile(work->entropy, work->n, 0.95);
+    values[ENTRO_HEAD_ENTROPY_MEAN] = totals.entropy / n;
+    values[ENTRO_HEAD_ENTROPY_SD] = standard_deviation(work->entropy, totals.n, totals.entropy / n);
+    values[ENTRO_HEAD_ENTROPY_MIN] = totals.smallest;
+    values[ENTRO_HEAD_ENTROPY_MAX] = totals.largest;
+    values[ENTRO_HEAD_ENTROPY_NORM] = totals.n_norm > 0 ? totals.norm / (double)totals.n_norm : NAN;
+    values[ENTRO_HEAD_ENTROPY_CEILING] = totals.ceiling / n;
+    values[ENTRO_HEAD_EFFECTIVE_KEYS] = totals.effective_keys / n;
+    values[ENTRO_HEAD_MAX_WEIGHT] = totals.max_weight / n;
+    values[ENTRO_HEAD_SINK_MASS] = totals.sink / n;
+    values[ENTRO_HEAD_DISTANCE] = totals.distance / n;
+    find_quantiles(work->entropy, totals.n, values);
 }
 
 void

@@ -391,6 +391,7 @@ mass_on_masked_keys_may_be_the_tolerance(void)
     test.p[2] = 0;
     test.p[1] = 5e-5f;
     assert_limit(&test, 2, 0.48e-4, 0.52e-4);
+    test.p[0] += 1e-4f;
     test.p[2] = -0.47e-4f; /* weights below 0 do not make up for others */
     assert_class(&test, ENTRO_ROW_VALID);
     test.p[2] = -0.53e-4f;
@@ -441,6 +442,23 @@ the_hash_is_of_all_stored_weights_and_of_nothing_else(void)
     }
 }
 
+/* The row is hashed in two runs, before and after the query. */
+static void
+the_hash_sees_both_halves_exchanged(void)
+{
+    Case test = make_case(), other = make_case();
+
+    test.query = other.query = 3;
+    for (gsize key = 0; key < N; key++) {
+        test.p[key] = (float)(1 + key * key) / 16;
+        other.p[(key + 4) % N] = test.p[key];
+    }
+    g_assert_cmphex(hash_of(&test), !=, hash_of(&other));
+    for (gsize key = 0; key < 4; key++)
+        test.p[key] = other.p[key + 4] = 0;
+    g_assert_cmphex(hash_of(&test), !=, hash_of(&other));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -471,5 +489,6 @@ main(int argc, char **argv)
         a_tiny_mass_after_the_query_is_in_the_entropy);
     ADD("the-hash-is-of-all-stored-weights-and-of-nothing-else",
         the_hash_is_of_all_stored_weights_and_of_nothing_else);
+    ADD("the-hash-sees-both-halves-exchanged", the_hash_sees_both_halves_exchanged);
     return g_test_run();
 }

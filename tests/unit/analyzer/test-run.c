@@ -222,6 +222,27 @@ storage_changes_nothing(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* Heads so large that a tile holds a part of a layer, or of a head. */
+static void
+tiles_of_any_cut_give_the_same(Fixture *fixture, gconstpointer data)
+{
+    static const hsize_t chunks[][5] = {{1, 1, 1, 150, 150}, {1, 2, 1, 75, 150},
+                                        {1, 1, 2, 40, 150},  {2, 1, 5, 150, 150},
+                                        {1, 1, 1, 150, 64},  {1, 1, 3, 13, 150}};
+    TraceShape shape = usual;
+
+    (void)data;
+    shape.n_heads = 5;
+    shape.n_queries = shape.n_keys = 150;
+    for (guint i = 0; i <= G_N_ELEMENTS(chunks); i++) {
+        const hsize_t *chunk = i < G_N_ELEMENTS(chunks) ? chunks[i] : NULL;
+        write_plain_trace(fixture->path, &shape,
+                          &(Storage){.chunk = chunk, .causal = ENTRO_CAUSAL_YES});
+        g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+        assert_as_reference(&shape, captures);
+    }
+}
+
 static void
 selected_captures_are_those_of_all(Fixture *fixture, gconstpointer data)
 {
@@ -525,6 +546,22 @@ a_damaged_chunk_makes_its_capture_partial(Fixture *fixture, gconstpointer data)
     assert_only_layer_1_of_capture_2_is_missing(fixture->path);
 }
 
+static void
+a_detail_names_the_first_missing_part(Fixture *fixture, gconstpointer data)
+{
+    TraceShape shape = usual;
+
+    (void)data;
+    shape.n_queries = shape.n_keys = 300; /* a tile a head */
+    shape.n_captures = 3;
+    shape.edit = skip_layer_1_of_capture_2;
+    write_plain_trace(fixture->path, &shape,
+                      &(Storage){.chunk = (hsize_t[]){1, 1, 1, 300, 300},
+                                 .causal = ENTRO_CAUSAL_YES});
+    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_assert_nonnull(strstr(capture_at(captures, 2)->detail, "sample 0, head 0, query 0"));
+}
+
 static gboolean
 skip_all_but_layer_0_of_capture_1(const TraceShape *shape, gsize capture, guint layer, float *p)
 {
@@ -572,6 +609,7 @@ assert_causal(const char *path, const EntroRunOptions *options, guint layer, gbo
         g_error("note is '%s', not '%s'", note, says);
     g_assert_cmpfloat_with_epsilon(ceiling_of(captures, captures->len - 1, layer),
                                    causal ? lgamma(34) / 33 : log(33), 1e-12);
+    g_assert_cmpint(head_at(capture_at(captures, captures->len - 1), layer, 0)->n_off_sum, ==, 0);
 }
 
 static const Storage untold = {.causal = ENTRO_CAUSAL_UNKNOWN};
@@ -639,6 +677,7 @@ causality_is_that_of_the_first_capture_whichever_are_asked_for(Fixture *fixture,
     options.n_captures = 2;
     g_array_unref(run_trace(fixture->path, &options, &some));
     g_assert_cmpstr(some, ==, all);
+    g_assert_true(g_str_has_suffix(all, "taken as causal (no weight after the query)"));
 }
 
 static gboolean
@@ -853,6 +892,7 @@ add_tests_of_unreadable_parts(void)
 #define ADD(name, function) FIXTURE_TEST("/run/" name, function)
     ADD("a-missing-layer-makes-its-capture-partial", a_missing_layer_makes_its_capture_partial);
     ADD("a-damaged-chunk-makes-its-capture-partial", a_damaged_chunk_makes_its_capture_partial);
+    ADD("a-detail-names-the-first-missing-part", a_detail_names_the_first_missing_part);
     ADD("a-detail-has-a-line-a-layer", a_detail_has_a_line_a_layer);
     ADD("causality-is-seen-where-it-is-not-told", causality_is_seen_where_it_is_not_told);
     ADD("a-layer-that-shows-nothing-goes-with-the-others",
@@ -879,6 +919,7 @@ main(int argc, char **argv)
     ADD("a-layer-is-the-mean-of-its-heads", a_layer_is_the_mean_of_its_heads);
     ADD("threads-and-memory-change-nothing", threads_and_memory_change_nothing);
     ADD("storage-changes-nothing", storage_changes_nothing);
+    ADD("tiles-of-any-cut-give-the-same", tiles_of_any_cut_give_the_same);
     ADD("selected-captures-are-those-of-all", selected_captures_are_those_of_all);
     ADD("no-capture-selected-is-none", no_capture_selected_is_none);
     ADD("one-may-leave-a-run-early", one_may_leave_a_run_early);
