@@ -58,7 +58,7 @@ read_fixed_text(hid_t id, hid_t type)
         return NULL;
     if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
         g_strchomp(buffer);
-    return g_strdup(buffer);
+    return g_utf8_make_valid(buffer, -1);
 }
 
 static char *
@@ -68,33 +68,42 @@ read_variable_text(hid_t id, hid_t type)
 
     if (H5Aread(id, type, &theirs) < 0 || theirs == NULL)
         return NULL;
-    char *ours = g_strdup(theirs);
+    char *ours = g_utf8_make_valid(theirs, -1);
     H5free_memory(theirs);
     return ours;
 }
 
-/* h5py stores a bool as an enum over int8; its members are FALSE = 0 and TRUE = 1. */
+/* h5py stores a bool as an enum over int8.  Read as it lies, then converted from the enum's base:
+ * HDF5 itself converts enums by the names of their members. */
 static gboolean
-read_enum(hid_t id, gint64 *ret_integer)
+read_enum(hid_t id, hid_t type, gint64 *ret_integer)
 {
-    gint8 value = 0;
-    g_auto(EntroHid) type = H5Aget_type(id);
-    g_auto(EntroHid) native = H5Tenum_create(H5T_NATIVE_INT8);
-    int n_members = H5Tget_nmembers(type);
+    guint8 raw[8] = {0};
+    g_auto(EntroHid) base = H5Tget_super(type);
 
-    for (int member = 0; member < n_members && n_members <= 16; member++) {
-        char *name = H5Tget_member_name(type, member);
-        gint8 number = (gint8)member;
-        gboolean good = name != NULL && H5Tget_member_value(type, member, &number) >= 0 &&
-                        H5Tenum_insert(native, name, &number) >= 0;
-        H5free_memory(name);
-        if (!good)
-            return FALSE;
-    }
-    if (H5Tget_size(type) != 1 || H5Aread(id, native, &value) < 0)
+    if (H5Tget_size(type) > sizeof raw || H5Aread(id, type, raw) < 0 ||
+        H5Tconvert(base, H5T_NATIVE_INT64, 1, raw, NULL, H5P_DEFAULT) < 0)
         return FALSE;
-    *ret_integer = value;
+    memcpy(ret_integer, raw, sizeof raw);
     return TRUE;
+}
+
+/* What is beyond gint64, such as a seed, stays exact as text: HDF5 would give the largest gint64. */
+static EntroValue
+read_integer(hid_t id, hid_t type)
+{
+    EntroValue value = {.kind = ENTRO_VALUE_UNREADABLE};
+    guint64 large = 0;
+
+    if (H5Aread(id, H5T_NATIVE_INT64, &value.integer) < 0)
+        return value;
+    value.kind = ENTRO_VALUE_INTEGER;
+    if (value.integer == G_MAXINT64 && H5Tget_sign(type) == H5T_SGN_NONE &&
+        H5Aread(id, H5T_NATIVE_UINT64, &large) >= 0 && large > G_MAXINT64) {
+        value.kind = ENTRO_VALUE_TEXT;
+        value.text = g_strdup_printf("%" G_GUINT64_FORMAT, large);
+    }
+    return value;
 }
 
 static EntroValue
@@ -104,11 +113,10 @@ read_value(hid_t id, hid_t type)
 
     switch (H5Tget_class(type)) {
     case H5T_INTEGER:
-        if (H5Aread(id, H5T_NATIVE_INT64, &value.integer) >= 0)
-            value.kind = ENTRO_VALUE_INTEGER;
+        value = read_integer(id, type);
         break;
     case H5T_ENUM:
-        if (read_enum(id, &value.integer))
+        if (read_enum(id, type, &value.integer))
             value.kind = ENTRO_VALUE_INTEGER;
         break;
     case H5T_FLOAT:

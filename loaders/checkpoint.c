@@ -13,6 +13,7 @@ static gboolean
 write_tensor(hid_t file, const EntroTensor *tensor)
 {
     hsize_t dims[4];
+    g_return_val_if_fail(tensor->n_dims >= 1 && tensor->n_dims <= G_N_ELEMENTS(dims), FALSE);
     g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
 
     for (guint axis = 0; axis < tensor->n_dims; axis++)
@@ -26,14 +27,11 @@ write_tensor(hid_t file, const EntroTensor *tensor)
 }
 
 static gboolean
-write_all(const char *path, const char *format, const EntroAttribute *attributes,
-          guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
+write_contents(hid_t file, const char *format, const EntroAttribute *attributes, guint n_attributes,
+               const EntroTensor *tensors, guint n, GError **error)
 {
     EntroAttribute kind = ENTRO_TEXT("format", format);
-    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
 
-    if (file < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot create the file");
     if (!entro_attribute_write(file, &kind, error))
         return FALSE;
     for (guint i = 0; i < n_attributes; i++)
@@ -43,12 +41,25 @@ write_all(const char *path, const char *format, const EntroAttribute *attributes
         if (!write_tensor(file, &tensors[i]))
             return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot write %s",
                                  tensors[i].name);
-    /* closed here, not by the guard: a full disk shows at the close */
-    hid_t closing = file;
-    file = H5I_INVALID_HID;
-    if (H5Fclose(closing) < 0)
+    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) /* a full disk shows here */
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
     return TRUE;
+}
+
+static gboolean
+write_all(const char *path, const char *format, const EntroAttribute *attributes,
+          guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
+{
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+
+    if (file < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot create the file");
+    gboolean good = write_contents(file, format, attributes, n_attributes, tensors, n, error);
+    if (!good)
+        entro_h5_abandon(file);
+    if (H5Fclose(file) < 0 && good)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
+    return good;
 }
 
 static gboolean
@@ -94,39 +105,68 @@ shape_text(guint n_dims, const hsize_t *dims)
 }
 
 static gboolean
-check_shape(hid_t dataset, const EntroTensor *tensor, GError **error)
+check_shape(const EntroDataset *dataset, const EntroTensor *tensor, GError **error)
 {
-    hsize_t found[H5S_MAX_RANK] = {0}, expected[4];
-    g_auto(EntroHid) space = H5Dget_space(dataset);
-    int rank = H5Sget_simple_extent_dims(space, found, NULL);
-    gboolean same = rank == (int)tensor->n_dims;
+    hsize_t expected[4];
+    gboolean same = dataset->rank == (int)tensor->n_dims;
 
     for (guint axis = 0; axis < tensor->n_dims; axis++) {
         expected[axis] = tensor->dims[axis];
-        same = same && found[axis] == expected[axis];
+        same = same && dataset->dims[axis] == expected[axis];
     }
     if (same)
         return TRUE;
-    g_autofree char *has = shape_text(rank < 0 ? 0 : rank, found);
+    g_autofree char *has = shape_text((guint)dataset->rank, dataset->dims);
     g_autofree char *wants = shape_text(tensor->n_dims, expected);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
                 "%s has the shape %s, the model needs %s", tensor->name, has, wants);
     return FALSE;
 }
 
+/* Not by H5Dread(): HDF5's pipeline inflates without a bound, and fills holes with zeros. */
 static gboolean
-read_tensor(hid_t file, const EntroTensor *tensor, GError **error)
+read_values(const EntroDataset *dataset, const EntroTensor *tensor, GError **error)
 {
-    g_auto(EntroHid) dataset = entro_open_dataset(file, tensor->name, error);
+    EntroElement element;
+    gboolean big_endian;
+    gsize n = 1;
+    g_auto(EntroHid) type = H5Dget_type(dataset->id);
+    g_autofree char *problem = NULL;
+    hsize_t origin[ENTRO_RANK_MAX] = {0};
 
-    if (dataset < 0 || !check_shape(dataset, tensor, error))
+    if (!entro_element_from_type(type, &element, &big_endian)) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s does not hold floating-point numbers (f16, bf16, f32 or f64)",
+                    tensor->name);
         return FALSE;
-    g_auto(EntroHid) type = H5Dget_type(dataset);
-    if (H5Tget_class(type) != H5T_FLOAT ||
-        H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor->data) < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT,
-                             "%s cannot be read as floating-point numbers", tensor->name);
+    }
+    for (int axis = 0; axis < dataset->rank; axis++)
+        n *= dataset->dims[axis];
+    if (n == 0)
+        return TRUE;
+    g_autofree void *raw = g_try_malloc_n(n, dataset->element_size);
+    if (raw == NULL)
+        problem = g_strdup("does not fit into memory");
+    else
+        entro_dataset_read_box(dataset, origin, dataset->dims, raw, &problem);
+    if (problem != NULL) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", tensor->name,
+                    problem);
+        return FALSE;
+    }
+    entro_element_decode(element, big_endian, raw, tensor->data, n);
     return TRUE;
+}
+
+static gboolean
+read_tensor(hid_t file, int fd, const EntroTensor *tensor, GError **error)
+{
+    EntroLimits limits = ENTRO_LIMITS_DEFAULT;
+    g_auto(EntroDataset) dataset = {0};
+    hid_t id = entro_open_dataset(file, tensor->name, error);
+
+    return id >= 0 && entro_dataset_init(&dataset, id, fd, tensor->name, limits.max_chunk, error) &&
+           check_shape(&dataset, tensor, error) && read_values(&dataset, tensor, error);
 }
 
 static hid_t
@@ -136,6 +176,19 @@ open_tensors(const char *path, GError **error)
 
     entro_h5_quiet();
     return entro_open_file(path, &mode, error);
+}
+
+static gboolean
+read_all(const char *path, hid_t file, const EntroTensor *tensors, guint n, GError **error)
+{
+    int fd = entro_driver_get_fd(file);
+    gboolean good = TRUE;
+
+    for (guint i = 0; i < n && good; i++)
+        good = read_tensor(file, fd, &tensors[i], error);
+    if (!good)
+        g_prefix_error(error, "%s: ", path);
+    return good;
 }
 
 gboolean
@@ -152,12 +205,7 @@ entro_tensors_read(const char *path, const char *format, const EntroTensor *tens
                     "%s: its root attribute format is not \"%s\"", path, format);
         return FALSE;
     }
-    for (guint i = 0; i < n; i++)
-        if (!read_tensor(file, &tensors[i], error)) {
-            g_prefix_error(error, "%s: ", path);
-            return FALSE;
-        }
-    return TRUE;
+    return read_all(path, file, tensors, n, error);
 }
 
 gboolean

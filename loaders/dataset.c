@@ -35,10 +35,10 @@ check_filter(const EntroDataset *dataset, H5Z_filter_t filter, const char *name,
         return TRUE;
     g_autofree char *shown = entro_printable(name, -1);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
-                "%s uses the filter %s (number %d) %s, only shuffle, deflate and fletcher32 are "
-                "read, each once; rewrite the file: h5repack -f SHUF -f GZIP=4 OLD NEW",
-                dataset->name, *shown ? shown : "without a name", (int)filter,
-                dataset->n_filters ? "after others" : "");
+                "%s uses the filter %s (number %d), which is refused: only shuffle, deflate and "
+                "fletcher32 are read, each once (rewrite the file: h5repack -f SHUF -f GZIP=4 OLD "
+                "NEW)",
+                dataset->name, *shown ? shown : "without a name", (int)filter);
     return FALSE;
 }
 
@@ -48,17 +48,24 @@ read_filters(EntroDataset *dataset, hid_t creation, GError **error)
     int n_filters = H5Pget_nfilters(creation);
 
     for (int i = 0; i < n_filters; i++) {
-        unsigned flags, values[1], config;
-        size_t n_values = 0;
+        unsigned flags, values[1] = {0}, config;
+        size_t n_values = 1;
         char name[64] = "";
         H5Z_filter_t filter =
             H5Pget_filter2(creation, i, &flags, &n_values, values, sizeof name, name, &config);
 
         if (!check_filter(dataset, filter, name, error))
             return FALSE;
+        if (filter == H5Z_FILTER_SHUFFLE && values[0] != dataset->element_size) {
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                        "%s is shuffled by %u bytes, its elements have %" G_GSIZE_FORMAT,
+                        dataset->name, values[0], dataset->element_size);
+            return FALSE;
+        }
         dataset->filters[dataset->n_filters++] = filter;
     }
-    return TRUE;
+    return n_filters >= 0 || entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT,
+                                           "%s: its filters cannot be read", dataset->name);
 }
 
 static gboolean
@@ -72,12 +79,32 @@ check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
             bytes > max_chunk) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                         "%s has chunks of more than %" G_GSIZE_FORMAT
-                        " MiB (the limit; --max-chunk raises it)",
-                        dataset->name, max_chunk >> 20);
+                        " bytes (the limit; --max-chunk raises it)",
+                        dataset->name, max_chunk);
             return FALSE;
         }
     dataset->chunk_bytes = bytes;
     return TRUE;
+}
+
+/* A block shorter than the shape would give its neighbours' bytes for data. */
+static gboolean
+locate_block(EntroDataset *dataset, GError **error)
+{
+    gsize bytes = dataset->element_size;
+
+    for (int axis = 0; axis < dataset->rank; axis++)
+        bytes *= dataset->dims[axis];
+    dataset->offset = H5Dget_offset(dataset->id);
+    hsize_t stored = H5Dget_storage_size(dataset->id);
+    H5Eclear2(H5E_DEFAULT);
+    if (dataset->offset == HADDR_UNDEF || stored >= bytes)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "%s takes %" G_GUINT64_FORMAT
+                " bytes in the file, its shape needs %" G_GSIZE_FORMAT,
+                dataset->name, (guint64)stored, bytes);
+    return FALSE;
 }
 
 static gboolean
@@ -93,9 +120,7 @@ read_layout(EntroDataset *dataset, gsize max_chunk, GError **error)
         return check_chunk(dataset, max_chunk, error) && read_filters(dataset, creation, error);
     }
     memcpy(dataset->chunk, dataset->dims, sizeof dataset->dims);
-    dataset->offset = H5Dget_offset(dataset->id);
-    H5Eclear2(H5E_DEFAULT);
-    return TRUE;
+    return locate_block(dataset, error);
 }
 
 /* The product of the sizes in a file may overflow: HDF5 answers that with 0 elements. */
@@ -123,10 +148,10 @@ read_extent(EntroDataset *dataset, GError **error)
 }
 
 gboolean
-entro_dataset_init(EntroDataset *dataset, hid_t id, const char *name, gsize max_chunk,
+entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
                    GError **error)
 {
-    *dataset = (EntroDataset){.id = id, .name = g_strdup(name), .offset = HADDR_UNDEF};
+    *dataset = (EntroDataset){.id = id, .name = g_strdup(name), .offset = HADDR_UNDEF, .fd = fd};
     g_auto(EntroHid) type = H5Dget_type(id);
 
     dataset->element_size = type < 0 ? 0 : H5Tget_size(type);
@@ -147,9 +172,28 @@ entro_dataset_clear(EntroDataset *dataset)
 gsize
 entro_dataset_encoded_max(const EntroDataset *dataset)
 {
-    /* deflate adds at most 5 bytes a 16 KiB block; a chunk that a writer is replacing may differ */
+    /* more than zlib's own bound, of which HDF5 takes what is smaller than 1.001 n + 12 */
     return dataset->n_filters == 0 ? dataset->chunk_bytes
-                                   : dataset->chunk_bytes + dataset->chunk_bytes / 8 + 1024;
+                                   : dataset->chunk_bytes + dataset->chunk_bytes / 8 + 64;
+}
+
+char *
+entro_dataset_type_text(const EntroDataset *dataset)
+{
+    static const char *const names[] = {
+        [H5T_INTEGER] = "integers",  [H5T_FLOAT] = "floating-point numbers",
+        [H5T_TIME] = "times",        [H5T_STRING] = "strings",
+        [H5T_BITFIELD] = "bits",     [H5T_OPAQUE] = "opaque values",
+        [H5T_COMPOUND] = "records",  [H5T_REFERENCE] = "references",
+        [H5T_ENUM] = "enumerations", [H5T_VLEN] = "lists",
+        [H5T_ARRAY] = "arrays",
+    };
+    g_auto(EntroHid) type = H5Dget_type(dataset->id);
+    H5T_class_t class = H5Tget_class(type);
+    gboolean known = class >= 0 && class < (int)G_N_ELEMENTS(names);
+
+    return g_strdup_printf("%s of %" G_GSIZE_FORMAT " bytes", known ? names[class] : "values",
+                           dataset->element_size);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------- */
@@ -182,6 +226,27 @@ h5_problem(void)
     return g_strdup(error->message);
 }
 
+static herr_t
+see_deepest(unsigned depth, const H5E_error2_t *entry, void *data)
+{
+    gboolean *unallocated = data;
+
+    if (depth == 0 && entry->func_name != NULL)
+        *unallocated = strcmp(entry->func_name, "H5D__get_chunk_storage_size") == 0;
+    return 0;
+}
+
+/* A chunk that was never allocated is 0 bytes, or an error of the call itself, as the kind of index
+ * goes; a damaged index is an error from deeper down. */
+static gboolean
+is_unallocated(void)
+{
+    gboolean unallocated = FALSE;
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, see_deepest, &unallocated);
+    return unallocated;
+}
+
 EntroRead
 entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
                          EntroExtent *ret_extent, char **ret_problem)
@@ -191,7 +256,11 @@ entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
     EntroExtent extent = {0};
     guint8 unread; /* the driver writes down where, and reads nothing */
 
-    if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 || stored == 0) {
+    if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 && !is_unallocated()) {
+        *ret_problem = h5_problem();
+        return ENTRO_READ_DAMAGED;
+    }
+    if (stored == 0) {
         H5Eclear2(H5E_DEFAULT);
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
@@ -279,8 +348,8 @@ entro_box_next_chunk(const EntroDataset *dataset, const hsize_t *origin, const h
 
 /* The bytes of a box of a contiguous dataset whose later axes are taken whole lie together. */
 static EntroRead
-read_contiguous(const EntroDataset *dataset, int fd, const hsize_t *origin, const hsize_t *dims,
-                void *to, char **ret_problem)
+read_contiguous(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *dims, void *to,
+                char **ret_problem)
 {
     gsize stride = dataset->element_size;
 
@@ -290,22 +359,21 @@ read_contiguous(const EntroDataset *dataset, int fd, const hsize_t *origin, cons
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
     }
-    return entro_read_at(fd, to, dims[0] * stride, dataset->offset + origin[0] * stride,
+    return entro_read_at(dataset->fd, to, dims[0] * stride, dataset->offset + origin[0] * stride,
                          ret_problem)
                ? ENTRO_READ_OK
                : ENTRO_READ_DAMAGED;
 }
 
 static EntroRead
-read_chunks(const EntroDataset *dataset, int fd, const hsize_t *origin, const hsize_t *dims,
-            void *to, char **ret_problem)
+read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *dims, void *to,
+            char **ret_problem)
 {
     hsize_t at[ENTRO_RANK_MAX];
     g_auto(EntroDecoder) decoder = {0};
     g_autofree guint8 *bytes = g_try_malloc(entro_dataset_encoded_max(dataset));
 
-    if (bytes == NULL ||
-        !entro_decoder_init(&decoder, dataset->chunk_bytes, dataset->n_filters > 0)) {
+    if (bytes == NULL || !entro_decoder_init(&decoder, entro_dataset_work_bytes(dataset))) {
         *ret_problem = g_strdup("there is no memory for one chunk");
         return ENTRO_READ_DAMAGED;
     }
@@ -316,7 +384,7 @@ read_chunks(const EntroDataset *dataset, int fd, const hsize_t *origin, const hs
         if (read != ENTRO_READ_OK)
             return read;
         const guint8 *decoded = NULL;
-        if (entro_read_at(fd, bytes, extent.size, extent.offset, ret_problem))
+        if (entro_read_at(dataset->fd, bytes, extent.size, extent.offset, ret_problem))
             decoded = entro_chunk_decode(dataset, &decoder, bytes, extent.size, ret_problem);
         if (decoded == NULL)
             return ENTRO_READ_DAMAGED;
@@ -327,10 +395,10 @@ read_chunks(const EntroDataset *dataset, int fd, const hsize_t *origin, const hs
 }
 
 EntroRead
-entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsize_t *origin,
-                       const hsize_t *dims, void *to, char **ret_problem)
+entro_dataset_read_box(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *dims,
+                       void *to, char **ret_problem)
 {
     if (dataset->chunked)
-        return read_chunks(dataset, fd, origin, dims, to, ret_problem);
-    return read_contiguous(dataset, fd, origin, dims, to, ret_problem);
+        return read_chunks(dataset, origin, dims, to, ret_problem);
+    return read_contiguous(dataset, origin, dims, to, ret_problem);
 }

@@ -136,15 +136,25 @@ unshuffle(const guint8 *from, guint8 *to, gsize size, gsize element_size)
 
 /* ---- the chain --------------------------------------------------------------------------------------- */
 
+/* A checksum is taken off in place. */
+gsize
+entro_dataset_work_bytes(const EntroDataset *dataset)
+{
+    for (guint filter = 0; filter < dataset->n_filters; filter++)
+        if (dataset->filters[filter] != H5Z_FILTER_FLETCHER32)
+            return entro_dataset_encoded_max(dataset);
+    return 0;
+}
+
 gboolean
-entro_decoder_init(EntroDecoder *decoder, gsize chunk_bytes, gboolean filtered)
+entro_decoder_init(EntroDecoder *decoder, gsize work_bytes)
 {
     *decoder = (EntroDecoder){0};
-    if (!filtered)
+    if (work_bytes == 0)
         return TRUE;
     decoder->inflater = libdeflate_alloc_decompressor();
     for (guint i = 0; i < 2; i++)
-        decoder->buffer[i] = g_try_malloc(chunk_bytes + CHECKSUM_BYTES);
+        decoder->buffer[i] = g_try_malloc(work_bytes);
     return decoder->inflater != NULL && decoder->buffer[0] != NULL && decoder->buffer[1] != NULL;
 }
 
@@ -157,9 +167,10 @@ entro_decoder_clear(EntroDecoder *decoder)
     *decoder = (EntroDecoder){0};
 }
 
-/* What a chunk measures once the filters from number `filter` on are undone. */
+/* What a chunk measures once the deflate that is filter number `filter` is undone: only a checksum
+ * before it adds to the elements. */
 static gsize
-size_before(const EntroDataset *dataset, guint filter)
+inflated_size(const EntroDataset *dataset, guint filter)
 {
     gsize size = dataset->chunk_bytes;
 
@@ -187,8 +198,8 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
     guint turn = 0;
 
     for (guint filter = dataset->n_filters; filter-- > 0 && problem == NULL;) {
-        gsize expected = size_before(dataset, filter);
         guint8 *to = decoder->buffer[turn];
+        gsize inflated = inflated_size(dataset, filter);
 
         switch (dataset->filters[filter]) {
         case H5Z_FILTER_FLETCHER32:
@@ -197,16 +208,15 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
             size -= MIN(size, CHECKSUM_BYTES);
             continue; /* in place: no buffer used */
         case H5Z_FILTER_DEFLATE:
-            if (!inflate_exactly(decoder, from, size, to, expected))
+            if (!inflate_exactly(decoder, from, size, to, inflated))
                 problem = "cannot be inflated to the size of a chunk";
+            size = inflated;
             break;
         case H5Z_FILTER_SHUFFLE:
-            if (size == expected)
-                unshuffle(from, to, size, dataset->element_size);
+            unshuffle(from, to, size, dataset->element_size);
             break;
         }
         from = to;
-        size = expected;
         turn = 1 - turn;
     }
     if (problem == NULL && size != dataset->chunk_bytes)

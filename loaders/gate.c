@@ -23,6 +23,7 @@ typedef struct {
 } Impostor;
 
 static const Impostor impostors[] = {
+    {SIGNATURE, "HDF5 cut off in its first bytes"},
     {"version https://git-lfs", "a git-LFS pointer (run: git lfs pull)"},
     {"\x1f\x8b", "gzip data (unpack it first)"},
     {"PK\003\004", "a zip archive (.npz or .pt?)"},
@@ -35,9 +36,24 @@ static const Impostor impostors[] = {
     {"CDF", "a classic NetCDF file"},
 };
 
+/* UTF-8 that may be cut at the end, without control characters. */
+static gboolean
+is_text(const guint8 *head, gsize length)
+{
+    const char *end;
+
+    for (gsize i = 0; i < length; i++)
+        if (head[i] < ' ' && !g_ascii_isspace(head[i]))
+            return FALSE;
+    return g_utf8_validate((const char *)head, (gssize)length, &end) ||
+           (end > (const char *)head && (const char *)head + length - end < 4);
+}
+
 static const char *
 name_kind(const guint8 *head, gssize length)
 {
+    if (length < 0)
+        return "something that cannot be read";
     if (length == 0)
         return "an empty file";
     for (guint i = 0; i < G_N_ELEMENTS(impostors); i++) {
@@ -45,7 +61,7 @@ name_kind(const guint8 *head, gssize length)
         if ((gsize)length >= n && memcmp(head, impostors[i].magic, n) == 0)
             return impostors[i].kind;
     }
-    return "something else";
+    return is_text(head, (gsize)length) ? "text" : "something unknown";
 }
 
 typedef struct {
@@ -104,8 +120,29 @@ set_private_flag(hid_t access, const char *name)
         H5Pset(access, name, &yes);
 }
 
+typedef struct {
+    const char *mode;
+    gboolean swmr;  /* read beside a writer that allows it */
+    gboolean clear; /* ignore a writer's mark */
+    gboolean skip;  /* accept a file that ends before its last byte in use */
+} Rung;
+
+/* The first rung is the right one for the state of the file, the next ones for less and less. */
+static const Rung plain_rungs[] = {
+    {"plain", FALSE, FALSE, FALSE},
+    {"truncated", FALSE, FALSE, TRUE},
+};
+static const Rung swmr_rungs[] = {
+    {"swmr", TRUE, FALSE, FALSE},
+    {"truncated", FALSE, TRUE, TRUE},
+};
+static const Rung written_rungs[] = {
+    {"cleared", FALSE, TRUE, FALSE},
+    {"truncated", FALSE, TRUE, TRUE},
+};
+
 static hid_t
-open_as(const char *path, unsigned flags, const char *private_flag)
+open_as(const char *path, const Rung *rung)
 {
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
@@ -113,29 +150,24 @@ open_as(const char *path, unsigned flags, const char *private_flag)
         return H5I_INVALID_HID;
     H5Pset_file_locking(access, FALSE, TRUE);
     H5Pset_metadata_read_attempts(access, METADATA_READ_ATTEMPTS);
-    if (private_flag != NULL)
-        set_private_flag(access, private_flag);
-    return H5Fopen(path, flags, access);
+    if (rung->clear)
+        set_private_flag(access, "clear_status_flags");
+    if (rung->skip)
+        set_private_flag(access, "skip_eof_check");
+    return H5Fopen(path, rung->swmr ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
 }
 
 static hid_t
 climb(const char *path, const Superblock *block, const char **ret_mode)
 {
-    hid_t file;
+    const Rung *rungs = block->swmr            ? swmr_rungs
+                        : block->being_written ? written_rungs
+                                               : plain_rungs;
+    hid_t file = H5I_INVALID_HID;
 
-    if (block->swmr) {
-        *ret_mode = "swmr";
-        return open_as(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, NULL);
-    }
-    if (block->being_written) {
-        *ret_mode = "cleared";
-        return open_as(path, H5F_ACC_RDONLY, "clear_status_flags");
-    }
-    *ret_mode = "plain";
-    file = open_as(path, H5F_ACC_RDONLY, NULL);
-    if (file < 0) {
-        *ret_mode = "truncated";
-        file = open_as(path, H5F_ACC_RDONLY, "skip_eof_check");
+    for (guint i = 0; i < 2 && file < 0; i++) {
+        *ret_mode = rungs[i].mode;
+        file = open_as(path, &rungs[i]);
     }
     return file;
 }
@@ -186,10 +218,12 @@ entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError *
         if (so_far->len > 0 && so_far->str[so_far->len - 1] != '/')
             g_string_append_c(so_far, '/');
         g_string_append(so_far, *name);
-        if (H5Lexists(parent, so_far->str, H5P_DEFAULT) <= 0 ||
-            H5Lget_info(parent, so_far->str, &info, H5P_DEFAULT) < 0) {
-            H5Eclear2(H5E_DEFAULT);
+        htri_t found = H5Lexists(parent, so_far->str, H5P_DEFAULT);
+        if (found == 0)
             return TRUE;
+        if (found < 0 || H5Lget_info(parent, so_far->str, &info, H5P_DEFAULT) < 0) {
+            g_autofree char *shown = entro_printable(so_far->str, -1);
+            return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s cannot be looked up", shown);
         }
         if (info.type != H5L_TYPE_HARD) {
             g_autofree char *shown = entro_printable(so_far->str, -1);

@@ -26,6 +26,10 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
+/* To be called when a write has failed, before the file is closed: HDF5 1.10 cannot close a file that
+ * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
+void entro_h5_abandon(hid_t file);
+
 /* ---- element types (element.c) ---------------------------------------------------------------- */
 
 /* HDF5 type as we write it, little-endian; the caller closes it. */
@@ -105,18 +109,24 @@ typedef struct {
     hsize_t chunk[ENTRO_RANK_MAX]; /* contiguous: the whole */
     gsize chunk_bytes;             /* decoded */
     haddr_t offset;                /* contiguous: where, HADDR_UNDEF if never written */
+    int fd;                        /* of the file, borrowed */
     guint n_filters;
     H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
 } EntroDataset;
 
 /* Facts of an open dataset; takes the handle over, also on failure. */
-gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, const char *name, gsize max_chunk,
-                            GError **error);
+gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name,
+                            gsize max_chunk, GError **error);
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
+/* For messages: "integers of 4 bytes"; the caller frees it. */
+char *entro_dataset_type_text(const EntroDataset *dataset);
+
 /* Most bytes that one encoded chunk may take; more is refused. */
 gsize entro_dataset_encoded_max(const EntroDataset *dataset);
+/* Bytes of each work buffer that undoing its filters takes; 0 when it takes none. */
+gsize entro_dataset_work_bytes(const EntroDataset *dataset);
 
 typedef enum {
     ENTRO_READ_OK,
@@ -131,11 +141,11 @@ EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *o
 
 /* Work memory of entro_chunk_decode(). */
 typedef struct {
-    guint8 *buffer[2]; /* [chunk_bytes + 4] each, NULL when there is no filter */
+    guint8 *buffer[2]; /* [entro_dataset_work_bytes()] each */
     struct libdeflate_decompressor *inflater;
 } EntroDecoder;
 
-gboolean entro_decoder_init(EntroDecoder *decoder, gsize chunk_bytes, gboolean filtered);
+gboolean entro_decoder_init(EntroDecoder *decoder, gsize work_bytes);
 void entro_decoder_clear(EntroDecoder *decoder);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
 
@@ -154,8 +164,8 @@ gboolean entro_box_next_chunk(const EntroDataset *dataset, const hsize_t *origin
                               const hsize_t *dims, hsize_t *at);
 void entro_box_first_chunk(const EntroDataset *dataset, const hsize_t *origin, hsize_t *at);
 
-/* Reads a box of a small dataset whole; `fd` is the file, for contiguous data. */
-EntroRead entro_dataset_read_box(const EntroDataset *dataset, int fd, const hsize_t *origin,
+/* Reads a box of a small dataset; of contiguous data its axes behind the first must be whole. */
+EntroRead entro_dataset_read_box(const EntroDataset *dataset, const hsize_t *origin,
                                  const hsize_t *dims, void *to, char **ret_problem);
 
 /* pread until done; FALSE with a sentence at the end of the file or on an error. */
@@ -213,10 +223,15 @@ EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
 /* FALSE with a sentence when `object`, called `name`, has the attribute window. */
 gboolean entro_check_window(hid_t object, const char *name, GError **error);
 
+typedef struct {
+    gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
+    gsize n;
+    void *values; /* [n], 8 bytes each */
+} EntroSeries;
+
 /* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
 gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
-                           hid_t memory_type, gsize max_n, gsize *ret_n, void **ret_values,
-                           GError **error);
+                           hid_t memory_type, gsize max_n, EntroSeries *ret_series, GError **error);
 
 gboolean entro_trace_read_steps(EntroSource *source, GError **error);
 gboolean entro_trace_read_config(EntroSource *source, GError **error);
@@ -240,7 +255,7 @@ struct EntroTilePrivate {
 /* What a tile is in the dataset: origin and size of its box, all keys included. */
 void entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_origin,
                     hsize_t *ret_dims);
-/* Records what is wrong with the tile; takes `problem`, which goes on after "a chunk". */
+/* Records what is wrong with the tile; takes `problem`, which goes on after "a chunk" or "its block". */
 void entro_tile_spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *problem);
 
 #endif

@@ -204,6 +204,9 @@ begin_group(EntroSource *source)
 void
 entro_source_select(EntroSource *source, const gsize *captures, gsize n)
 {
+    for (gsize i = 0; captures != NULL && i < n; i++)
+        g_return_if_fail(captures[i] < source->trace.n_captures &&
+                         (i == 0 || captures[i] > captures[i - 1]));
     source->n_selected = captures ? n : source->trace.n_captures;
     g_free(source->selected);
     source->selected = g_new(gsize, MAX(source->n_selected, 1));

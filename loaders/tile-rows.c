@@ -19,7 +19,7 @@ struct EntroTileRows {
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 typedef struct {
-    gsize encoded, assembled, chunk; /* bytes */
+    gsize encoded, assembled, work; /* bytes */
 } Needs;
 
 /* The largest of every part over all layers: the memory serves them all. */
@@ -35,8 +35,7 @@ find_needs(const EntroSource *source)
         needs.encoded = MAX(needs.encoded, plan->encoded);
         if (!plan->direct)
             needs.assembled = MAX(needs.assembled, plan->decoded);
-        if (dataset->n_filters > 0)
-            needs.chunk = MAX(needs.chunk, dataset->chunk_bytes);
+        needs.work = MAX(needs.work, entro_dataset_work_bytes(dataset));
     }
     return needs;
 }
@@ -46,7 +45,7 @@ entro_tile_rows_get_memory(const EntroSource *source)
 {
     Needs needs = find_needs(source);
 
-    return needs.encoded + needs.assembled + 2 * needs.chunk;
+    return needs.encoded + needs.assembled + 2 * needs.work;
 }
 
 EntroTileRows *
@@ -59,7 +58,7 @@ entro_tile_rows_new(const EntroSource *source, GError **error)
     rows->bytes = g_try_malloc(needs.encoded);
     rows->assembled = needs.assembled ? g_try_malloc(needs.assembled) : NULL;
     if (rows->bytes != NULL && (rows->assembled != NULL || needs.assembled == 0) &&
-        entro_decoder_init(&rows->decoder, needs.chunk, needs.chunk > 0))
+        entro_decoder_init(&rows->decoder, needs.work))
         return g_steal_pointer(&rows);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                 "%s: no memory for a tile of %" G_GSIZE_FORMAT " MiB", source->trace.path,

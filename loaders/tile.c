@@ -120,6 +120,35 @@ find_range(const EntroDataset *dataset, EntroTile *tile)
     tile->private_->n_pieces = 1;
 }
 
+/* Mask of one capture into source->mask, unless it is there; any value but 0 counts as 1. */
+static EntroRead
+load_mask(EntroSource *source, gsize capture, char **ret_problem)
+{
+    const EntroDataset *mask = &source->key_mask;
+    hsize_t origin[3] = {capture}, dims[3] = {1, mask->dims[1], mask->dims[2]};
+    gsize n = mask->dims[1] * mask->dims[2];
+
+    if (source->mask != NULL && source->mask_capture == capture)
+        return ENTRO_READ_OK;
+    if (capture >= mask->dims[0]) {
+        *ret_problem = g_strdup("was never written");
+        return ENTRO_READ_MISSING;
+    }
+    if (source->mask == NULL)
+        source->mask = g_try_malloc(n);
+    if (source->mask == NULL) {
+        *ret_problem = g_strdup("does not fit into memory");
+        return ENTRO_READ_DAMAGED;
+    }
+    source->mask_capture = G_MAXSIZE;
+    EntroRead read = entro_dataset_read_box(mask, origin, dims, source->mask, ret_problem);
+    for (gsize i = 0; read == ENTRO_READ_OK && i < n; i++)
+        source->mask[i] = source->mask[i] != 0;
+    if (read == ENTRO_READ_OK)
+        source->mask_capture = capture;
+    return read;
+}
+
 /* Key mask of the samples of the tile; read once a capture and copied. */
 static void
 read_mask(EntroSource *source, EntroTile *tile)
@@ -128,23 +157,11 @@ read_mask(EntroSource *source, EntroTile *tile)
     gsize n_keys = mask->dims[2], sample_bytes = tile->n_samples * n_keys;
 
     for (gsize i = 0; i < tile->n_captures; i++) {
-        hsize_t origin[3] = {tile->capture + i}, dims[3] = {1, mask->dims[1], n_keys};
         char *problem = NULL;
-
-        if (source->mask == NULL || source->mask_capture != origin[0]) {
-            if (source->mask == NULL)
-                source->mask = g_malloc(mask->dims[1] * n_keys);
-            source->mask_capture = G_MAXSIZE;
-            EntroRead read = origin[0] >= mask->dims[0]
-                                 ? ENTRO_READ_MISSING
-                                 : entro_dataset_read_box(mask, source->fd, origin, dims,
-                                                          source->mask, &problem);
-            if (read != ENTRO_READ_OK) {
-                entro_tile_spoil(tile, read, mask,
-                                 problem ? problem : g_strdup("was never written"));
-                return;
-            }
-            source->mask_capture = origin[0];
+        EntroRead read = load_mask(source, tile->capture + i, &problem);
+        if (read != ENTRO_READ_OK) {
+            entro_tile_spoil(tile, read, mask, problem);
+            return;
         }
         memcpy(tile->private_->key_mask + i * sample_bytes, source->mask + tile->sample * n_keys,
                sample_bytes);

@@ -1,14 +1,19 @@
-/* trace-layers.c: which layers there are, what shape and type each has, and the key mask. */
+/* trace-layers.c: which layers there are, and what shape and type each has. */
 #include "loader-private.h"
 
 #include <string.h>
 
 /* ---- layers -------------------------------------------------------------------------------------------- */
 
+typedef struct {
+    GArray *indices; /* guint */
+    gsize max_layers;
+} LayerList;
+
 static herr_t
 collect_layer(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
-    GArray *layers = data;
+    LayerList *list = data;
     char *end = NULL;
     guint64 number = g_ascii_strtoull(name, &end, 10);
     guint index = (guint)number;
@@ -17,8 +22,8 @@ collect_layer(hid_t group, const char *name, const H5L_info_t *info, void *data)
     (void)info;
     if (g_ascii_isdigit(*name) && *end == '\0' && number <= G_MAXINT32 &&
         (*name != '0' || name[1] == '\0'))
-        g_array_append_val(layers, index);
-    return layers->len <= ENTRO_LIMITS_DEFAULT.max_captures ? 0 : 1;
+        g_array_append_val(list->indices, index);
+    return list->indices->len <= list->max_layers ? 0 : 1;
 }
 
 static gint
@@ -126,7 +131,8 @@ read_element(const EntroDataset *dataset, EntroLayer *layer, GError **error)
 
     if (entro_element_from_type(type, &layer->element, &layer->big_endian))
         return TRUE;
-    if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 2) {
+    if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 2 &&
+        H5Tget_precision(type) == 16) {
         g_auto(EntroValue) encoding = entro_attribute_read(dataset->id, "encoding");
         if (encoding.kind == ENTRO_VALUE_TEXT && g_str_equal(encoding.text, "bf16")) {
             layer->element = ENTRO_BF16;
@@ -134,27 +140,23 @@ read_element(const EntroDataset *dataset, EntroLayer *layer, GError **error)
             return TRUE;
         }
     }
+    g_autofree char *found = entro_dataset_type_text(dataset);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                "%s holds another type of %" G_GSIZE_FORMAT
-                " bytes, expected f16, bf16, f32 or f64 (bf16 may be uint16 with the attribute "
-                "encoding=\"bf16\")",
-                dataset->name, dataset->element_size);
+                "%s holds %s, expected f16, bf16, f32 or f64 (bf16 may be uint16 with the "
+                "attribute encoding=\"bf16\")",
+                dataset->name, found);
     return FALSE;
 }
 
 static void
-fill_layer(EntroSource *source, EntroDataset *dataset, EntroLayer *layer)
+fill_layer(EntroSource *source, const EntroDataset *dataset, EntroLayer *layer)
 {
     EntroTrace *trace = &source->trace;
-    g_autofree char *group_path = g_strdup_printf("/layers/%u", layer->index);
-    g_auto(EntroHid) group = H5Gopen2(source->file, group_path, H5P_DEFAULT);
 
     layer->n_samples = dataset->dims[1];
     layer->n_heads = (guint)dataset->dims[2];
     layer->n_queries = dataset->dims[3];
     layer->n_keys = dataset->dims[4];
-    layer->causal =
-        entro_causal_attribute(group, entro_causal_attribute(dataset->id, trace->causal));
     layer->storage = describe_storage(dataset);
     layer->split_rows = dataset->chunked && dataset->chunk[4] < dataset->dims[4];
     layer->complete = dataset->dims[0] >= trace->n_captures;
@@ -168,10 +170,42 @@ fill_layer(EntroSource *source, EntroDataset *dataset, EntroLayer *layer)
                    dataset->name, (guint64)dataset->dims[0], trace->n_captures);
 }
 
+/* Attributes of a layer may sit at its group or at its dataset. */
+static gboolean
+read_layer_attributes(EntroSource *source, hid_t dataset, EntroLayer *layer, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/layers/%u", layer->index);
+    g_auto(EntroHid) group = entro_open_group(source, path, error);
+
+    if (group < 0 || !entro_check_window(group, path, error) ||
+        !entro_check_window(dataset, path, error))
+        return FALSE;
+    layer->causal =
+        entro_causal_attribute(group, entro_causal_attribute(dataset, source->trace.causal));
+    return TRUE;
+}
+
+static gboolean
+read_attention(EntroSource *source, EntroDataset *dataset, EntroLayer *layer, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/layers/%u/attention", layer->index);
+    hid_t id = entro_open_dataset(source->file, path, error);
+
+    if (id < 0 ||
+        !entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk, error) ||
+        !check_shape(source, dataset, error) || !read_element(dataset, layer, error) ||
+        !read_layer_attributes(source, id, layer, error))
+        return FALSE;
+    fill_layer(source, dataset, layer);
+    return TRUE;
+}
+
 static gboolean
 read_layer(EntroSource *source, guint index, GError **error)
 {
     EntroTrace *trace = &source->trace;
+    EntroDataset *dataset = &source->attention[trace->n_layers];
+    EntroLayer *layer = &trace->layers[trace->n_layers];
     gboolean has_attention = FALSE;
 
     if (!check_layer_parts(source, index, &has_attention, error))
@@ -180,20 +214,42 @@ read_layer(EntroSource *source, guint index, GError **error)
         entro_note(trace->notes, "layer %u has no attention: left out", index);
         return TRUE;
     }
-    g_autofree char *path = g_strdup_printf("/layers/%u/attention", index);
-    EntroDataset *dataset = &source->attention[trace->n_layers];
-    EntroLayer *layer = &trace->layers[trace->n_layers];
-    hid_t id = entro_open_dataset(source->file, path, error);
-    if (id < 0)
-        return FALSE;
-    trace->n_layers++; /* from here on the clean-up knows about it */
     layer->index = index;
-    if (!entro_dataset_init(dataset, id, path, source->limits.max_chunk, error) ||
-        !check_shape(source, dataset, error) || !read_element(dataset, layer, error) ||
-        !entro_check_window(id, path, error))
-        return FALSE;
-    fill_layer(source, dataset, layer);
-    return TRUE;
+    if (read_attention(source, dataset, layer, error)) {
+        trace->n_layers++;
+        return TRUE;
+    }
+    entro_dataset_clear(dataset);
+    *layer = (EntroLayer){0};
+    return FALSE;
+}
+
+/* A damaged layer costs itself; what is refused or contradicts itself costs the file. */
+static gboolean
+read_each_layer(EntroSource *source, const GArray *indices, GError **error)
+{
+    EntroTrace *trace = &source->trace;
+
+    for (guint i = 0; i < indices->len; i++) {
+        guint index = g_array_index(indices, guint, i);
+        GError *problem = NULL;
+        if (read_layer(source, index, &problem))
+            continue;
+        if (!g_error_matches(problem, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT)) {
+            g_propagate_error(error, problem);
+            return FALSE;
+        }
+        entro_note(trace->problems, "layer %u is left out: %s", index, problem->message);
+        g_error_free(problem);
+    }
+    if (trace->n_layers > 0)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "has no readable dataset /layers/<number>/attention%s%s",
+                trace->problems->len ? ": " : "",
+                trace->problems->len ? (char *)trace->problems->pdata[trace->problems->len - 1]
+                                     : "");
+    return FALSE;
 }
 
 gboolean
@@ -201,6 +257,7 @@ entro_trace_read_layers(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
     g_autoptr(GArray) indices = g_array_new(FALSE, FALSE, sizeof(guint));
+    LayerList list = {indices, source->limits.max_layers};
     GError *refused = NULL;
     g_auto(EntroHid) group = entro_open_group(source, "/layers", &refused);
     hsize_t at = 0;
@@ -209,54 +266,19 @@ entro_trace_read_layers(EntroSource *source, GError **error)
         g_propagate_error(error, refused);
         return FALSE;
     }
-    if (group >= 0)
-        H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_layer, indices);
+    if (group >= 0 && H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_layer, &list) < 0)
+        entro_note(trace->problems, "/layers is damaged: only %u layers of it are listed",
+                   indices->len);
+    H5Eclear2(H5E_DEFAULT);
     g_array_sort(indices, compare_index);
     if (indices->len > source->limits.max_layers) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "/layers has %u layers, the limit is %" G_GSIZE_FORMAT
-                    " (--max-layers raises it)",
-                    indices->len, source->limits.max_layers);
+                    "/layers has more than %" G_GSIZE_FORMAT
+                    " layers, the limit (--max-layers raises it)",
+                    source->limits.max_layers);
         return FALSE;
     }
     trace->layers = g_new0(EntroLayer, MAX(indices->len, 1));
     source->attention = g_new0(EntroDataset, MAX(indices->len, 1));
-    for (guint i = 0; i < indices->len; i++)
-        if (!read_layer(source, g_array_index(indices, guint, i), error))
-            return FALSE;
-    if (trace->n_layers > 0)
-        return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                "has no dataset /layers/<number>/attention");
-    return FALSE;
-}
-
-/* ---- key mask ------------------------------------------------------------------------------------------- */
-
-gboolean
-entro_trace_read_key_mask(EntroSource *source, GError **error)
-{
-    EntroTrace *trace = &source->trace;
-
-    if (!entro_path_exists(source->file, "/key_mask", &trace->has_key_mask, error))
-        return FALSE;
-    if (!trace->has_key_mask)
-        return TRUE;
-    hid_t id = entro_open_dataset(source->file, "/key_mask", error);
-    if (id < 0 ||
-        !entro_dataset_init(&source->key_mask, id, "/key_mask", source->limits.max_chunk, error))
-        return FALSE;
-    const EntroDataset *mask = &source->key_mask;
-    for (guint i = 0; i < trace->n_layers; i++) {
-        const EntroLayer *layer = &trace->layers[i];
-        if (mask->rank == 3 && mask->element_size == 1 && mask->dims[1] == layer->n_samples &&
-            mask->dims[2] == layer->n_keys)
-            continue;
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "/key_mask does not fit layer %u: expected uint8 [S,%" G_GSIZE_FORMAT
-                    ",%" G_GSIZE_FORMAT "]",
-                    layer->index, layer->n_samples, layer->n_keys);
-        return FALSE;
-    }
-    return TRUE;
+    return read_each_layer(source, indices, error);
 }

@@ -1,52 +1,89 @@
-/* trace-series.c: the small parts of a trace: /step, the scalars and the configuration. */
+/* trace-series.c: the small parts of a trace: /step, the scalars, the configuration and the key mask. */
 #include "loader-private.h"
 
 #include <string.h>
 
-#define MAX_CONFIG  4096     /* attributes of /config */
-#define MAX_SCALARS 1024     /* groups below /scalars */
-#define MAX_SERIES  10000000 /* entries of one scalar */
+#define MAX_NAMES  4096     /* attributes of /config, groups below /scalars */
+#define MAX_SERIES 10000000 /* entries of one scalar */
 
 /* ---- small datasets ------------------------------------------------------------------------------ */
 
-/* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
+/* Whole when it can; else, where a cut is allowed, as many entries from the first as can be read. */
+static gsize
+read_entries(const EntroDataset *dataset, guint8 *to, gboolean may_cut, char **ret_problem)
+{
+    gsize n = dataset->dims[0], unit = dataset->chunked ? dataset->chunk[0] : 1, done = 0;
+    hsize_t origin[1] = {0}, all[1] = {n};
+
+    if (n == 0 || entro_dataset_read_box(dataset, origin, all, to, ret_problem) == ENTRO_READ_OK)
+        return n;
+    while (may_cut && done < n) {
+        g_autofree char *again = NULL;
+        hsize_t count[1] = {MIN(unit, n - done)};
+        origin[0] = done;
+        if (entro_dataset_read_box(dataset, origin, count, to + done * dataset->element_size,
+                                   &again) != ENTRO_READ_OK)
+            break;
+        done += count[0];
+    }
+    return done;
+}
+
+static gboolean
+check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize max_n,
+             GError **error)
+{
+    if (dataset->rank != 1 || H5Tget_class(type) != class || dataset->element_size > 8) {
+        g_autofree char *found = entro_dataset_type_text(dataset);
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
+                    "%s holds %s along %d axes, expected %s along one axis", dataset->name, found,
+                    dataset->rank, class == H5T_INTEGER ? "integers" : "floating-point numbers");
+        return FALSE;
+    }
+    if (dataset->dims[0] > max_n) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT,
+                    dataset->name, (guint64)dataset->dims[0], max_n);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 entro_read_series(EntroSource *source, const char *path, H5T_class_t class, hid_t memory_type,
-                  gsize max_n, gsize *ret_n, void **ret_values, GError **error)
+                  gsize max_n, EntroSeries *ret_series, GError **error)
 {
     hid_t id = entro_open_dataset(source->file, path, error);
     g_auto(EntroDataset) dataset = {0};
     g_autofree char *problem = NULL;
 
-    if (id < 0 || !entro_dataset_init(&dataset, id, path, source->limits.max_chunk, error))
+    if (id < 0 ||
+        !entro_dataset_init(&dataset, id, source->fd, path, source->limits.max_chunk, error))
         return FALSE;
     g_auto(EntroHid) type = H5Dget_type(id);
-    if (dataset.rank != 1 || H5Tget_class(type) != class || dataset.element_size > 8) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "%s has %d axes or another type, expected one axis of %s", path, dataset.rank,
-                    class == H5T_INTEGER ? "integers" : "floating-point numbers");
+    if (!check_series(&dataset, type, class, max_n, error))
         return FALSE;
-    }
-    if (dataset.dims[0] > max_n) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT "%s",
-                    path, (guint64)dataset.dims[0], max_n,
-                    max_n == MAX_SERIES ? "" : " (--max-steps raises it)");
-        return FALSE;
-    }
     g_autofree void *values = g_try_malloc_n(MAX(dataset.dims[0], 1), 8);
-    hsize_t origin[1] = {0};
-    if (values == NULL ||
-        (dataset.dims[0] > 0 &&
-         (entro_dataset_read_box(&dataset, source->fd, origin, dataset.dims, values, &problem) !=
-              ENTRO_READ_OK ||
-          H5Tconvert(type, memory_type, dataset.dims[0], values, NULL, H5P_DEFAULT) < 0))) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s: %s", path,
-                    problem ? problem : "cannot be read");
+    if (values == NULL) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                    "%s: no memory for %" G_GUINT64_FORMAT " entries", path,
+                    (guint64)dataset.dims[0]);
         return FALSE;
     }
-    *ret_n = dataset.dims[0];
-    *ret_values = g_steal_pointer(&values);
+    gsize n = read_entries(&dataset, values, ret_series->may_be_cut, &problem);
+    if ((n == 0 && problem != NULL) || (n < dataset.dims[0] && !ret_series->may_be_cut)) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", path, problem);
+        return FALSE;
+    }
+    if (n > 0 && H5Tconvert(type, memory_type, n, values, NULL, H5P_DEFAULT) < 0)
+        return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s cannot be converted", path);
+    if (n < dataset.dims[0])
+        entro_note(source->trace.problems,
+                   "%s: only its first %" G_GSIZE_FORMAT " of %" G_GUINT64_FORMAT
+                   " entries can be read: the next %s",
+                   path, n, (guint64)dataset.dims[0], problem);
+    ret_series->n = n;
+    ret_series->values = g_steal_pointer(&values);
     return TRUE;
 }
 
@@ -54,12 +91,13 @@ gboolean
 entro_trace_read_steps(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
-    void *steps = NULL;
+    EntroSeries steps = {.may_be_cut = TRUE};
 
     if (!entro_read_series(source, "/step", H5T_INTEGER, H5T_NATIVE_INT64,
-                           source->limits.max_captures, &trace->n_captures, &steps, error))
+                           source->limits.max_captures, &steps, error))
         return FALSE;
-    trace->steps = steps;
+    trace->n_captures = steps.n;
+    trace->steps = steps.values;
     trace->attempts = g_new(guint, MAX(trace->n_captures, 1));
     guint attempt = trace->attempt;
     for (gsize i = 0; i < trace->n_captures; i++) {
@@ -84,7 +122,7 @@ collect_name(hid_t object, const char *name, const void *info, void *data)
     (void)info;
     if (strlen(name) <= ENTRO_NAME_MAX)
         g_ptr_array_add(names, g_strdup(name));
-    return names->len < MAX_CONFIG ? 0 : 1;
+    return names->len < MAX_NAMES ? 0 : 1;
 }
 
 static herr_t
@@ -99,6 +137,16 @@ collect_link(hid_t object, const char *name, const H5L_info_t *info, void *data)
     return collect_name(object, name, info, data);
 }
 
+/* `ended` as HDF5's iterators return it: negative when damaged, 1 when we stopped it. */
+static void
+note_incomplete(EntroTrace *trace, const char *where, herr_t ended, guint n)
+{
+    if (ended < 0)
+        entro_note(trace->problems, "%s is damaged: only %u names in it are listed", where, n);
+    else if (ended > 0)
+        entro_note(trace->problems, "%s has more than %u names: the rest is left out", where, n);
+}
+
 gboolean
 entro_trace_read_config(EntroSource *source, GError **error)
 {
@@ -108,22 +156,28 @@ entro_trace_read_config(EntroSource *source, GError **error)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     hsize_t at = 0;
 
-    if (refused != NULL) {
+    if (g_error_matches(refused, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT)) {
+        entro_note(trace->problems, "%s", refused->message);
+        g_clear_error(&refused);
+    } else if (refused != NULL) {
         g_propagate_error(error, refused);
         return FALSE;
     }
     if (group < 0)
         return TRUE;
-    H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_attribute, names);
+    herr_t ended = H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_attribute, names);
+    note_incomplete(trace, "/config", ended, names->len);
     trace->config = g_new0(EntroConfigEntry, names->len);
     for (guint i = 0; i < names->len; i++) {
         g_auto(EntroValue) value = entro_attribute_read(group, names->pdata[i]);
         char *text = entro_value_to_text(&value);
-        if (text == NULL)
-            entro_note(trace->notes,
-                       "/config has an attribute that is no single number or text: left out");
-        else
-            trace->config[trace->n_config++] = (EntroConfigEntry){g_strdup(names->pdata[i]), text};
+        if (text != NULL) {
+            trace->config[trace->n_config++] =
+                (EntroConfigEntry){g_utf8_make_valid(names->pdata[i], -1), text};
+            continue;
+        }
+        g_autofree char *shown = entro_printable(names->pdata[i], -1);
+        entro_note(trace->notes, "/config: %s is no single number or text: left out", shown);
     }
     H5Eclear2(H5E_DEFAULT);
     return TRUE;
@@ -134,18 +188,20 @@ entro_trace_read_config(EntroSource *source, GError **error)
 static gboolean
 read_scalar(EntroSource *source, const char *name, EntroScalar *ret_scalar, GError **error)
 {
-    gsize n_steps = 0, n_values = 0;
-    g_autofree void *steps = NULL, *values = NULL;
+    EntroSeries steps = {0}, values = {0};
     g_autofree char *step_path = g_strdup_printf("/scalars/%s/step", name);
     g_autofree char *value_path = g_strdup_printf("/scalars/%s/value", name);
 
-    if (!entro_read_series(source, step_path, H5T_INTEGER, H5T_NATIVE_INT64, MAX_SERIES, &n_steps,
-                           &steps, error) ||
-        !entro_read_series(source, value_path, H5T_FLOAT, H5T_NATIVE_DOUBLE, MAX_SERIES, &n_values,
-                           &values, error))
+    if (!entro_read_series(source, step_path, H5T_INTEGER, H5T_NATIVE_INT64, MAX_SERIES, &steps,
+                           error))
         return FALSE;
-    *ret_scalar = (EntroScalar){g_strdup(name), MIN(n_steps, n_values), g_steal_pointer(&steps),
-                                g_steal_pointer(&values)};
+    if (!entro_read_series(source, value_path, H5T_FLOAT, H5T_NATIVE_DOUBLE, MAX_SERIES, &values,
+                           error)) {
+        g_free(steps.values);
+        return FALSE;
+    }
+    *ret_scalar = (EntroScalar){g_utf8_make_valid(name, -1), MIN(steps.n, values.n), steps.values,
+                                values.values};
     return TRUE;
 }
 
@@ -163,9 +219,10 @@ entro_trace_read_scalars(EntroSource *source)
         entro_note(trace->problems, "%s", refused->message);
     if (group < 0)
         return;
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_link, names);
+    herr_t ended = H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_link, names);
+    note_incomplete(trace, "/scalars", ended, names->len);
     trace->scalars = g_new0(EntroScalar, names->len);
-    for (guint i = 0; i < MIN(names->len, MAX_SCALARS); i++) {
+    for (guint i = 0; i < names->len; i++) {
         g_autoptr(GError) error = NULL;
         if (read_scalar(source, names->pdata[i], &trace->scalars[trace->n_scalars], &error))
             trace->n_scalars++;
@@ -175,4 +232,37 @@ entro_trace_read_scalars(EntroSource *source)
         }
     }
     H5Eclear2(H5E_DEFAULT);
+}
+
+/* ---- key mask ------------------------------------------------------------------------------------------- */
+
+gboolean
+entro_trace_read_key_mask(EntroSource *source, GError **error)
+{
+    EntroTrace *trace = &source->trace;
+
+    if (!entro_path_exists(source->file, "/key_mask", &trace->has_key_mask, error))
+        return FALSE;
+    if (!trace->has_key_mask)
+        return TRUE;
+    hid_t id = entro_open_dataset(source->file, "/key_mask", error);
+    if (id < 0 || !entro_dataset_init(&source->key_mask, id, source->fd, "/key_mask",
+                                      source->limits.max_chunk, error))
+        return FALSE;
+    const EntroDataset *mask = &source->key_mask;
+    g_auto(EntroHid) type = H5Dget_type(id);
+    gboolean is_byte = mask->element_size == 1 &&
+                       (H5Tget_class(type) == H5T_INTEGER || H5Tget_class(type) == H5T_ENUM);
+    for (guint i = 0; i < trace->n_layers; i++) {
+        const EntroLayer *layer = &trace->layers[i];
+        if (mask->rank == 3 && is_byte && mask->dims[1] == layer->n_samples &&
+            mask->dims[2] == layer->n_keys)
+            continue;
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
+                    "/key_mask does not fit layer %u: expected uint8 [S,%" G_GSIZE_FORMAT
+                    ",%" G_GSIZE_FORMAT "]",
+                    layer->index, layer->n_samples, layer->n_keys);
+        return FALSE;
+    }
+    return TRUE;
 }

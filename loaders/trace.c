@@ -26,7 +26,11 @@ entro_open_group(EntroSource *source, const char *path, GError **error)
 
     if (!entro_path_exists(source->file, path, &exists, error) || !exists)
         return H5I_INVALID_HID;
-    return H5Gopen2(source->file, path, H5P_DEFAULT);
+    hid_t group = H5Gopen2(source->file, path, H5P_DEFAULT);
+    if (group < 0)
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s is not a group that can be opened",
+                      path);
+    return group;
 }
 
 /* ---- root attributes ------------------------------------------------------------------------------ */
@@ -37,7 +41,7 @@ text_attribute(EntroSource *source, const char *name)
     g_auto(EntroValue) value = entro_attribute_read(source->file, name);
 
     if (value.kind == ENTRO_VALUE_UNREADABLE)
-        entro_note(source->trace.problems, "the root attribute %s cannot be read", name);
+        entro_note(source->trace.problems, "the root attribute %s cannot be read: left out", name);
     if (value.kind != ENTRO_VALUE_TEXT || *value.text == '\0' ||
         strlen(value.text) > ENTRO_NAME_MAX)
         return NULL;
@@ -136,38 +140,60 @@ refuse_later_parts(EntroSource *source, GError **error)
 }
 
 static void
-read_root(EntroSource *source)
+read_run_name(EntroSource *source)
 {
     EntroTrace *trace = &source->trace;
 
     trace->run_name = text_attribute(source, "run_name");
-    if (trace->run_name == NULL) {
-        g_autofree char *base = g_path_get_basename(trace->path);
-        char *dot = strrchr(base, '.');
-        trace->run_name = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
-        entro_note(trace->notes, "no run_name in the file: named after it");
-    }
+    if (trace->run_name != NULL)
+        return;
+    g_autofree char *base = g_path_get_basename(trace->path);
+    char *dot = strrchr(base, '.');
+    g_autofree char *stem = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
+    trace->run_name = g_utf8_make_valid(stem, -1);
+    entro_note(trace->notes, "no usable run_name in the file: named after it");
+}
+
+static gint64
+root_integer(EntroSource *source, const char *name, gint64 missing)
+{
+    gint64 value = entro_integer_attribute(source->file, name, G_MININT64);
+
+    if (value != G_MININT64)
+        return value;
+    if (H5Aexists(source->file, name) > 0)
+        entro_note(source->trace.problems,
+                   "the root attribute %s cannot be read as a whole number: left out", name);
+    return missing;
+}
+
+static void
+read_root(EntroSource *source)
+{
+    EntroTrace *trace = &source->trace;
+
+    read_run_name(source);
     trace->producer = text_attribute(source, "producer");
     trace->trace_uuid = text_attribute(source, "trace_uuid");
-    trace->causal = entro_causal_attribute(source->file, ENTRO_CAUSAL_UNKNOWN);
-    trace->attempt = (guint)CLAMP(entro_integer_attribute(source->file, "attempt", 1), 1, 1000000);
-    trace->context_length =
-        (guint64)MAX(entro_integer_attribute(source->file, "context_length", 0), 0);
+    gint64 causal = root_integer(source, "causal", -1);
+    trace->causal = causal < 0    ? ENTRO_CAUSAL_UNKNOWN
+                    : causal == 0 ? ENTRO_CAUSAL_NO
+                                  : ENTRO_CAUSAL_YES;
+    trace->attempt = (guint)CLAMP(root_integer(source, "attempt", 1), 1, 1000000);
+    trace->context_length = (guint64)MAX(root_integer(source, "context_length", 0), 0);
 }
 
 static void
 read_complete(EntroSource *source)
 {
     gboolean exists = FALSE;
-    void *flags = NULL;
-    gsize n = 0;
+    EntroSeries flags = {0};
 
     if (entro_path_exists(source->file, "/complete", &exists, NULL) && exists &&
-        entro_read_series(source, "/complete", H5T_INTEGER, H5T_NATIVE_INT64, 1, &n, &flags,
-                          NULL) &&
-        n == 1)
-        source->trace.complete = ((gint64 *)flags)[0] == 1;
-    g_free(flags);
+        entro_read_series(source, "/complete", H5T_INTEGER, H5T_NATIVE_INT64, 1, &flags, NULL) &&
+        flags.n == 1)
+        source->trace.complete = ((gint64 *)flags.values)[0] == 1;
+    g_free(flags.values);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------- */

@@ -5,9 +5,7 @@
  * a killed writer leaves every committed capture readable. */
 #include "loader-private.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The bounds between which readers and the page cache are happy (h5py's guidance as well). */
 #define CHUNK_BYTES_MIN (64u << 10)
@@ -33,9 +31,20 @@ struct EntroWriter {
     hid_t element_type;
     void *encoded; /* one layer of one capture */
     hsize_t n_captures;
+    gboolean failed; /* nothing more is written: the file stays as the failure left it */
 };
 
 /* ---- chunks ------------------------------------------------------------------------------------- */
+
+/* The smallest share of n that takes no more parts than shares of `most`: 600 by 436 gives 300,
+ * since edge chunks are stored full size. */
+static hsize_t
+even_share(hsize_t n, hsize_t most)
+{
+    hsize_t n_parts = (n + most - 1) / most;
+
+    return (n + n_parts - 1) / n_parts;
+}
 
 /* (1,1,h,Tq,Tk): as many heads as fit, preferably a divisor of H so that no chunk sticks out; when
  * one head is too large, rows are divided, never a row. */
@@ -53,7 +62,7 @@ choose_chunk(const EntroWriter *writer, guint n_heads, hsize_t chunk[5])
         }
     chunk[0] = chunk[1] = 1;
     chunk[2] = heads;
-    chunk[3] = CLAMP(CHUNK_BYTES_MAX / row, 1, writer->n_queries);
+    chunk[3] = even_share(writer->n_queries, CLAMP(CHUNK_BYTES_MAX / row, 1, writer->n_queries));
     chunk[4] = writer->n_keys;
 }
 
@@ -105,6 +114,34 @@ append(hid_t dataset, int rank, const hsize_t *dims, hsize_t n, hid_t memory_typ
            H5Dwrite(dataset, memory_type, in_memory, in_file, H5P_DEFAULT, data) >= 0;
 }
 
+/* What is said after `what` comes from HDF5.  Every failure is the last: where the disk is full, a
+ * later success would leave a hole. */
+G_GNUC_PRINTF(3, 4)
+static gboolean
+fail(EntroWriter *writer, GError **error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *what = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot %s", writer->path, what);
+    if (writer->file >= 0)
+        entro_h5_abandon(writer->file);
+    writer->failed = TRUE;
+    return FALSE;
+}
+
+static gboolean
+is_alive(const EntroWriter *writer, GError **error)
+{
+    if (!writer->failed)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
+                "%s: nothing is written any more after an earlier failure", writer->path);
+    return FALSE;
+}
+
 /* ---- creation ------------------------------------------------------------------------------------ */
 
 static gboolean
@@ -121,14 +158,17 @@ check_options(const char *path, const EntroWriterOptions *options, GError **erro
         n_heads_max <= limits.max_heads && options->n_samples >= 1 &&
         options->n_samples <= limits.max_samples && options->n_queries >= 1 &&
         options->n_queries <= limits.max_seq && options->n_keys >= 1 &&
-        options->n_keys <= limits.max_seq && options->deflate <= 9)
+        options->n_keys <= limits.max_seq && options->n_queries <= options->n_keys &&
+        options->deflate <= 9)
         return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
-                "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
-                " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
-                " keys, deflate %u: each must be at least 1 and within the limits of the format",
-                path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
-                options->n_keys, options->deflate);
+    g_set_error(
+        error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
+        "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
+        " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
+        " keys, deflate %u: each must be at least 1 and within the limits of the format, and "
+        "the queries no more than the keys",
+        path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
+        options->n_keys, options->deflate);
     return FALSE;
 }
 
@@ -221,15 +261,16 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     writer->file = H5Fcreate(writer->path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (writer->file < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot create the trace",
-                             writer->path);
-    if (!write_root(writer, options, error))
+        return fail(writer, error, "create the trace");
+    if (!write_root(writer, options, error)) {
+        g_prefix_error(error, "%s: ", writer->path);
+        entro_h5_abandon(writer->file);
         return FALSE;
+    }
     if (!create_layers(writer, options) || !create_series_all(writer, options) ||
         !append(writer->complete, 1, (hsize_t[]){0}, 0, H5T_NATIVE_UINT8, &no) ||
         H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fstart_swmr_write(writer->file) < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot set up the trace",
-                             writer->path);
+        return fail(writer, error, "set up the trace");
     return TRUE;
 }
 
@@ -298,11 +339,12 @@ entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p, GEr
                        writer->n_keys};
 
     entro_h5_quiet();
+    if (!is_alive(writer, error))
+        return FALSE;
     entro_element_encode(writer->element, p, writer->encoded, layer_elements(writer, layer));
     if (!append(writer->attention[layer], 5, dims, writer->n_captures, writer->element_type,
                 writer->encoded))
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE,
-                             "%s: cannot write the attention of layer %u", writer->path, layer);
+        return fail(writer, error, "write the attention of layer %u", layer);
     return TRUE;
 }
 
@@ -313,9 +355,10 @@ entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask, GError **erro
     hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
 
     entro_h5_quiet();
+    if (!is_alive(writer, error))
+        return FALSE;
     if (!append(writer->key_mask, 3, dims, writer->n_captures, H5T_NATIVE_UINT8, mask))
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot write the key mask",
-                             writer->path);
+        return fail(writer, error, "write the key mask");
     return TRUE;
 }
 
@@ -330,12 +373,13 @@ entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step, doub
         if (g_str_equal(writer->scalars[i].name, name))
             series = &writer->scalars[i];
     g_return_val_if_fail(series != NULL, FALSE);
+    if (!is_alive(writer, error))
+        return FALSE;
 
     /* value first: a reader takes the shorter of the two */
     if (!append(series->value, 1, NULL, series->n, H5T_NATIVE_DOUBLE, &value) ||
         !append(series->step, 1, NULL, series->n, H5T_NATIVE_INT64, &step))
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot write the scalar %s",
-                             writer->path, name);
+        return fail(writer, error, "write the scalar %s", name);
     series->n++;
     return TRUE;
 }
@@ -356,12 +400,12 @@ gboolean
 entro_writer_commit(EntroWriter *writer, gint64 step, GError **error)
 {
     entro_h5_quiet();
+    if (!is_alive(writer, error))
+        return FALSE;
     if (!flush_capture(writer) ||
         !append(writer->step, 1, NULL, writer->n_captures, H5T_NATIVE_INT64, &step) ||
         H5Dflush(writer->step) < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE,
-                             "%s: cannot commit the capture of step %" G_GINT64_FORMAT,
-                             writer->path, step);
+        return fail(writer, error, "commit the capture of step %" G_GINT64_FORMAT, step);
     writer->n_captures++;
     return TRUE;
 }
@@ -396,12 +440,12 @@ entro_writer_close(EntroWriter *writer, GError **error)
     guint8 yes = 1;
 
     entro_h5_quiet();
-    gboolean good =
-        H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) >= 0;
-    good &= close_handles(writer);
-    if (!good)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot finish the trace",
-                             writer->path);
+    if (!is_alive(writer, error))
+        return FALSE;
+    /* flushed before the handles are closed: after that a full disk can no longer be met */
+    if (H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
+        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_handles(writer))
+        return fail(writer, error, "finish the trace");
     return TRUE;
 }
 
@@ -411,6 +455,8 @@ entro_writer_free(EntroWriter *writer)
     if (writer == NULL)
         return;
     entro_h5_quiet();
+    if (writer->file >= 0 && !writer->failed && H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0)
+        entro_h5_abandon(writer->file);
     close_handles(writer);
     if (writer->element_type >= 0)
         H5Tclose(writer->element_type);

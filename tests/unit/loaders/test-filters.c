@@ -1,0 +1,245 @@
+/* test-filters.c: our shuffle, deflate and fletcher32 undo what HDF5's own do. */
+#include "loader-fixture.h"
+
+#include <libdeflate.h>
+#include <string.h>
+
+/* Bytes of element_size, written by HDF5 as one chunk and read back encoded. */
+typedef struct {
+    hid_t file;
+    EntroDataset dataset;
+    guint8 *plain, *stored;
+    gsize plain_size, stored_size;
+} Chunk;
+
+static void
+set_filters(hid_t properties, const char *filters)
+{
+    for (; *filters != '\0'; filters++)
+        if (*filters == 's')
+            H5Pset_shuffle(properties);
+        else if (*filters == 'd')
+            H5Pset_deflate(properties, 6);
+        else
+            H5Pset_fletcher32(properties);
+}
+
+/* The only chunk as it is stored; returns its size. */
+static gsize
+read_stored(hid_t id, void *to)
+{
+    hsize_t origin[1] = {0}, size = 0;
+    guint32 mask = 0;
+
+    g_assert_cmpint(H5Dget_chunk_storage_size(id, origin, &size), >=, 0);
+    g_assert_cmpint(H5Dread_chunk(id, H5P_DEFAULT, origin, &mask, to), >=, 0);
+    g_assert_cmpuint(mask, ==, 0);
+    return size;
+}
+
+static void
+chunk_make(Chunk *chunk, gsize n, gsize element_size, const char *filters)
+{
+    hsize_t dims[1] = {n};
+    g_auto(EntroHid) type = H5Tcreate(H5T_OPAQUE, element_size);
+    g_auto(EntroHid) space = H5Screate_simple(1, dims, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+    g_autoptr(GRand) random = g_rand_new_with_seed((guint32)(n * 31 + element_size));
+
+    *chunk = (Chunk){.file = fixture_create(fixture_path("chunk.h5"), FALSE),
+                     .plain = g_malloc(n * element_size),
+                     .plain_size = n * element_size};
+    for (gsize i = 0; i < chunk->plain_size; i++) /* some runs, so that deflate has work */
+        chunk->plain[i] = g_rand_int_range(random, 0, 4) ? (guint8)g_rand_int(random) : 0xff;
+    H5Pset_chunk(properties, 1, dims);
+    set_filters(properties, filters);
+    hid_t id = H5Dcreate2(chunk->file, "x", type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, chunk->plain);
+    H5Dflush(id);
+    g_assert_true(entro_dataset_init(&chunk->dataset, id, -1, "/x", 1u << 30, NULL));
+    chunk->stored = g_malloc(entro_dataset_encoded_max(&chunk->dataset));
+    chunk->stored_size = read_stored(id, chunk->stored);
+}
+
+static void
+chunk_clear(Chunk *chunk)
+{
+    entro_dataset_clear(&chunk->dataset);
+    entro_hid_close(chunk->file);
+    g_free(chunk->plain);
+    g_free(chunk->stored);
+}
+
+/* TRUE when it decodes to what was written. */
+static gboolean
+decodes(const Chunk *chunk, const guint8 *stored, gsize size, gboolean *ret_refused)
+{
+    g_auto(EntroDecoder) decoder = {0};
+    g_autofree char *problem = NULL;
+
+    g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&chunk->dataset)));
+    const guint8 *decoded = entro_chunk_decode(&chunk->dataset, &decoder, stored, size, &problem);
+    g_assert_true((decoded == NULL) == (problem != NULL));
+    if (ret_refused != NULL)
+        *ret_refused = decoded == NULL;
+    return decoded != NULL && memcmp(decoded, chunk->plain, chunk->plain_size) == 0;
+}
+
+static void
+check_round_trip(gsize n, gsize element_size, const char *filters)
+{
+    Chunk chunk;
+
+    chunk_make(&chunk, n, element_size, filters);
+    if (!decodes(&chunk, chunk.stored, chunk.stored_size, NULL))
+        g_error("%zu elements of %zu bytes through \"%s\"", n, element_size, filters);
+    chunk_clear(&chunk);
+}
+
+static void
+test_checksum_of_every_size(void)
+{
+    for (gsize n = 1; n <= 100; n++)
+        check_round_trip(n, 1, "f");
+    const gsize large[] = {719, 720, 721, 8191, 8192, 8193, 16384, 100003, 1u << 20};
+    for (guint i = 0; i < G_N_ELEMENTS(large); i++)
+        check_round_trip(large[i], 1, "f");
+}
+
+/* As large as the sums get. */
+static void
+test_checksum_of_all_ones(void)
+{
+    hsize_t dims[1] = {60001};
+    g_auto(EntroHid) file = fixture_create(fixture_path("ones.h5"), FALSE);
+    g_auto(EntroHid) space = H5Screate_simple(1, dims, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+    g_autofree guint8 *plain = g_malloc(dims[0]);
+    g_auto(EntroDataset) dataset = {0};
+    g_auto(EntroDecoder) decoder = {0};
+    g_autofree char *problem = NULL;
+
+    memset(plain, 0xff, dims[0]);
+    H5Pset_chunk(properties, 1, dims);
+    H5Pset_fletcher32(properties);
+    hid_t id = H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Dwrite(id, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, plain);
+    H5Dflush(id);
+    g_assert_true(entro_dataset_init(&dataset, id, -1, "/x", 1u << 30, NULL));
+    g_autofree guint8 *stored = g_malloc(entro_dataset_encoded_max(&dataset));
+    gsize size = read_stored(id, stored);
+    const guint8 *decoded = entro_chunk_decode(&dataset, &decoder, stored, size, &problem);
+    g_assert_cmpstr(problem, ==, NULL);
+    g_assert_cmpmem(decoded, dims[0], plain, dims[0]);
+}
+
+static void
+test_every_element_size_unshuffles(void)
+{
+    for (gsize size = 1; size <= 8; size++)
+        for (gsize n = 1; n <= 40; n += 13) {
+            check_round_trip(n, size, "s");
+            check_round_trip(n, size, "fs"); /* the checksum leaves bytes over */
+        }
+}
+
+static void
+test_every_pipeline_in_every_order(void)
+{
+    const char *const pipelines[] = {"",   "s",  "d",   "f",   "sd",  "ds",  "sf",  "fs",
+                                     "df", "fd", "sdf", "sfd", "dsf", "dfs", "fsd", "fds"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(pipelines); i++) {
+        check_round_trip(1000, 4, pipelines[i]);
+        check_round_trip(37, 2, pipelines[i]);
+        check_round_trip(5, 8, pipelines[i]);
+        check_round_trip(1, 2, pipelines[i]);
+    }
+}
+
+static void
+test_every_single_bit_flip_is_noticed(gconstpointer filters)
+{
+    Chunk chunk;
+    gsize n_refused = 0;
+
+    chunk_make(&chunk, 24, 4, filters);
+    for (gsize bit = 0; bit < 8 * chunk.stored_size; bit++) {
+        gboolean refused;
+        chunk.stored[bit / 8] ^= (guint8)(1 << bit % 8);
+        decodes(&chunk, chunk.stored, chunk.stored_size, &refused);
+        chunk.stored[bit / 8] ^= (guint8)(1 << bit % 8);
+        n_refused += refused;
+    }
+    g_assert_cmpuint(n_refused, ==, 8 * chunk.stored_size);
+    g_assert_true(decodes(&chunk, chunk.stored, chunk.stored_size, NULL));
+    chunk_clear(&chunk);
+}
+
+/* Sizes from damaged indexes: refused or whole, never memory that nobody wrote. */
+static void
+test_wrong_stored_sizes_are_refused(void)
+{
+    const char *const pipelines[] = {"s", "d", "f", "sd", "ds", "sf", "fs", "sdf"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(pipelines); i++) {
+        Chunk chunk;
+        chunk_make(&chunk, 33, 4, pipelines[i]);
+        for (gsize size = 0; size < chunk.stored_size; size++) {
+            g_autofree guint8 *exact = g_memdup2(chunk.stored, MAX(size, 1));
+            gboolean refused;
+            decodes(&chunk, exact, size, &refused);
+            if (!refused)
+                g_error("%zu of %zu bytes through \"%s\"", size, chunk.stored_size, pipelines[i]);
+        }
+        chunk_clear(&chunk);
+    }
+}
+
+static void
+test_deflate_to_another_size_is_refused(void)
+{
+    EntroDataset dataset = {.name = NULL,
+                            .element_size = 1,
+                            .chunk_bytes = 5000,
+                            .n_filters = 1,
+                            .filters = {H5Z_FILTER_DEFLATE}};
+    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(6);
+    g_autofree guint8 *zeros = g_malloc0(1u << 20);
+    guint8 stored[4096];
+    const gsize sizes[] = {0, 1, 4999, 5000, 5001, 5004, 10000, 1u << 20};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_auto(EntroDecoder) decoder = {0};
+        g_autofree char *problem = NULL;
+        gsize size = libdeflate_zlib_compress(compressor, zeros, sizes[i], stored, sizeof stored);
+        g_assert_cmpuint(size, >, 0);
+        g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&dataset)));
+        const guint8 *decoded = entro_chunk_decode(&dataset, &decoder, stored, size, &problem);
+        g_assert_true((decoded != NULL) == (sizes[i] == 5000));
+        if (decoded == NULL)
+            g_assert_nonnull(strstr(problem, "inflated"));
+    }
+    libdeflate_free_compressor(compressor);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/filters/checksum-of-every-size-is-hdf5s", test_checksum_of_every_size);
+    g_test_add_func("/filters/checksum-of-all-ones-is-hdf5s", test_checksum_of_all_ones);
+    g_test_add_func("/filters/every-element-size-unshuffles", test_every_element_size_unshuffles);
+    g_test_add_func("/filters/every-pipeline-in-every-order-is-undone",
+                    test_every_pipeline_in_every_order);
+    g_test_add_data_func("/filters/every-bit-flip-is-noticed/checksum", "f",
+                         test_every_single_bit_flip_is_noticed);
+    g_test_add_data_func("/filters/every-bit-flip-is-noticed/shuffle-deflate-checksum", "sdf",
+                         test_every_single_bit_flip_is_noticed);
+    g_test_add_func("/filters/wrong-stored-sizes-are-refused", test_wrong_stored_sizes_are_refused);
+    g_test_add_func("/filters/deflate-to-another-size-is-refused",
+                    test_deflate_to_another_size_is_refused);
+    int failed = g_test_run();
+    fixture_done();
+    return failed;
+}
