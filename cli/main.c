@@ -119,6 +119,7 @@ int
 main(int argc, char **argv)
 {
     occupy_standard_descriptors();
+    entro_loader_skip_exit();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
     gsl_set_error_handler_off();
     signal(SIGPIPE, SIG_DFL);

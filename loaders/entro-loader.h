@@ -39,6 +39,10 @@ typedef enum {
     ENTRO_LOADER_ERROR_WRITE,       /* a file could not be written */
 } EntroLoaderError;
 
+/* For a program, before anything else: HDF5 does not tidy up at exit, where 1.10 crashes after a
+ * write that failed.  Everything that this library opens it closes itself. */
+ENTRO_API void entro_loader_skip_exit(void);
+
 /* Text from a file made fit for a terminal or a message: control characters, invalid UTF-8 and
  * bidi controls as \xNN; length -1: to the NUL.  Free with g_free(). */
 ENTRO_API char *entro_printable(const char *text, gssize length);

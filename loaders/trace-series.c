@@ -42,8 +42,9 @@ check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize m
     }
     if (dataset->dims[0] > max_n) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT,
-                    dataset->name, (guint64)dataset->dims[0], max_n);
+                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT "%s",
+                    dataset->name, (guint64)dataset->dims[0], max_n,
+                    max_n == MAX_SERIES ? "" : " (--max-steps raises it)");
         return FALSE;
     }
     return TRUE;
