@@ -9,7 +9,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database, made if missing", "DB"},
-    {"run", 0, 0, G_OPTION_ARG_STRING, &chosen.run, "Name of the run (default: the trace's own)",
+    {"run", 0, 0, G_OPTION_ARG_FILENAME, &chosen.run, "Name of the run (default: the trace's own)",
      "NAME"},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &chosen.replace,
      "Replace a run of that name, all its captures", NULL},
@@ -75,6 +75,27 @@ print_summaries(const GPtrArray *summaries)
     entro_print_json(builder);
 }
 
+/* So many of one run's problems are told on stderr; --json has all. */
+#define TOLD_PROBLEMS 20
+
+static void
+complain_about(const EntroAnalyzeSummary *summary)
+{
+    guint n = summary->problems->len;
+    guint n_told = n > TOLD_PROBLEMS + 1 ? TOLD_PROBLEMS : n;
+
+    for (guint i = 0; i < n_told; i++) {
+        g_autofree char *message =
+            g_strdup_printf("%s: %s", summary->file, (char *)summary->problems->pdata[i]);
+        entro_complain("analyze", message);
+    }
+    if (n_told < n) {
+        g_autofree char *message =
+            g_strdup_printf("%s: and %u problems more", summary->file, n - n_told);
+        entro_complain("analyze", message);
+    }
+}
+
 static void
 say_about(const GPtrArray *summaries)
 {
@@ -82,11 +103,7 @@ say_about(const GPtrArray *summaries)
         const EntroAnalyzeSummary *summary = summaries->pdata[i];
         for (guint j = 0; j < summary->notes->len; j++)
             entro_say("%s: note: %s", summary->file, (char *)summary->notes->pdata[j]);
-        for (guint j = 0; j < summary->problems->len; j++) {
-            g_autofree char *message =
-                g_strdup_printf("%s: %s", summary->file, (char *)summary->problems->pdata[j]);
-            entro_complain("analyze", message);
-        }
+        complain_about(summary);
     }
 }
 

@@ -12,7 +12,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database", "DB"},
-    {"run", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.runs,
+    {"run", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.runs,
      "Only rows of this run, name or #ID; may be repeated", "RUN"},
     {"format", 0, 0, G_OPTION_ARG_STRING, &chosen.format, "csv (default) or json", "F"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "Write to FILE, not to stdout",

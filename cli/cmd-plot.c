@@ -13,7 +13,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database", "DB"},
-    {"run", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.runs,
+    {"run", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.runs,
      "A run, name or #ID; may be repeated (default: all)", "RUN"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
     {"step", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.steps,

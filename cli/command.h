@@ -55,7 +55,7 @@ extern EntroCommonOptions entro_common;
 /* Parses argv in place; leaves argv[1 ..] as the arguments.  `group`: more entries, may be NULL. */
 gboolean entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
                              const GOptionEntry *more, int *argc, char ***argv, GError **error);
-/* A USAGE error. */
+/* A USAGE error.  The name of a run is an option of type FILENAME: it may be no UTF-8. */
 gboolean entro_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* FALSE (USAGE) if the option is missing. */
 gboolean entro_require(const char *value, const char *option, GError **error);

@@ -29,6 +29,7 @@ entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
     g_autofree char *usage = g_strdup_printf("%s", command->arguments);
     g_autofree char *summary = g_strdup_printf("%s.", command->about);
     g_autofree char *name = g_strdup_printf("entroscope %s", command->name);
+    g_autoptr(GError) failure = NULL;
     g_autoptr(GOptionContext) context = g_option_context_new(usage);
 
     g_set_prgname(name); /* what GOption prints as the program */
@@ -39,12 +40,14 @@ entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
     if (more != NULL)
         g_option_context_add_main_entries(context, more, NULL);
     g_option_context_add_main_entries(context, common_entries, NULL);
-    if (g_option_context_parse(context, argc, argv, error)) {
+    if (g_option_context_parse(context, argc, argv, &failure)) {
         drop_separator(argc, *argv);
         return TRUE;
     }
-    g_prefix_error(error, "usage: ");
-    return FALSE;
+    /* GOption refuses text that is not UTF-8 in a domain of its own, and does not say where */
+    return failure->domain == G_CONVERT_ERROR
+               ? entro_usage_error(error, "an option's text is not valid UTF-8")
+               : entro_usage_error(error, "usage: %s", failure->message);
 }
 
 gboolean

@@ -27,6 +27,9 @@ P runs              entroscope runs -q --db a.db
 3 damaged           entroscope analyze $FIX/damaged.h5 --db b.db
 3 damaged-again     entroscope analyze $FIX/damaged.h5 --db b.db
 3 -                 entroscope analyze $FIX/damaged.h5 --db b.db --json
+3 many-problems     entroscope analyze $FIX/holes.h5 --db holes.db
+P problems-counted  entroscope analyze $FIX/holes.h5 --db holes.db --json 2>/dev/null | \
+                    $PYTHON -c 'import json, sys; print(len(json.load(sys.stdin)["runs"][0]["problems"]))'
 4 empty             entroscope analyze $FIX/empty.h5 --db b.db
 3 some-bad          entroscope analyze $FIX/hybrid.h5 nosuch.h5 $FIX/empty.h5 $FIX/masked.h5 --db c.db
 4 all-bad           entroscope analyze nosuch.h5 $FIX/empty.h5 --db c.db

@@ -74,8 +74,8 @@ def names_reach_the_database_byte_by_byte(world):
 def names_are_found_again(world):
     store_all(world)
     for name in NAMES.values():
-        if name == b"#1" or b"\xff" in name:
-            continue  # an id; no UTF-8, so no argument can say it: by id only
+        if name == b"#1":
+            continue  # means the run with this id
         world.run("plot", "scalars", "--db", "r.db", "--run", os.fsdecode(name), "-o", "x.svg",
                   check=0)
         rows = world.run("export", "captures", "--db", "r.db", "--run", os.fsdecode(name),
@@ -146,6 +146,16 @@ def a_name_never_becomes_a_file(world):
     store_all(world)
     world.run("plot", "scalars", "--db", "r.db", "-o", "x.svg", check=0)
     assert world.names() == ["r.db", "x.svg"], world.names()
+
+
+@test
+def a_name_may_be_given_that_is_no_text(world):
+    world.analyze("healthy.h5", options=["--run", os.fsdecode(b"\xff\xfe")])
+    assert world.run("export", "runs", "--db", "r.db", "--csv-raw", "--run",
+                     os.fsdecode(b"\xff\xfe"), check=0).out.count("\n") == 2
+    result = world.run("plot", "scalars", "--db", "r.db", "-o", "x.svg", "--title",
+                       os.fsdecode(b"a\xff"), check=2)
+    assert "UTF-8" in result.err, str(result)
 
 
 @test

@@ -131,7 +131,9 @@ def the_trace_can_be_analysed_while_it_grows(world):
     wait_for_captures(world, process)
     counts = []
     for _ in range(3):
-        world.run("analyze", "t.h5", "--db", "r.db", check=0)
+        # thousands of captures a second: now and then a scalar is torn while it is looked at
+        result = world.run("analyze", "t.h5", "--db", "r.db")
+        assert result.code == 0 or (result.code == 3 and "/scalars/" in result.err), str(result)
         counts.append(query(world / "r.db", "SELECT count(*) FROM captures")[0][0])
     process.kill()
     clitest.finish(process)

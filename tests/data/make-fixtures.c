@@ -125,6 +125,7 @@ static const Fixture fixtures[] = {
      .sharpness = healthy,
      .damaged_at = 2},
     {"repaired", "damaged", 12, 4, 3, 16, {2, 2, 2}, CONSECUTIVE, .sharpness = healthy},
+    {"holes", "holes", 19, 60, 2, 4, {1, 1}, CONSECUTIVE, .sharpness = healthy, .missing_from = 5},
     {"grown-3",
      "grown",
      13,

@@ -221,7 +221,8 @@ main(int argc, char **argv)
     ADD("booleans-are-enums-of-any-base", test_booleans_are_enums_of_any_base);
     ADD("floats-of-any-size-and-order", test_floats_of_any_size_and_order);
     ADD("texts-of-fixed-and-variable-length", test_texts_of_fixed_and_variable_length);
-    ADD("text-that-is-no-utf8-is-kept-byte-by-byte", test_text_that_is_no_utf8_is_kept_byte_by_byte);
+    ADD("text-that-is-no-utf8-is-kept-byte-by-byte",
+        test_text_that_is_no_utf8_is_kept_byte_by_byte);
     ADD("what-is-no-single-number-or-text-is-unreadable",
         test_what_is_no_single_number_or_text_is_unreadable);
     ADD("text-for-a-terminal-shows-what-would-act", test_text_for_a_terminal_shows_what_would_act);
