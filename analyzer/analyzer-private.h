@@ -30,9 +30,18 @@ typedef struct {
     const guint32 *allowed; /* [n_keys + 1] real keys before k; NULL without mask */
 } EntroKeys;
 
+/* A row of its own for a caller of entro_tile_row(), aligned as that wants it; free() it. */
+float *entro_row_new(gsize n_keys);
+
 /* Judges row `query` and measures it; *ret_row is meaningful when valid.  *ret_hash: of its values. */
 EntroRowClass entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query,
                                 const float *p, EntroRow *ret_row, guint64 *ret_hash);
+
+/* ---- causal or not (causal.c) ------------------------------------------------------------------ */
+
+/* Fills ret_causal[n_layers]; *ret_note: what was decided and why, NULL when the file says it. */
+gboolean entro_decide_causal(EntroSource *source, gboolean *ret_causal, char **ret_note,
+                             GError **error);
 
 /* ---- heads (stats/head-stats.c) ------------------------------------------------------------------ */
 

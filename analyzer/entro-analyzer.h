@@ -105,7 +105,7 @@ ENTRO_API void entro_capture_clear(EntroCapture *capture);
 typedef struct {
     guint n_threads;       /* workers; 0: one a processor */
     double tolerance;      /* on |row sum - 1|; NaN: by element type, see below */
-    gsize memory;          /* bytes for the ring of tiles; it never takes fewer than 2 tiles */
+    gsize memory;          /* bytes for tiles; fewer workers run if theirs need more */
     const gsize *captures; /* positions to analyse, ascending; NULL: all */
     gsize n_captures;
 } EntroRunOptions;
@@ -113,7 +113,7 @@ typedef struct {
 #define ENTRO_TOLERANCE_SINGLE 1e-4 /* f32 and f64 */
 #define ENTRO_TOLERANCE_HALF   1e-2 /* f16 and bf16 */
 #define ENTRO_RUN_OPTIONS_DEFAULT                                                                  \
-    ((EntroRunOptions){.n_threads = 0, .tolerance = NAN, .memory = 64u << 20})
+    ((EntroRunOptions){.n_threads = 0, .tolerance = NAN, .memory = 256u << 20})
 
 typedef struct EntroRun EntroRun;
 

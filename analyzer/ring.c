@@ -106,8 +106,10 @@ retire_done(EntroRing *ring)
             pthread_cond_signal(&ring->may_take);
         }
         ring->retired++;
-        pthread_cond_signal(&ring->may_fill);
     }
+    /* not at every slot: the reader is woken for a good part of the ring, not for one tile */
+    if (ring->filled - ring->retired <= ring->job.n_slots / 2)
+        pthread_cond_signal(&ring->may_fill);
     if (ring->at_end && ring->retired == ring->filled)
         pthread_cond_broadcast(&ring->may_take);
 }

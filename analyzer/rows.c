@@ -4,7 +4,10 @@
  * weights 0), off_sum, else valid.  A diverged row is not a collapsed one: it never becomes a 0. */
 #include "analyzer-private.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define ALIGNMENT 64 /* bytes: one vector of the kernel */
 
 /* The row in two runs: keys up to the query's own position, and the keys after it. */
 typedef struct {
@@ -18,15 +21,21 @@ typedef struct {
     double sum, entropy, smallest, largest, distance;
 } Measure;
 
-static SplitRow
-split_row(const EntroRowRule *rule, gsize position, const float *p)
+/* Where the query stands among the keys; below 0 for the first of more queries than keys. */
+static gssize
+query_position(const EntroRowRule *rule, gsize query)
 {
-    SplitRow row = {.n_before = position + 1};
+    return (gssize)query + (gssize)rule->n_keys - (gssize)rule->n_queries;
+}
+
+static SplitRow
+split_row(const EntroRowRule *rule, gssize position, const float *p)
+{
+    SplitRow row = {.n_before = (gsize)MAX(position + 1, 0)};
     gsize n_after = rule->n_keys - row.n_before;
 
     rule->kernel(p, row.n_before, &row.before);
-    row.after_is_zero =
-        n_after == 0 || (rule->causal && entro_row_is_zero(p + row.n_before, n_after));
+    row.after_is_zero = entro_row_is_zero(p + row.n_before, n_after);
     if (!row.after_is_zero)
         rule->kernel(p + row.n_before, n_after, &row.after);
     return row;
@@ -41,21 +50,21 @@ row_hash(const SplitRow *row)
 }
 
 static guint32
-allowed_keys(const EntroRowRule *rule, const EntroKeys *keys, gsize position)
+allowed_keys(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *row)
 {
-    gsize end = rule->causal ? position + 1 : rule->n_keys;
+    gsize end = rule->causal ? row->n_before : rule->n_keys;
 
     return keys->allowed ? keys->allowed[end] : (guint32)end;
 }
 
 /* What a row puts on keys that the causal rule or the mask forbids. */
 static double
-forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, gsize position, const float *p)
+forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *row, const float *p)
 {
     double mass = 0;
 
     for (gsize key = 0; key < rule->n_keys; key++)
-        if ((rule->causal && key > position) || (keys->mask && !keys->mask[key]))
+        if ((rule->causal && key >= row->n_before) || (keys->mask && !keys->mask[key]))
             mass += fabs(p[key]);
     return mass;
 }
@@ -63,7 +72,7 @@ forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, gsize position, 
 /* A row with a NaN, an Inf or a sign bit (-0, or rounding below 0) is rare: all of it again, in
  * double.  A weight below 0 adds nothing to the entropy.  FALSE: it is not finite. */
 static gboolean
-measure_slowly(const EntroRowRule *rule, gsize position, const float *p, Measure *ret_measure)
+measure_slowly(const EntroRowRule *rule, gssize position, const float *p, Measure *ret_measure)
 {
     Measure measure = {0};
 
@@ -81,18 +90,19 @@ measure_slowly(const EntroRowRule *rule, gsize position, const float *p, Measure
     return TRUE;
 }
 
-/* sum p_k |q - k| from the two runs' sums and moments; the run after begins at distance 1. */
+/* sum p_k |q - k| from the two runs' sums and moments. */
 static double
-distance(const SplitRow *row, gsize position)
+distance(const SplitRow *row, gssize position)
 {
-    double before = position * row->before.sum - row->before.moment;
-    double after = row->after_is_zero ? 0 : row->after.moment + row->after.sum;
+    double first = (double)row->n_before - (double)position; /* of the run after */
+    double before = (double)position * row->before.sum - row->before.moment;
+    double after = row->after_is_zero ? 0 : row->after.moment + first * row->after.sum;
 
     return before + after;
 }
 
 static gboolean
-measure_row(const EntroRowRule *rule, const SplitRow *row, gsize position, const float *p,
+measure_row(const EntroRowRule *rule, const SplitRow *row, gssize position, const float *p,
             Measure *ret_measure)
 {
     guint32 max_bits = MAX(row->before.max_bits, row->after.max_bits);
@@ -109,22 +119,30 @@ measure_row(const EntroRowRule *rule, const SplitRow *row, gsize position, const
 }
 
 static gboolean
-is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, gsize position,
-       const float *p, const Measure *measure)
+is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, const float *p,
+       const Measure *measure)
 {
     gboolean may_be_forbidden = keys->mask != NULL || (rule->causal && !split->after_is_zero);
 
     return !(fabs(measure->sum - 1) <= rule->tolerance) || measure->smallest < -rule->tolerance ||
-           (may_be_forbidden && forbidden_mass(rule, keys, position, p) > rule->tolerance);
+           (may_be_forbidden && forbidden_mass(rule, keys, split, p) > rule->tolerance);
+}
+
+float *
+entro_row_new(gsize n_keys)
+{
+    gsize bytes = n_keys * sizeof(float);
+
+    return aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 EntroRowClass
 entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, const float *p,
                   EntroRow *ret_row, guint64 *ret_hash)
 {
-    gsize position = query + rule->n_keys - rule->n_queries;
+    gssize position = query_position(rule, query);
     SplitRow split = split_row(rule, position, p);
-    guint32 n_keys = allowed_keys(rule, keys, position);
+    guint32 n_keys = allowed_keys(rule, keys, &split);
     Measure measure;
 
     *ret_hash = row_hash(&split);
@@ -132,15 +150,15 @@ entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, 
     if (!measure_row(rule, &split, position, p, &measure))
         return ENTRO_ROW_NAN;
     if (n_keys == 0 || (measure.largest == 0 && measure.smallest == 0) ||
-        (keys->mask && !keys->mask[position]))
+        (keys->mask && position >= 0 && !keys->mask[position]))
         return ENTRO_ROW_MASKED;
-    if (is_off(rule, keys, &split, position, p, &measure))
+    if (is_off(rule, keys, &split, p, &measure))
         return ENTRO_ROW_OFF_SUM;
-    /* MAX: rounding may leave -1e-8, and -0 would be printed as "-0" */
+    /* rounding, or a weight of -1e-8, may leave less than 0; and -0 would be printed as "-0" */
     *ret_row = (EntroRow){.entropy = measure.entropy > 0 ? measure.entropy : 0,
                           .n_keys = n_keys,
                           .max_weight = (float)measure.largest,
-                          .sink = p[0],
-                          .distance = (float)measure.distance};
+                          .sink = p[0] > 0 ? p[0] : 0,
+                          .distance = measure.distance > 0 ? (float)measure.distance : 0};
     return ENTRO_ROW_VALID;
 }

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT        64 /* bytes: one vector of the kernel */
-#define N_BATCHES        4  /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 4
+#define N_BATCHES        4 /* layers in work at once: enough that the caller is never waited for */
+#define SLOTS_PER_WORKER 8 /* tiles found ahead; they hold no data */
 
 /* A head of one capture while its rows arrive. */
 typedef struct {
@@ -30,6 +29,7 @@ typedef struct {
 
 /* What one worker alone writes to. */
 typedef struct {
+    EntroTileRows *rows;
     float *row;       /* [most keys], aligned */
     guint32 *allowed; /* [most keys + 1] */
     EntroRows valid;
@@ -98,7 +98,8 @@ measure_rows(const EntroRun *run, const EntroTile *tile, const EntroKeys *keys, 
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p = entro_tile_row(tile, capture, sample, head, query, worker->row);
+        const float *p =
+            entro_tile_rows_get(worker->rows, capture, sample, head, query, worker->row);
         gsize place = (tile->sample + sample) * rule->n_queries + tile->query + query;
         guint64 hash;
 
@@ -151,7 +152,7 @@ work_on_tile(gpointer data, gpointer slot, guint64 number, guint worker)
     EntroTile *tile = slot;
     Batch *batch = &run->batches[number % N_BATCHES];
 
-    if (!entro_tile_decode(tile))
+    if (!entro_tile_rows_read(run->workers[worker].rows, tile))
         return;
     for (gsize capture = 0; capture < tile->n_captures; capture++)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
@@ -209,69 +210,6 @@ retire_tile(gpointer data, gpointer slot, guint64 number)
     }
 }
 
-/* ---- causal or not ---------------------------------------------------------------------------------- */
-
-/* Looks at the rows of one tile: is there any weight behind the diagonal? */
-static EntroCausal
-see_causal(const EntroTile *tile, const EntroLayer *layer, float *scratch)
-{
-    EntroCausal seen = ENTRO_CAUSAL_UNKNOWN;
-
-    for (guint head = 0; head < tile->n_heads; head++)
-        for (gsize query = 0; query < tile->n_queries; query++) {
-            const float *p = entro_tile_row(tile, 0, 0, head, query, scratch);
-            gsize position = tile->query + query + layer->n_keys - layer->n_queries;
-            double behind = 0;
-
-            for (gsize key = position + 1; key < layer->n_keys; key++)
-                behind += fabs(p[key]);
-            if (behind > 0 && isfinite(behind))
-                return ENTRO_CAUSAL_NO;
-            if (behind == 0 && position + 1 < layer->n_keys)
-                seen = ENTRO_CAUSAL_YES;
-        }
-    return seen;
-}
-
-static gboolean
-decide_layer(EntroRun *run, guint layer, gsize capture, EntroTile *tile, float *scratch,
-             GError **error)
-{
-    const EntroLayer *facts = &run->trace->layers[layer];
-    EntroCausal causal = facts->causal;
-
-    if (causal == ENTRO_CAUSAL_UNKNOWN) {
-        if (!entro_source_peek(run->source, tile, layer, capture, error))
-            return FALSE;
-        if (entro_tile_decode(tile))
-            causal = see_causal(tile, facts, scratch);
-        if (run->causal_note == NULL)
-            run->causal_note =
-                g_strdup_printf("the file does not say whether attention is causal: %s",
-                                causal == ENTRO_CAUSAL_YES
-                                    ? "taken as causal (no weight after the query)"
-                                : causal == ENTRO_CAUSAL_NO
-                                    ? "taken as not causal (weights after the query)"
-                                    : "taken as causal (its first capture does not show it)");
-    }
-    run->rules[layer].causal = causal != ENTRO_CAUSAL_NO;
-    return TRUE;
-}
-
-static gboolean
-decide_causal(EntroRun *run, const EntroRunOptions *options, GError **error)
-{
-    gsize capture = options->captures && options->n_captures ? options->captures[0] : 0;
-    g_autoptr(EntroTile) tile = entro_tile_new(run->source, error);
-
-    if (tile == NULL)
-        return FALSE;
-    for (guint layer = 0; layer < run->trace->n_layers; layer++)
-        if (!decide_layer(run, layer, capture, tile, run->workers[0].row, error))
-            return FALSE;
-    return TRUE;
-}
-
 /* ---- memory ------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -322,8 +260,6 @@ allocate_batches(EntroRun *run, const Most *most, GError **error)
 static gboolean
 allocate_workers(EntroRun *run, const Most *most, GError **error)
 {
-    gsize row_bytes = (most->keys * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-
     run->log_n = g_new(double, most->keys + 1);
     run->log_n[0] = NAN;
     for (gsize n = 1; n <= most->keys; n++)
@@ -331,7 +267,10 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
     run->workers = g_new0(Worker, run->n_workers);
     for (guint i = 0; i < run->n_workers; i++) {
         Worker *worker = &run->workers[i];
-        worker->row = aligned_alloc(ALIGNMENT, row_bytes);
+        worker->rows = entro_tile_rows_new(run->source, error);
+        if (worker->rows == NULL)
+            return FALSE;
+        worker->row = entro_row_new(most->keys);
         worker->allowed = g_try_new(guint32, most->keys + 1);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
             worker->row == NULL || worker->allowed == NULL)
@@ -341,19 +280,26 @@ allocate_workers(EntroRun *run, const Most *most, GError **error)
 }
 
 static gboolean
-allocate_tiles(EntroRun *run, const EntroRunOptions *options, GError **error)
+allocate_tiles(EntroRun *run, GError **error)
 {
-    gsize affordable = options->memory / MAX(entro_tile_get_memory(run->source), 1);
-    guint n_tiles = (guint)CLAMP(affordable, 2, SLOTS_PER_WORKER * run->n_workers);
-
     run->tiles = g_ptr_array_new_with_free_func((GDestroyNotify)entro_tile_free);
-    for (guint i = 0; i < n_tiles; i++) {
+    for (guint i = 0; i < SLOTS_PER_WORKER * run->n_workers; i++) {
         EntroTile *tile = entro_tile_new(run->source, error);
         if (tile == NULL)
             return FALSE;
         g_ptr_array_add(run->tiles, tile);
     }
     return TRUE;
+}
+
+/* Each worker holds the rows of one tile; fewer work when those are too large together. */
+static guint
+affordable_workers(EntroSource *source, const EntroRunOptions *options)
+{
+    guint wanted = options->n_threads ? options->n_threads : g_get_num_processors();
+    gsize affordable = options->memory / MAX(entro_tile_rows_get_memory(source), 1);
+
+    return (guint)CLAMP(affordable, 1, wanted);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
@@ -375,6 +321,19 @@ set_rules(EntroRun *run, const EntroRunOptions *options)
                                        .tolerance = tolerance,
                                        .kernel = kernel};
     }
+}
+
+/* Needs the rules. */
+static gboolean
+decide_causal(EntroRun *run, GError **error)
+{
+    g_autofree gboolean *causal = g_new(gboolean, run->trace->n_layers);
+
+    if (!entro_decide_causal(run->source, causal, &run->causal_note, error))
+        return FALSE;
+    for (guint i = 0; i < run->trace->n_layers; i++)
+        run->rules[i].causal = causal[i];
+    return TRUE;
 }
 
 static gboolean
@@ -400,11 +359,11 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
     run->source = source;
     run->trace = entro_source_get_trace(source);
-    run->n_workers = options->n_threads ? options->n_threads : g_get_num_processors();
+    run->n_workers = affordable_workers(source, options);
     Most most = find_most(run->trace);
     set_rules(run, options);
     if (!allocate_workers(run, &most, error) || !allocate_batches(run, &most, error) ||
-        !decide_causal(run, options, error) || !allocate_tiles(run, options, error))
+        !decide_causal(run, error) || !allocate_tiles(run, error))
         return NULL;
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
@@ -440,8 +399,8 @@ add_layer(EntroRun *run, const Batch *batch, gsize capture, EntroCapture *target
                                        .n_masked = heads[head].counts[ENTRO_ROW_MASKED],
                                        .n_off_sum = heads[head].counts[ENTRO_ROW_OFF_SUM]};
         memcpy(first[head].values, heads[head].values, sizeof first[head].values);
-        target->digest = (gint64)(((guint64)target->digest ^ heads[head].digest) *
-                                  G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+        target->digest =
+            (target->digest ^ heads[head].digest) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
         target->n_rows += first[head].n_rows;
     }
     target->n_heads += layer->n_heads;
@@ -492,8 +451,10 @@ entro_run_next(EntroRun *run, EntroCapture *ret_capture, gboolean *ret_end, GErr
     *ret_end = FALSE;
     entro_capture_clear(ret_capture);
     if (run->group_next == run->n_group) {
-        if (!collect_group(run, ret_end, error))
+        if (!collect_group(run, ret_end, error)) {
+            run->group_next = run->n_group; /* half a capture is none */
             return FALSE;
+        }
         if (*ret_end)
             return TRUE;
     }
@@ -532,6 +493,7 @@ entro_run_free(EntroRun *run)
         g_free(run->batches[i].heads);
     }
     for (guint i = 0; run->workers != NULL && i < run->n_workers; i++) {
+        entro_tile_rows_free(run->workers[i].rows);
         free(run->workers[i].row);
         g_free(run->workers[i].allowed);
         entro_rows_clear(&run->workers[i].valid);

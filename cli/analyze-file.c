@@ -5,7 +5,6 @@
 #include "command.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 /* A batch is stored when it has so many captures, or has waited so long. */
 #define BATCH_CAPTURES 64
@@ -20,6 +19,7 @@ typedef struct {
     const char *run_name;
     char *fingerprint;    /* NULL until it is known */
     gboolean replace;     /* still to be done */
+    GArray *wanted;       /* gsize: positions of the captures to be read, ascending */
     GPtrArray *summaries; /* the caller's */
     guint first_summary;  /* of this file */
     GArray *pending;      /* EntroCapture: of the last summary's run */
@@ -32,6 +32,7 @@ job_clear(Job *job)
     g_clear_pointer(&job->source, entro_source_free);
     g_clear_pointer(&job->fingerprint, g_free);
     g_clear_pointer(&job->pending, g_array_unref);
+    g_clear_pointer(&job->wanted, g_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)
 
@@ -96,6 +97,9 @@ new_summary(const Job *job, guint attempt, gint64 run_id)
     summary->attempt = attempt;
     summary->n_layers = job->trace->n_layers;
     summary->n_heads = most_heads(job->trace);
+    summary->even = TRUE;
+    for (guint i = 0; i < job->trace->n_layers; i++)
+        summary->even &= job->trace->layers[i].n_heads == summary->n_heads;
     summary->first_nan_step = summary->step = G_MININT64;
     summary->notes = g_ptr_array_new_with_free_func(g_free);
     summary->problems = g_ptr_array_new_with_free_func(g_free);
@@ -115,6 +119,26 @@ current(const Job *job)
                                                     : NULL;
 }
 
+static gsize
+count_captures(const EntroTrace *trace, guint attempt)
+{
+    gsize n = 0;
+
+    for (gsize i = 0; i < trace->n_captures; i++)
+        n += trace->attempts[i] == attempt;
+    return n;
+}
+
+static gsize
+count_wanted(const Job *job, guint attempt)
+{
+    gsize n = 0;
+
+    for (guint i = 0; i < job->wanted->len; i++)
+        n += job->trace->attempts[g_array_index(job->wanted, gsize, i)] == attempt;
+    return n;
+}
+
 /* Makes the run row of an attempt and its summary; needs the fingerprint. */
 static gboolean
 begin_run(Job *job, guint attempt, GError **error)
@@ -126,7 +150,22 @@ begin_run(Job *job, guint attempt, GError **error)
         !entro_store_put_trace(job->store, run_id, job->trace, attempt, error))
         return FALSE;
     job->replace = FALSE; /* the old run went with all its attempts */
-    g_ptr_array_add(job->summaries, new_summary(job, attempt, run_id));
+    EntroAnalyzeSummary *summary = new_summary(job, attempt, run_id);
+    summary->n_known = count_captures(job->trace, attempt) - count_wanted(job, attempt);
+    g_ptr_array_add(job->summaries, summary);
+    return TRUE;
+}
+
+/* Begins every attempt up to this one: also one where nothing is new has its row and summary. */
+static gboolean
+begin_runs_to(Job *job, guint attempt, GError **error)
+{
+    const EntroAnalyzeSummary *summary = current(job);
+    guint next = summary ? summary->attempt + 1 : job->trace->attempts[0];
+
+    for (; next <= attempt; next++)
+        if (!begin_run(job, next, error))
+            return FALSE;
     return TRUE;
 }
 
@@ -226,39 +265,48 @@ store_pending(Job *job, GError **error)
     return good;
 }
 
+/* What the summary says of heads and layers is of the last capture in which one has a value. */
 static void
-see_head(EntroAnalyzeSummary *summary, const EntroHeadStats *head)
+see_heads(EntroAnalyzeSummary *summary, const EntroCapture *capture)
 {
-    double entropy = head->values[ENTRO_HEAD_ENTROPY_MEAN];
-    double ceiling = head->values[ENTRO_HEAD_ENTROPY_CEILING];
+    summary->step = capture->step;
+    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
+    for (guint i = 0; i < capture->n_heads; i++) {
+        double entropy = capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN];
+        double ceiling = capture->heads[i].values[ENTRO_HEAD_ENTROPY_CEILING];
 
-    if (isnan(entropy)) {
-        summary->n_without++;
-        return;
+        summary->n_without += isnan(entropy);
+        summary->n_counted += !isnan(entropy);
+        summary->n_overloaded += ceiling > 0 && entropy >= ENTRO_HEAD_OVERLOAD * ceiling;
+        summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
     }
-    summary->n_counted++;
-    summary->n_overloaded += entropy >= ENTRO_HEAD_OVERLOAD * ceiling && ceiling > 0;
-    summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
 }
 
 static void
-see_layer(EntroAnalyzeSummary *summary, const EntroLayerStats *layer)
+see_layers(EntroAnalyzeSummary *summary, const EntroCapture *capture)
 {
-    double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
-    double ceiling = layer->values[ENTRO_LAYER_ENTROPY_CEILING];
+    summary->highest.entropy = -INFINITY;
+    summary->lowest.entropy = INFINITY;
+    for (guint i = 0; i < capture->n_layers; i++) {
+        const EntroLayerStats *layer = &capture->layers[i];
+        double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
+        EntroLayerExtreme extreme = {layer->layer, entropy,
+                                     layer->values[ENTRO_LAYER_ENTROPY_CEILING]};
 
-    if (isnan(entropy))
-        return;
-    if (isnan(summary->highest.entropy) || entropy > summary->highest.entropy) {
-        summary->highest.layer = layer->layer;
-        summary->highest.entropy = entropy;
-        summary->highest.ceiling = ceiling;
+        if (entropy > summary->highest.entropy)
+            summary->highest = extreme;
+        if (entropy < summary->lowest.entropy)
+            summary->lowest = extreme;
     }
-    if (isnan(summary->lowest.entropy) || entropy < summary->lowest.entropy) {
-        summary->lowest.layer = layer->layer;
-        summary->lowest.entropy = entropy;
-        summary->lowest.ceiling = ceiling;
-    }
+}
+
+static gboolean
+has_value(const EntroCapture *capture)
+{
+    for (guint i = 0; i < capture->n_heads; i++)
+        if (!isnan(capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN]))
+            return TRUE;
+    return FALSE;
 }
 
 static void
@@ -269,17 +317,15 @@ see_capture(EntroAnalyzeSummary *summary, const EntroCapture *capture)
     summary->n_new++;
     summary->n_partial += capture->status == ENTRO_CAPTURE_PARTIAL;
     summary->n_rows += capture->n_rows;
-    summary->step = capture->step;
-    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
-    summary->highest.entropy = summary->lowest.entropy = NAN;
     for (guint i = 0; i < capture->n_heads; i++) {
         summary->n_nan += capture->heads[i].n_nan;
         summary->n_masked += capture->heads[i].n_masked;
         summary->n_off_sum += capture->heads[i].n_off_sum;
-        see_head(summary, &capture->heads[i]);
     }
-    for (guint i = 0; i < capture->n_layers; i++)
-        see_layer(summary, &capture->layers[i]);
+    if (has_value(capture)) {
+        see_heads(summary, capture);
+        see_layers(summary, capture);
+    }
     if (summary->n_nan > n_nan && summary->first_nan_step == G_MININT64)
         summary->first_nan_step = capture->step;
     if (capture->detail != NULL)
@@ -296,7 +342,7 @@ take_capture(Job *job, EntroCapture *capture, GError **error)
     if (job->fingerprint == NULL)
         job->fingerprint = entro_fingerprint(job->trace, (guint64)capture->digest);
     if (summary == NULL || summary->attempt != capture->attempt) {
-        if (!store_pending(job, error) || !begin_run(job, capture->attempt, error))
+        if (!store_pending(job, error) || !begin_runs_to(job, capture->attempt, error))
             return FALSE;
         summary = current(job);
     }
@@ -372,22 +418,6 @@ analyze_wanted(Job *job, const GArray *wanted, GError **error)
     return good;
 }
 
-/* Every attempt gets its row and summary, also when nothing in it is new. */
-static gboolean
-begin_known_runs(Job *job, const GArray *wanted, GError **error)
-{
-    gsize next = wanted->len > 0 ? g_array_index(wanted, gsize, 0) : job->trace->n_captures;
-
-    for (gsize i = 0; i < next; i++) {
-        EntroAnalyzeSummary *summary = current(job);
-        if ((summary == NULL || summary->attempt != job->trace->attempts[i]) &&
-            !begin_run(job, job->trace->attempts[i], error))
-            return FALSE;
-        current(job)->n_known++;
-    }
-    return TRUE;
-}
-
 static void
 clear_capture(gpointer capture)
 {
@@ -398,10 +428,7 @@ clear_capture(gpointer capture)
 static gboolean
 check_not_database(const char *path, const char *db_path, GError **error)
 {
-    struct stat file, db;
-
-    if (stat(path, &file) != 0 || stat(db_path, &db) != 0 || file.st_dev != db.st_dev ||
-        file.st_ino != db.st_ino)
+    if (!entro_same_file(path, db_path))
         return TRUE;
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                 "%s: is the database itself, expected a trace (HDF5)", path);
@@ -442,12 +469,12 @@ entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOption
 
     if (!open_job(&job, error))
         return FALSE;
-    g_autoptr(GArray) wanted = find_wanted(&job, &exists, error);
-    if (wanted == NULL || (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
+    job.wanted = find_wanted(&job, &exists, error);
+    if (job.wanted == NULL ||
+        (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
         return FALSE;
-    if (exists && !begin_known_runs(&job, wanted, error))
-        return FALSE;
-    good = wanted->len == 0 || analyze_wanted(&job, wanted, error);
+    good = (job.wanted->len == 0 || analyze_wanted(&job, job.wanted, error)) &&
+           begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error);
     if (current(&job) != NULL) {
         add_texts(current(&job)->notes, job.trace->notes);
         add_texts(current(&job)->problems, job.trace->problems);

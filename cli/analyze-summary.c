@@ -35,20 +35,27 @@ print_entropy(const EntroAnalyzeSummary *summary)
 {
     guint n_heads = summary->n_counted + summary->n_without;
 
-    printf("  at step %" G_GINT64_FORMAT ":", summary->step);
-    if (summary->n_counted == 0) {
-        printf(" none of %u heads has a valid row\n", n_heads);
+    if (summary->step == G_MININT64) {
+        printf("  no head has a valid row in any new capture\n");
         return;
     }
-    printf(" entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
+    printf("  at step %" G_GINT64_FORMAT
+           ": entropy is highest in layer %u (%.2f of at most %.2f nats), lowest in layer %u (%.2f "
            "of %.2f)\n",
-           summary->highest.layer, summary->highest.entropy, summary->highest.ceiling,
-           summary->lowest.layer, summary->lowest.entropy, summary->lowest.ceiling);
+           summary->step, summary->highest.layer, summary->highest.entropy,
+           summary->highest.ceiling, summary->lowest.layer, summary->lowest.entropy,
+           summary->lowest.ceiling);
     printf("  of %u heads: %u (%.0f %%) overloaded (>= %g of the ceiling), %u (%.0f %%) collapsed "
            "(< %g of it), %u without a valid row\n",
            n_heads, summary->n_overloaded, percent(summary->n_overloaded, n_heads),
            ENTRO_HEAD_OVERLOAD, summary->n_collapsed, percent(summary->n_collapsed, n_heads),
            ENTRO_HEAD_COLLAPSE, summary->n_without);
+}
+
+static const char *
+plural(guint n)
+{
+    return n == 1 ? "" : "s";
 }
 
 void
@@ -63,16 +70,17 @@ entro_summary_print(const EntroAnalyzeSummary *summary)
     printf("%" G_GSIZE_FORMAT " new captures", summary->n_new);
     if (summary->n_known > 0)
         printf(" (%" G_GSIZE_FORMAT " were stored before)", summary->n_known);
-    printf(", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT ", %u layers, %u heads each\n",
-           summary->first_step, summary->last_step, summary->n_layers, summary->n_heads);
+    printf(", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT ", %u layer%s, %s%u head%s each\n",
+           summary->first_step, summary->last_step, summary->n_layers, plural(summary->n_layers),
+           summary->even ? "" : "up to ", summary->n_heads, plural(summary->n_heads));
     if (summary->n_new == 0)
         return;
     print_rows(summary);
     print_entropy(summary);
+    g_autofree char *size = entro_format_bytes(summary->bytes);
     if (summary->seconds > 0)
-        printf("  %.2f GB in %.2f s: %.2f GB/s (%s)\n", (double)summary->bytes / 1e9,
-               summary->seconds, (double)summary->bytes / 1e9 / summary->seconds,
-               entro_kernel_name());
+        printf("  %s in %.2f s: %.2f GB/s (%s)\n", size, summary->seconds,
+               (double)summary->bytes / 1e9 / summary->seconds, entro_kernel_name());
 }
 
 static void
@@ -90,7 +98,7 @@ static void
 last_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
 {
     json_builder_set_member_name(builder, "last");
-    if (summary->n_new == 0) {
+    if (summary->step == G_MININT64) {
         json_builder_add_null_value(builder);
         return;
     }

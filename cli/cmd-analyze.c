@@ -5,7 +5,7 @@ static struct {
     char *db, *run, *tolerance;
     gint threads, memory;
     gboolean replace;
-} chosen;
+} chosen = {.threads = ENTRO_NOT_GIVEN, .memory = ENTRO_NOT_GIVEN};
 
 static const GOptionEntry entries[] = {
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database, made if missing", "DB"},
@@ -15,16 +15,26 @@ static const GOptionEntry entries[] = {
      "Replace a run of that name, all its captures", NULL},
     {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Workers (default: one a processor)",
      "N"},
-    {"memory", 0, 0, G_OPTION_ARG_INT, &chosen.memory, "MiB for attention on its way (default 64)",
-     "MIB"},
+    {"memory", 0, 0, G_OPTION_ARG_INT, &chosen.memory,
+     "MiB for attention on its way (default 256); fewer workers if needed", "MIB"},
     {"tolerance", 0, 0, G_OPTION_ARG_STRING, &chosen.tolerance,
      "How far a row's sum may be off 1 (default 1e-4; 1e-2 for f16 and bf16)", "X"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the summary as JSON", NULL},
     {NULL}};
 
 static gboolean
+set_whole(gint given, gint most, const char *option, gsize *value, GError **error)
+{
+    if (given == ENTRO_NOT_GIVEN)
+        return TRUE;
+    *value = (gsize)given;
+    return entro_check_range(given, 1, most, option, error);
+}
+
+static gboolean
 make_options(EntroAnalyzeOptions *ret_options, GError **error)
 {
+    gsize threads = 0, memory = ENTRO_RUN_OPTIONS_DEFAULT.memory >> 20;
     EntroAnalyzeOptions options = {.db_path = chosen.db,
                                    .run_name = chosen.run,
                                    .replace = chosen.replace,
@@ -35,15 +45,12 @@ make_options(EntroAnalyzeOptions *ret_options, GError **error)
         return FALSE;
     if (options.run.tolerance < 0)
         return entro_usage_error(error, "--tolerance must not be negative");
-    if (chosen.threads < 0 || chosen.threads > 1024)
-        return entro_usage_error(error, "--threads must be 1 to 1024");
-    if (chosen.memory < 0)
-        return entro_usage_error(error, "--memory must be at least 1");
-    if (chosen.run != NULL && (*chosen.run == '\0' || *chosen.run == '#'))
-        return entro_usage_error(error, "--run must not be empty or begin with #");
-    options.run.n_threads = (guint)chosen.threads;
-    if (chosen.memory > 0)
-        options.run.memory = (gsize)chosen.memory << 20;
+    if (!set_whole(chosen.threads, 1024, "--threads", &threads, error) ||
+        !set_whole(chosen.memory, 1 << 20, "--memory", &memory, error) ||
+        !entro_check_run_name(chosen.run, error))
+        return FALSE;
+    options.run.n_threads = (guint)threads;
+    options.run.memory = memory << 20;
     *ret_options = options;
     return TRUE;
 }
@@ -75,8 +82,11 @@ say_about(const GPtrArray *summaries)
         const EntroAnalyzeSummary *summary = summaries->pdata[i];
         for (guint j = 0; j < summary->notes->len; j++)
             entro_say("%s: note: %s", summary->file, (char *)summary->notes->pdata[j]);
-        for (guint j = 0; j < summary->problems->len; j++)
-            entro_complain("analyze", summary->problems->pdata[j]);
+        for (guint j = 0; j < summary->problems->len; j++) {
+            g_autofree char *message =
+                g_strdup_printf("%s: %s", summary->file, (char *)summary->problems->pdata[j]);
+            entro_complain("analyze", message);
+        }
     }
 }
 
@@ -87,13 +97,20 @@ analyze_all(char **files, int n, EntroStore *store, const EntroAnalyzeOptions *o
 {
     int n_failed = 0, first_code = 0;
 
-    for (int i = 0; i < n && entro_signals_seen() == 0; i++) {
+    for (int i = 0; i < n; i++) {
         g_autoptr(GError) failure = NULL;
+        if (entro_signals_seen() != 0) {
+            g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
+                        "stopped by a signal before %s; the same command goes on from there",
+                        files[i]);
+            return FALSE;
+        }
         if (entro_analyze_file(files[i], store, options, summaries, &failure))
             continue;
-        first_code = n_failed++ ? first_code : entro_exit_code(failure);
+        int code = entro_exit_code(failure);
+        first_code = n_failed++ ? first_code : code;
         /* a broken database is broken for the rest too */
-        if (n == 1 || first_code == ENTRO_EXIT_OUTPUT || entro_signals_seen() != 0) {
+        if (n == 1 || code == ENTRO_EXIT_OUTPUT || entro_signals_seen() != 0) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }

@@ -1,7 +1,6 @@
 /* cmd-export.c: a table or view of the database as CSV or JSON. */
 #include "command.h"
 
-#include <gio/gio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,21 +47,20 @@ find_run_ids(EntroStore *store, GArray *ids, GError **error)
 }
 
 static gboolean
-write_text(const GString *text, GError **error)
+write_piece(const char *bytes, gsize n, gpointer data, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
+    return entro_output_write(data, bytes, n, error);
+}
 
-    if (chosen.output == NULL) {
-        fwrite(text->str, 1, text->len, stdout);
-        return TRUE;
-    }
-    if (g_file_set_contents_full(chosen.output, text->str, (gssize)text->len,
-                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666,
-                                 &failure))
-        return TRUE;
-    g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_OUTPUT, "%s: %s", chosen.output,
-                failure->message);
-    return FALSE;
+static gboolean
+export_table(EntroStore *store, const char *table, const EntroExportOptions *options,
+             GError **error)
+{
+    g_auto(EntroOutput) output = {0};
+
+    return entro_output_open(&output, chosen.output, error) &&
+           entro_store_export_to(store, table, options, write_piece, &output, error) &&
+           entro_output_commit(&output, error);
 }
 
 /* Without a table: which there are. */
@@ -82,7 +80,6 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     extern const EntroCommand entro_command_export;
     EntroExportOptions options = {0};
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
-    g_autoptr(GString) text = g_string_new(NULL);
 
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_export, entries, NULL, &argc, &argv, error) ||
@@ -90,6 +87,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return FALSE;
     if (argc > 2)
         return entro_usage_error(error, "takes one TABLE, got %d", argc - 1);
+    if (chosen.output != NULL && entro_same_file(chosen.output, chosen.db))
+        return entro_usage_error(error, "%s is the database itself", chosen.output);
     g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
     if (store == NULL)
         return FALSE;
@@ -100,7 +99,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     options.run_ids = (const gint64 *)ids->data;
     options.n_runs = ids->len;
     options.csv_raw = chosen.csv_raw;
-    return entro_store_export(store, argv[1], &options, text, error) && write_text(text, error);
+    return export_table(store, argv[1], &options, error);
 }
 
 const EntroCommand entro_command_export = {

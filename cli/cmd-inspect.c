@@ -44,13 +44,12 @@ print_layers(const EntroTrace *trace)
         for (last = first; last + 1 < trace->n_layers; last++)
             if (!same_layer(&trace->layers[last], &trace->layers[last + 1]))
                 break;
-        if (last > first)
-            printf("layers %u-%u ", layer->index, trace->layers[last].index);
-        else
-            printf("layer %u ", layer->index);
-        printf("  %" G_GSIZE_FORMAT " samples x %u heads x %" G_GSIZE_FORMAT
+        g_autofree char *label =
+            last > first ? g_strdup_printf("layers %u-%u", layer->index, trace->layers[last].index)
+                         : g_strdup_printf("layer %u", layer->index);
+        printf("%-12s %" G_GSIZE_FORMAT " samples x %u heads x %" G_GSIZE_FORMAT
                " queries x %" G_GSIZE_FORMAT " keys, %s%s, %s; %s\n",
-               layer->n_samples, layer->n_heads, layer->n_queries, layer->n_keys,
+               label, layer->n_samples, layer->n_heads, layer->n_queries, layer->n_keys,
                entro_element_name(layer->element), layer->big_endian ? " big-endian" : "",
                causal_word(layer->causal), layer->storage);
     }
@@ -70,11 +69,11 @@ static void
 print_captures(const EntroTrace *trace)
 {
     guint attempts = trace->attempts[trace->n_captures - 1] - trace->attempts[0] + 1;
+    g_autofree char *size = entro_format_bytes(bytes_decoded(trace));
 
     printf("captures     %" G_GSIZE_FORMAT ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-           ", %.3f GB of attention\n",
-           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1],
-           (double)bytes_decoded(trace) / 1e9);
+           ", %s of attention\n",
+           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1], size);
     if (attempts > 1)
         printf("attempts     %u (the steps go back: the trainer was restarted)\n", attempts);
     printf("writer       %s\n",
@@ -212,8 +211,11 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return FALSE;
     const EntroTrace *trace = entro_source_get_trace(source);
     (entro_common.json ? print_json : print_text)(trace);
-    for (guint i = 0; i < trace->problems->len; i++)
-        entro_complain("inspect", trace->problems->pdata[i]);
+    for (guint i = 0; i < trace->problems->len; i++) {
+        g_autofree char *message =
+            g_strdup_printf("%s: %s", argv[1], (char *)trace->problems->pdata[i]);
+        entro_complain("inspect", message);
+    }
     if (trace->problems->len > 0)
         *ret_exit = ENTRO_EXIT_PARTIAL;
     return TRUE;

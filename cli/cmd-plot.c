@@ -5,9 +5,9 @@
 #include <string.h>
 
 static struct {
-    char *db, *output, *step, *column, *band_max, *title, *palette, *font;
+    char *db, *output, *column, *band_max, *title, *palette, *font;
     char *width, *height, *font_size, *dpi, *max_pixels;
-    char **runs, **scalars;
+    char **runs, **scalars, **steps;
     gboolean values, shared_scale, log_y;
 } chosen;
 
@@ -16,7 +16,8 @@ static const GOptionEntry entries[] = {
     {"run", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.runs,
      "A run, name or #ID; may be repeated (default: all)", "RUN"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
-    {"step", 0, 0, G_OPTION_ARG_STRING, &chosen.step, "Training step, or last (default)", "N"},
+    {"step", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.steps,
+     "Training step, or last (default); once for all runs, or once for each --run", "N"},
     {"column", 0, 0, G_OPTION_ARG_STRING, &chosen.column,
      "Statistic to draw (default: the view's own)", "NAME"},
     {"values", 0, 0, G_OPTION_ARG_NONE, &chosen.values, "Write the number into each cell", NULL},
@@ -39,14 +40,45 @@ static const GOptionEntry entries[] = {
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
+/* One row an option that is a size. */
+typedef struct {
+    const char *option, *text;
+    double least, most;
+    double *value;
+} SizeRow;
+
 static gboolean
-parse_step(gint64 *ret_step, GError **error)
+parse_step(const char *text, gint64 *ret_step, GError **error)
 {
-    if (chosen.step == NULL || g_str_equal(chosen.step, "last"))
+    *ret_step = ENTRO_STEP_LAST;
+    if (g_str_equal(text, "last") ||
+        g_ascii_string_to_signed(text, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
         return TRUE;
-    if (g_ascii_string_to_signed(chosen.step, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
-        return TRUE;
-    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", chosen.step);
+    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", text);
+}
+
+/* One for all, or one for each run; `steps` owns them. */
+static gboolean
+parse_steps(EntroPlotOptions *options, GArray *steps, GError **error)
+{
+    guint n_runs = chosen.runs ? g_strv_length(chosen.runs) : 0;
+
+    for (char **text = chosen.steps; text != NULL && *text != NULL; text++) {
+        gint64 step;
+        if (!parse_step(*text, &step, error))
+            return FALSE;
+        g_array_append_val(steps, step);
+    }
+    if (steps->len == 1)
+        options->step = g_array_index(steps, gint64, 0);
+    else if (steps->len > 1 && steps->len == n_runs)
+        options->steps = (const gint64 *)steps->data;
+    else if (steps->len > 1)
+        return entro_usage_error(error,
+                                 "%u times --step, but %u times --run: give one step, or "
+                                 "one for each run",
+                                 steps->len, n_runs);
+    return TRUE;
 }
 
 static gboolean
@@ -64,21 +96,39 @@ parse_band_max(EntroPlotOptions *options, GError **error)
 }
 
 static gboolean
-parse_positive(const char *text, const char *option, double *value, GError **error)
+parse_size(const SizeRow *row, GError **error)
 {
     double parsed;
 
-    if (!entro_parse_real(text, option, &parsed, error))
+    if (row->text == NULL)
+        return TRUE;
+    if (!entro_parse_real(row->text, row->option, &parsed, error) ||
+        !entro_check_range(parsed, row->least, row->most, row->option, error))
         return FALSE;
-    if (text != NULL && parsed <= 0)
-        return entro_usage_error(error, "%s must be above 0", option);
-    if (text != NULL)
-        *value = parsed;
+    *row->value = parsed;
+    return TRUE;
+}
+
+/* 200 inches are the largest page of a PDF; beyond the other bounds nobody sees a figure. */
+static gboolean
+parse_sizes(EntroPlotOptions *options, GError **error)
+{
+    const SizeRow rows[] = {
+        {"--width", chosen.width, 0.1, 200, &options->width},
+        {"--height", chosen.height, 0.1, 200, &options->height},
+        {"--font-size", chosen.font_size, 1, 200, &options->font_size},
+        {"--dpi", chosen.dpi, 10, 10000, &options->dpi},
+        {"--max-pixels", chosen.max_pixels, 1, 1e9, &options->max_pixels},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (!parse_size(&rows[i], error))
+            return FALSE;
     return TRUE;
 }
 
 static gboolean
-make_options(EntroPlotOptions *options, GError **error)
+make_options(EntroPlotOptions *options, GArray *steps, GError **error)
 {
     options->column = chosen.column;
     options->values = chosen.values;
@@ -88,12 +138,8 @@ make_options(EntroPlotOptions *options, GError **error)
     options->title = chosen.title;
     options->palette = chosen.palette;
     options->font = chosen.font;
-    return parse_step(&options->step, error) && parse_band_max(options, error) &&
-           parse_positive(chosen.width, "--width", &options->width, error) &&
-           parse_positive(chosen.height, "--height", &options->height, error) &&
-           parse_positive(chosen.font_size, "--font-size", &options->font_size, error) &&
-           parse_positive(chosen.dpi, "--dpi", &options->dpi, error) &&
-           parse_positive(chosen.max_pixels, "--max-pixels", &options->max_pixels, error);
+    return parse_steps(options, steps, error) && parse_band_max(options, error) &&
+           parse_sizes(options, error);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------- */
@@ -161,10 +207,11 @@ run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_plot;
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(gint64));
 
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_plot, entries, NULL, &argc, &argv, error) ||
-        !make_options(&options, error))
+        !make_options(&options, steps, error))
         return FALSE;
     if (argc == 1) {
         print_views();
@@ -180,6 +227,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (!entro_require(chosen.db, "--db DB", error) ||
         !entro_require(chosen.output, "-o FILE", error))
         return FALSE;
+    if (entro_same_file(chosen.output, chosen.db))
+        return entro_usage_error(error, "%s is the database itself", chosen.output);
     return draw(view, &options, error);
 }
 

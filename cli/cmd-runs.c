@@ -11,11 +11,17 @@ static const GOptionEntry entries[] = {{"db", 0, 0, G_OPTION_ARG_FILENAME, &db, 
                                         "Print as JSON", NULL},
                                        {NULL}};
 
+#define NAME_WIDTH 20
+#define NAME_MOST  40 /* what is longer is cut here; --json has it whole */
+
 /* Columns of text count characters, not bytes. */
 static void
 print_padded(const char *text, int width)
 {
-    g_autofree char *shown = entro_printable(text ? text : "-", -1);
+    g_autofree char *whole = entro_printable(text ? text : "-", -1);
+    gboolean cut = g_utf8_strlen(whole, -1) > NAME_MOST;
+    g_autofree char *start = g_utf8_substring(whole, 0, cut ? NAME_MOST - 3 : -1);
+    g_autofree char *shown = g_strconcat(start, cut ? "..." : "", NULL);
 
     printf("%s%*s ", shown, MAX(0, width - (int)g_utf8_strlen(shown, -1)), "");
 }
@@ -23,13 +29,13 @@ print_padded(const char *text, int width)
 static void
 print_table(const GPtrArray *runs)
 {
-    printf("%4s %-20s %7s %-10s %6s %5s %7s %8s  %s\n", "ID", "NAME", "ATTEMPT", "ARCH", "LAYERS",
-           "HEADS", "CONTEXT", "CAPTURES", "STEPS");
+    printf("%4s %-*s %7s %-10s %6s %5s %7s %8s  %s\n", "ID", NAME_WIDTH, "NAME", "ATTEMPT", "ARCH",
+           "LAYERS", "HEADS", "CONTEXT", "CAPTURES", "STEPS");
     for (guint i = 0; i < runs->len; i++) {
         const EntroRunInfo *info = runs->pdata[i];
 
         printf("%4" G_GINT64_FORMAT " ", info->id);
-        print_padded(info->name, 20);
+        print_padded(info->name, NAME_WIDTH);
         printf("%7u ", info->attempt);
         print_padded(info->arch, 10);
         printf("%6" G_GINT64_FORMAT " %5" G_GINT64_FORMAT " %7" G_GINT64_FORMAT

@@ -96,7 +96,7 @@ set_wholes(EntroTrainConfig *config, GError **error)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-        if (*rows[i].from == G_MININT)
+        if (*rows[i].from == ENTRO_NOT_GIVEN)
             continue;
         if (*rows[i].from < rows[i].least)
             return entro_usage_error(error, "%s must be at least %d", rows[i].option,
@@ -174,7 +174,7 @@ forget_options(void)
                             &chosen.checkpoint_every};
 
     for (guint i = 0; i < G_N_ELEMENTS(wholes); i++)
-        *wholes[i] = G_MININT;
+        *wholes[i] = ENTRO_NOT_GIVEN;
     chosen.seed = 1;
 }
 
@@ -284,6 +284,16 @@ print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
     entro_print_json(builder);
 }
 
+/* A slip that would replace the text that somebody wrote. */
+static gboolean
+check_data_survives(const char *output, GError **error)
+{
+    for (char **path = chosen.data; output != NULL && *path != NULL; path++)
+        if (entro_same_file(*path, output))
+            return entro_usage_error(error, "%s is data to train on, and would be replaced", *path);
+    return TRUE;
+}
+
 static gboolean
 run(int argc, char **argv, int *ret_exit, GError **error)
 {
@@ -301,11 +311,15 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return FALSE;
     if (argc > 1)
         return entro_usage_error(error, "takes no argument, got \"%s\" (data: --data)", argv[1]);
+    if (!entro_check_run_name(config.run_name, error))
+        return FALSE;
     if (config.data == NULL)
         return entro_usage_error(error, "needs --data PATH; see --help");
     if (config.trace == NULL && config.checkpoint == NULL)
         return entro_usage_error(error, "needs --trace FILE or --checkpoint FILE, or nothing "
                                         "would be kept; see --help");
+    if (!check_data_survives(config.trace, error) || !check_data_survives(config.checkpoint, error))
+        return FALSE;
     entro_signals_watch();
     g_autoptr(EntroTrainer) trainer = entro_trainer_new(&config, error);
     if (trainer == NULL || !train(trainer, &config, &outcome, error))

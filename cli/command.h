@@ -6,6 +6,7 @@
 #include "entro-trainer.h"
 
 #include <json-glib/json-glib.h>
+#include <stdio.h>
 
 /* Exit codes; 128 + n on signal n. */
 typedef enum {
@@ -58,6 +59,13 @@ gboolean entro_options_parse(const EntroCommand *command, const GOptionEntry *en
 gboolean entro_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* FALSE (USAGE) if the option is missing. */
 gboolean entro_require(const char *value, const char *option, GError **error);
+/* FALSE (USAGE) unless least <= value <= most; NaN is outside. */
+gboolean entro_check_range(double value, double least, double most, const char *option,
+                           GError **error);
+/* FALSE (USAGE) for names that could not be asked for again; NULL is fine. */
+gboolean entro_check_run_name(const char *name, GError **error);
+/* GOption has no "not given" for whole numbers: the value that such an option starts with. */
+#define ENTRO_NOT_GIVEN G_MININT
 /* A number as text: "0.5", refused if trailing text; NaN if text is NULL. */
 gboolean entro_parse_real(const char *text, const char *option, double *ret_value, GError **error);
 
@@ -78,6 +86,25 @@ void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
 void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);
 /* FALSE when something that was printed did not arrive (a full disk). */
 gboolean entro_flush_stdout(GError **error);
+/* "12.3 MB", powers of 1000; to be freed. */
+char *entro_format_bytes(guint64 bytes);
+/* Whether both paths lead to the same file that exists. */
+gboolean entro_same_file(const char *path, const char *other);
+
+/* A file that appears whole or not at all (output-file.c). */
+typedef struct {
+    const char *path; /* NULL: stdout */
+    char *draft;      /* renamed to `path` at the end; NULL: written in place */
+    FILE *stream;
+} EntroOutput;
+
+/* Path NULL: stdout.  What is there and no regular file (/dev/stdout, a pipe) is written to. */
+gboolean entro_output_open(EntroOutput *output, const char *path, GError **error);
+gboolean entro_output_write(EntroOutput *output, const char *bytes, gsize n, GError **error);
+gboolean entro_output_commit(EntroOutput *output, GError **error);
+/* Without a commit before it, the old file stays and nothing else does. */
+void entro_output_clear(EntroOutput *output);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroOutput, entro_output_clear)
 
 /* A line that is drawn again and again on a terminal; nothing elsewhere or with --quiet. */
 void entro_progress(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -99,22 +126,25 @@ typedef struct {
     EntroSourceOptions source;
 } EntroAnalyzeOptions;
 
+typedef struct {
+    guint layer;
+    double entropy, ceiling;
+} EntroLayerExtreme;
+
 /* What `analyze` says about one run afterwards. */
 typedef struct {
     char *file, *run_name;
     gint64 run_id;
-    guint attempt, n_layers, n_heads;
+    guint attempt, n_layers, n_heads; /* n_heads: of the layer with most */
+    gboolean even;                    /* every layer has so many */
     gsize n_new, n_known, n_partial;
     gint64 first_step, last_step; /* of the trace */
     gint64 n_rows, n_nan, n_masked, n_off_sum;
     gint64 first_nan_step; /* G_MININT64: none */
-    /* of the last new capture with a value */
+    /* of the last new capture in which a head has a value; G_MININT64: there is none */
     gint64 step;
     guint n_counted, n_overloaded, n_collapsed, n_without;
-    struct {
-        guint layer;
-        double entropy, ceiling;
-    } highest, lowest;
+    EntroLayerExtreme highest, lowest;
     guint64 bytes;
     double seconds;
     GPtrArray *notes, *problems;

@@ -1,12 +1,26 @@
 /* options.c: one vocabulary of options for all subcommands. */
 #include "command.h"
 
+#include <string.h>
+
 EntroCommonOptions entro_common;
 
 static const GOptionEntry common_entries[] = {{"quiet", 'q', 0, G_OPTION_ARG_NONE,
                                                &entro_common.quiet,
                                                "No progress and no notes on stderr", NULL},
                                               {NULL}};
+
+/* GOption keeps a "--" before arguments that begin with a dash. */
+static void
+drop_separator(int *argc, char **argv)
+{
+    for (int i = 1; i < *argc; i++)
+        if (g_str_equal(argv[i], "--")) {
+            memmove(argv + i, argv + i + 1, (gsize)(*argc - i) * sizeof *argv);
+            (*argc)--;
+            return;
+        }
+}
 
 gboolean
 entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
@@ -25,8 +39,10 @@ entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
     if (more != NULL)
         g_option_context_add_main_entries(context, more, NULL);
     g_option_context_add_main_entries(context, common_entries, NULL);
-    if (g_option_context_parse(context, argc, argv, error))
+    if (g_option_context_parse(context, argc, argv, error)) {
+        drop_separator(argc, *argv);
         return TRUE;
+    }
     g_prefix_error(error, "usage: ");
     return FALSE;
 }
@@ -64,12 +80,32 @@ entro_parse_real(const char *text, const char *option, double *ret_value, GError
     return TRUE;
 }
 
+gboolean
+entro_check_range(double value, double least, double most, const char *option, GError **error)
+{
+    return (value >= least && value <= most) ||
+           entro_usage_error(error, "%s must be %.15g to %.15g", option, least, most);
+}
+
+gboolean
+entro_check_run_name(const char *name, GError **error)
+{
+    return name == NULL || (*name != '\0' && *name != '#') ||
+           entro_usage_error(error, "--run must not be empty or begin with #");
+}
+
 /* ---- traces ---------------------------------------------------------------------------------------- */
 
 static struct {
     gint64 max_seq, max_layers, max_heads, max_samples, max_steps, max_chunk;
     char *layout;
-} chosen;
+} chosen = {ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            NULL};
 
 const GOptionEntry entro_source_entries[] = {
     {"layout", 0, 0, G_OPTION_ARG_STRING, &chosen.layout, "Layout of the file (default: recognise)",
@@ -88,10 +124,10 @@ const GOptionEntry entro_source_entries[] = {
 static gboolean
 set_limit(gint64 value, gsize factor, const char *option, gsize *limit, GError **error)
 {
-    if (value == 0)
+    if (value == ENTRO_NOT_GIVEN)
         return TRUE;
-    if (value < 0 || (guint64)value > G_MAXINT64 / factor)
-        return entro_usage_error(error, "%s must be at least 1", option);
+    if (!entro_check_range((double)value, 1, 1e12, option, error))
+        return FALSE;
     *limit = (gsize)value * factor;
     return TRUE;
 }

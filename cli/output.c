@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void
@@ -24,14 +26,54 @@ entro_say(const char *format, ...)
 gboolean
 entro_flush_stdout(GError **error)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    gboolean flushed = fflush(stdout) == 0;
+
+    if (flushed && !ferror(stdout))
         return TRUE;
+    /* of a failure before this one only the fact is known */
     g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_OUTPUT, "standard output: %s",
-                g_strerror(errno));
+                flushed ? "not everything could be written" : g_strerror(errno));
     return FALSE;
 }
 
+gboolean
+entro_same_file(const char *path, const char *other)
+{
+    struct stat a, b;
+
+    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+char *
+entro_format_bytes(guint64 bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    double value = (double)bytes / 1e3;
+    guint unit = 0;
+
+    for (; value >= 999.95 && unit + 1 < G_N_ELEMENTS(units); unit++)
+        value /= 1e3;
+    return g_strdup_printf("%.1f %s", value, units[unit]);
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------------------- */
+
+/* The generator leaves every character above 0x7f as it is; those that a terminal would obey can
+ * only stand in strings, where \u means the same.  None of them lies beyond U+FFFF. */
+static void
+put_escaped(const char *text)
+{
+    for (const char *next; *text != '\0'; text = next) {
+        next = g_utf8_next_char(text);
+        g_autofree char *shown =
+            (guchar)*text < 0x80 ? NULL : entro_printable(text, (gssize)(next - text));
+        if (shown == NULL || strncmp(shown, text, (gsize)(next - text)) == 0)
+            fwrite(text, 1, (gsize)(next - text), stdout);
+        else
+            printf("\\u%04x", g_utf8_get_char(text));
+    }
+}
 
 void
 entro_print_json(JsonBuilder *builder)
@@ -42,7 +84,8 @@ entro_print_json(JsonBuilder *builder)
     json_generator_set_root(generator, root);
     json_generator_set_pretty(generator, TRUE);
     g_autofree char *text = json_generator_to_data(generator, NULL);
-    puts(text);
+    put_escaped(text);
+    putchar('\n');
 }
 
 void
@@ -99,6 +142,20 @@ entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *valu
 
 static gboolean progress_shown;
 
+/* What fits on one line of the terminal: a longer one would leave its first half behind. */
+static void
+draw_line(const char *shown)
+{
+    struct winsize size = {0};
+    gsize columns =
+        ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79;
+    gsize length = (gsize)g_utf8_strlen(shown, -1);
+    g_autofree char *cut = g_utf8_substring(shown, 0, (glong)MIN(length, columns));
+
+    fprintf(stderr, "\r\033[K%s", cut);
+    fflush(stderr);
+}
+
 void
 entro_progress(const char *format, ...)
 {
@@ -114,8 +171,7 @@ entro_progress(const char *format, ...)
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     g_autofree char *shown = entro_printable(text, -1);
-    fprintf(stderr, "\r\033[K%.100s", shown);
-    fflush(stderr);
+    draw_line(shown);
     progress_shown = TRUE;
 }
 

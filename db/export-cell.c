@@ -82,21 +82,31 @@ entro_csv_append_text(GString *out, const char *text, gsize length, gboolean raw
 
 /* ---- JSON (RFC 8259) ------------------------------------------------------------------------ */
 
+/* C1 controls, line separators and bidi controls: terminals obey them, JSON can name them. */
+static gboolean
+is_obeyed(gunichar c)
+{
+    return (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || c == 0x061c ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 void
 entro_json_append_text(GString *out, const char *text, gsize length)
 {
     g_autofree char *valid = g_utf8_make_valid(text, (gssize)length);
 
     g_string_append_c(out, '"');
-    for (const char *p = valid; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
+    for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (c == '"' || c == '\\')
             g_string_append_printf(out, "\\%c", *p);
-        else if (*p == '\n')
+        else if (c == '\n')
             g_string_append(out, "\\n");
-        else if ((guchar)*p < 0x20 || *p == 0x7f)
-            g_string_append_printf(out, "\\u%04x", (guint)*p);
+        else if (c < 0x20 || is_obeyed(c))
+            g_string_append_printf(out, "\\u%04x", c);
         else
-            g_string_append_c(out, *p);
+            g_string_append_unichar(out, c);
     }
     g_string_append_c(out, '"');
 }

@@ -58,7 +58,7 @@ read_fixed_text(hid_t id, hid_t type)
         return NULL;
     if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
         g_strchomp(buffer);
-    return g_utf8_make_valid(buffer, -1);
+    return g_strdup(buffer);
 }
 
 static char *
@@ -68,7 +68,7 @@ read_variable_text(hid_t id, hid_t type)
 
     if (H5Aread(id, type, &theirs) < 0 || theirs == NULL)
         return NULL;
-    char *ours = g_utf8_make_valid(theirs, -1);
+    char *ours = g_strdup(theirs);
     H5free_memory(theirs);
     return ours;
 }

@@ -178,13 +178,11 @@ open_tensors(const char *path, GError **error)
 static gboolean
 read_all(const char *path, hid_t file, const EntroTensor *tensors, guint n, GError **error)
 {
-    int fd = entro_file_descriptor(file);
+    int fd = entro_driver_get_fd(file);
     gboolean good = TRUE;
 
     for (guint i = 0; i < n && good; i++)
         good = read_tensor(file, fd, &tensors[i], error);
-    if (fd >= 0)
-        close(fd);
     if (!good)
         g_prefix_error(error, "%s: ", path);
     return good;

@@ -1,12 +1,11 @@
 /* dataset.c: where a dataset's bytes are, and how to get at them without HDF5's own pipeline.
  *
- * Chunks come encoded (H5Dread_chunk), contiguous data by offset with pread: no conversion, no
- * filter, no cache of HDF5 is on the way. */
+ * HDF5 says where a chunk or contiguous data lie, pread fetches the bytes as they are stored: no
+ * conversion, no filter, no cache of HDF5 is on the way. */
 #include "loader-private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- facts -------------------------------------------------------------------------------------- */
@@ -227,42 +226,6 @@ h5_problem(void)
     return g_strdup(error->message);
 }
 
-/* Behind the end of a file HDF5 reads zeros, and zeros fit the checksum 0: rows of nothing.  What has
- * a checksum (that of deflate is never 0) is only in doubt when all of that is 0. */
-static gboolean
-ends_in_zeros(const EntroDataset *dataset, const guint8 *bytes, gsize size)
-{
-    gsize n = 1;
-
-    for (guint filter = 0; filter < dataset->n_filters; filter++)
-        if (dataset->filters[filter] != H5Z_FILTER_SHUFFLE)
-            n = MIN(size, 4);
-    for (gsize i = 1; i <= n; i++)
-        if (bytes[size - i] != 0)
-            return FALSE;
-    return TRUE;
-}
-
-/* Asked only when it matters: finding a chunk's address takes HDF5 a walk over all chunks. */
-static gboolean
-lies_beyond_end(const EntroDataset *dataset, const hsize_t *origin)
-{
-    struct stat facts;
-    haddr_t end = 0, address = HADDR_UNDEF;
-    hsize_t size = 0;
-    unsigned mask;
-    g_auto(EntroHid) file = H5Iget_file_id(dataset->id);
-    unsigned intent = 0;
-    /* beside a writer HDF5 takes the end of the file, wherever that is, for the end of its data */
-    gboolean whole = fstat(dataset->fd, &facts) == 0 && H5Fget_intent(file, &intent) >= 0 &&
-                     (intent & H5F_ACC_SWMR_READ) == 0 && H5Fget_eoa(file, &end) >= 0 &&
-                     (guint64)facts.st_size >= end;
-
-    if (whole || H5Dget_chunk_info_by_coord(dataset->id, origin, &mask, &address, &size) < 0)
-        return FALSE;
-    return address == HADDR_UNDEF || address + size > (guint64)facts.st_size;
-}
-
 static herr_t
 see_deepest(unsigned depth, const H5E_error2_t *entry, void *data)
 {
@@ -285,11 +248,13 @@ is_unallocated(void)
 }
 
 EntroRead
-entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
-                         gsize *ret_size, char **ret_problem)
+entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                         EntroExtent *ret_extent, char **ret_problem)
 {
     hsize_t stored = 0;
     guint32 mask = 0;
+    EntroExtent extent = {0};
+    guint8 unread; /* the driver writes down where, and reads nothing */
 
     if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 && !is_unallocated()) {
         *ret_problem = h5_problem();
@@ -300,15 +265,18 @@ entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, voi
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
     }
-    if (stored > entro_dataset_encoded_max(dataset) ||
-        (dataset->n_filters == 0 && stored != dataset->chunk_bytes)) {
-        *ret_problem =
-            g_strdup_printf("takes %" G_GUINT64_FORMAT " bytes, which no chunk of this shape can",
-                            (guint64)stored);
+    entro_driver_record(&extent);
+    gboolean found = H5Dread_chunk(dataset->id, H5P_DEFAULT, origin, &mask, &unread) >= 0;
+    entro_driver_record(NULL);
+    if (!found || extent.size == 0) {
+        *ret_problem = h5_problem();
         return ENTRO_READ_DAMAGED;
     }
-    if (H5Dread_chunk(dataset->id, H5P_DEFAULT, origin, &mask, to) < 0) {
-        *ret_problem = h5_problem();
+    if (extent.size > entro_dataset_encoded_max(dataset) ||
+        (dataset->n_filters == 0 && extent.size != dataset->chunk_bytes)) {
+        *ret_problem =
+            g_strdup_printf("takes %" G_GSIZE_FORMAT " bytes, which no chunk of this shape can",
+                            extent.size);
         return ENTRO_READ_DAMAGED;
     }
     if (mask != 0) {
@@ -316,11 +284,7 @@ entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, voi
                                 "the file: h5repack)");
         return ENTRO_READ_REFUSED;
     }
-    if (ends_in_zeros(dataset, to, stored) && lies_beyond_end(dataset, origin)) {
-        *ret_problem = g_strdup("lies beyond the end of the file (truncated)");
-        return ENTRO_READ_DAMAGED;
-    }
-    *ret_size = stored;
+    *ret_extent = extent;
     return ENTRO_READ_OK;
 }
 
@@ -415,11 +379,13 @@ read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *d
     }
     entro_box_first_chunk(dataset, origin, at);
     do {
-        gsize size = 0;
-        EntroRead read = entro_dataset_read_chunk(dataset, at, bytes, &size, ret_problem);
+        EntroExtent extent;
+        EntroRead read = entro_dataset_find_chunk(dataset, at, &extent, ret_problem);
         if (read != ENTRO_READ_OK)
             return read;
-        const guint8 *decoded = entro_chunk_decode(dataset, &decoder, bytes, size, ret_problem);
+        const guint8 *decoded = NULL;
+        if (entro_read_at(dataset->fd, bytes, extent.size, extent.offset, ret_problem))
+            decoded = entro_chunk_decode(dataset, &decoder, bytes, extent.size, ret_problem);
         if (decoded == NULL)
             return ENTRO_READ_DAMAGED;
         entro_box_copy(dataset->rank, dataset->element_size, at, dataset->chunk, decoded, origin,

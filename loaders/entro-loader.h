@@ -1,12 +1,14 @@
 /* entro-loader.h: attention traces on disk, read and written.
  *
  * The only stage that knows HDF5.  A trace is opened, described by one plain struct, and handed out
- * as tiles: encoded bytes of whole attention rows, which any thread may decode.
+ * as tiles: where the encoded bytes of whole attention rows lie.  Any thread may read and decode them.
  *
  *     g_autoptr(EntroSource) source = entro_source_open("run.h5", NULL, &error);
- *     const EntroTrace *trace = entro_source_get_trace(source);
+ *     g_autoptr(EntroTile) tile = entro_tile_new(source, &error);
+ *     g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, &error);
  *     while (entro_source_next(source, tile, &end, &error) && !end)
- *         ...decode in a worker: entro_tile_decode(), entro_tile_row()...
+ *         if (entro_tile_rows_read(rows, tile))
+ *             ...entro_tile_rows_get(rows, capture, sample, head, query, scratch)...
  *
  * Ownership: _open/_new give you the object, _free/_close end it (NULL is fine), _get_ borrows.
  * Every function with a GError returns FALSE or NULL if and only if the error is set. */
@@ -154,7 +156,7 @@ typedef enum {
     ENTRO_TILE_DAMAGED, /* could not be read, inflated or failed its checksum */
 } EntroTileStatus;
 
-/* A box of whole rows of one layer: encoded bytes until entro_tile_decode().
+/* A box of whole rows of one layer, and where they are stored.
  * Tiles come ordered by (group of captures, layer, capture, sample, head, query); the boxes of one
  * layer and capture do not overlap and cover it.  Groups have one capture, unless chunks span
  * several.  The memory is the tile's own and is used again for every call. */
@@ -168,7 +170,7 @@ typedef struct EntroTile {
     gsize group, n_group; /* captures of the group that this tile belongs to */
     EntroTileStatus status;
     char *problem;       /* the sentence, when status is not OK */
-    guint64 stored_size; /* bytes read from the file for it */
+    guint64 stored_size; /* bytes that it takes in the file */
     /*< private >*/
     struct EntroTilePrivate *private_;
 } EntroTile;
@@ -176,7 +178,6 @@ typedef struct EntroTile {
 ENTRO_API EntroTile *entro_tile_new(const EntroSource *source, GError **error);
 ENTRO_API void entro_tile_free(EntroTile *tile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTile, entro_tile_free)
-ENTRO_API gsize entro_tile_get_memory(const EntroSource *source); /* bytes that one tile takes */
 
 /* Fills the tile.  Only one thread at a time may call it.  What cannot be read becomes a tile that
  * says so (status); FALSE is for the caller's mistakes. */
@@ -189,15 +190,23 @@ ENTRO_API gboolean entro_source_peek(EntroSource *source, EntroTile *tile, guint
 /* Most captures that one group can hold. */
 ENTRO_API gsize entro_source_get_group_max(const EntroSource *source);
 
-/* Undoes the filters and assembles rows; any thread, one at a time per tile.  Returns FALSE and
- * sets tile->status and tile->problem when the bytes are damaged. */
-ENTRO_API gboolean entro_tile_decode(EntroTile *tile);
+/* The decoded rows of one tile at a time: memory of one worker, taken once. */
+typedef struct EntroTileRows EntroTileRows;
 
-/* One row as float, [n_keys].  Row indices count from the tile's own corner.  Returns either a
- * pointer into the tile or `scratch` ([n_keys], 64-byte aligned), which the caller owns.
+ENTRO_API EntroTileRows *entro_tile_rows_new(const EntroSource *source, GError **error);
+ENTRO_API void entro_tile_rows_free(EntroTileRows *rows);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTileRows, entro_tile_rows_free)
+ENTRO_API gsize entro_tile_rows_get_memory(const EntroSource *source); /* bytes that it takes */
+
+/* Reads the tile's bytes, undoes the filters and assembles rows; any thread.  Returns FALSE and sets
+ * tile->status and tile->problem when the bytes cannot be read or are damaged. */
+ENTRO_API gboolean entro_tile_rows_read(EntroTileRows *rows, EntroTile *tile);
+
+/* One row of the tile read last, as float, [n_keys].  Row indices count from the tile's own corner.
+ * Returns either a pointer into `rows` or `scratch` ([n_keys], 64-byte aligned), the caller's.
  * f64 is rounded to float; finite values beyond its range become +-FLT_MAX, not Inf. */
-ENTRO_API const float *entro_tile_row(const EntroTile *tile, gsize capture, gsize sample,
-                                      guint head, gsize query, float *scratch);
+ENTRO_API const float *entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample,
+                                           guint head, gsize query, float *scratch);
 
 /* Key mask of one sample, [n_keys] of 0 and 1, or NULL when the trace has none. */
 ENTRO_API const guint8 *entro_tile_key_mask(const EntroTile *tile, gsize capture, gsize sample);

@@ -136,6 +136,8 @@ open_as(const char *path, const Rung *rung)
 {
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
+    if (!entro_driver_use(access))
+        return H5I_INVALID_HID;
     H5Pset_file_locking(access, FALSE, TRUE);
     H5Pset_metadata_read_attempts(access, METADATA_READ_ATTEMPTS);
     if (rung->clear)
@@ -179,17 +181,6 @@ entro_open_file(const char *path, const char **ret_mode, GError **error)
     if (file < 0)
         entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: HDF5 cannot open it", path);
     return file;
-}
-
-/* HDF5's own descriptor: the path may lead to another file by now. */
-int
-entro_file_descriptor(hid_t file)
-{
-    void *handle = NULL;
-
-    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || handle == NULL)
-        return -1;
-    return fcntl(*(int *)handle, F_DUPFD_CLOEXEC, 0);
 }
 
 /* ---- links ------------------------------------------------------------------------------------------ */

@@ -82,14 +82,26 @@ char *entro_value_to_text(const EntroValue *value);
  * no plugin.  *ret_mode: "plain", "swmr", "cleared" or "truncated".  Negative on error. */
 hid_t entro_open_file(const char *path, const char **ret_mode, GError **error);
 
-/* The descriptor that HDF5 reads the file by, duplicated; the caller closes it.  -1 on error. */
-int entro_file_descriptor(hid_t file);
-
 /* Whether `path` (relative to `parent`, or absolute) exists, reached by hard links alone.  A soft
  * or external link on the way is an error (POLICY). */
 gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError **error);
 /* Opens a dataset that passed every rule on links and storage; negative on error. */
 hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
+
+/* ---- where bytes lie (file-driver.c) ---------------------------------------------------------------- */
+
+typedef struct {
+    guint64 offset;
+    gsize size;
+} EntroExtent;
+
+/* Has files opened with `access` read by our driver. */
+gboolean entro_driver_use(hid_t access);
+/* Descriptor of a file so opened; it stays the file's. */
+int entro_driver_get_fd(hid_t file);
+/* Until the next call (with NULL), this thread's reads of raw data are not done but written down
+ * here. */
+void entro_driver_record(EntroExtent *extent);
 
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
@@ -132,9 +144,9 @@ typedef enum {
     ENTRO_READ_REFUSED, /* filter mask */
 } EntroRead;
 
-/* Encoded bytes of the chunk at `origin`; `to` has room for entro_dataset_encoded_max(). */
-EntroRead entro_dataset_read_chunk(const EntroDataset *dataset, const hsize_t *origin, void *to,
-                                   gsize *ret_size, char **ret_problem);
+/* Where the encoded bytes of the chunk at `origin` lie; at most entro_dataset_encoded_max(). */
+EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                                   EntroExtent *ret_extent, char **ret_problem);
 
 /* Work memory of entro_chunk_decode(). */
 typedef struct {
@@ -173,16 +185,17 @@ gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_
 /* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
 typedef struct {
     hsize_t box[4];
-    guint n_pieces;         /* chunks that a box meets at most */
-    gsize encoded, decoded; /* bytes of a whole box, at most */
-    gboolean direct;        /* the box is one chunk and its rows are whole: no assembly */
+    guint n_pieces;  /* chunks that a box meets at most */
+    gsize encoded;   /* bytes of one piece, at most */
+    gsize decoded;   /* bytes of a whole box */
+    gboolean direct; /* the box is one chunk and its rows are whole: no assembly */
 } EntroPlan;
 
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
-    int fd;
     hid_t file;
+    int fd;                  /* the file's own */
     EntroDataset *attention; /* [n_layers] */
     EntroPlan *plan;         /* [n_layers] */
     EntroDataset key_mask;   /* [S,B,T], when the trace has one */
@@ -198,8 +211,8 @@ struct EntroSource {
     gsize mask_capture;
 };
 
-/* Reads the encoded bytes of the box that the tile names.  FALSE is a refusal. */
-gboolean entro_tile_read(EntroSource *source, EntroTile *tile, GError **error);
+/* Finds the pieces of the box that the tile names.  FALSE is a refusal. */
+gboolean entro_tile_find(EntroSource *source, EntroTile *tile, GError **error);
 
 /* Reads everything but the attention itself. */
 gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
@@ -237,21 +250,21 @@ gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
 
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
-    gsize offset, size; /* in bytes[] */
-    hsize_t origin[ENTRO_RANK_MAX];
+    EntroExtent extent;
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
 } EntroPiece;
 
 struct EntroTilePrivate {
     const EntroSource *source;
-    guint8 *bytes; /* encoded */
-    gsize capacity, used;
     EntroPiece *pieces;
     guint n_pieces;
-    guint8 *assembled; /* rows of the box; NULL when no layer needs it */
-    EntroDecoder decoder;
-    const guint8 *rows; /* after decoding */
-    hsize_t rows_origin[ENTRO_RANK_MAX], rows_dims[ENTRO_RANK_MAX];
     guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
 };
+
+/* What a tile is in the dataset: origin and size of its box, all keys included. */
+void entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_origin,
+                    hsize_t *ret_dims);
+/* Records what is wrong with the tile; takes `problem`, which goes on after "a chunk" or "its block". */
+void entro_tile_spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *problem);
 
 #endif

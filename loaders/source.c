@@ -4,9 +4,7 @@
  * Captures that share chunks (a chunk may span several) are handed out as one group. */
 #include "loader-private.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Decoded bytes of a tile where chunks are smaller: enough work for a worker, still in its cache. */
 #define TILE_BYTES (256u << 10)
@@ -91,13 +89,13 @@ make_plans(EntroSource *source, GError **error)
     source->plan = g_new0(EntroPlan, trace->n_layers);
     for (guint layer = 0; layer < trace->n_layers; layer++) {
         make_plan(source, layer);
-        if (source->plan[layer].encoded / 4 <= source->limits.max_chunk)
+        if (source->plan[layer].decoded / 4 <= source->limits.max_chunk)
             continue;
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                     "%s: whole rows are spread over chunks of %" G_GSIZE_FORMAT
                     " MiB together, the limit is %" G_GSIZE_FORMAT
                     " (--max-chunk raises it; better rewrite with whole rows in a chunk)",
-                    source->attention[layer].name, source->plan[layer].encoded >> 20,
+                    source->attention[layer].name, source->plan[layer].decoded >> 20,
                     4 * (source->limits.max_chunk >> 20));
         return FALSE;
     }
@@ -131,12 +129,7 @@ open_and_read(EntroSource *source, const char *path, GError **error)
     source->file = entro_open_file(path, &mode, error);
     if (source->file < 0)
         return FALSE;
-    source->fd = entro_file_descriptor(source->file);
-    if (source->fd < 0) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
-                    g_strerror(errno));
-        return FALSE;
-    }
+    source->fd = entro_driver_get_fd(source->file);
     source->trace.open_mode = g_strdup(mode);
     if (entro_trace_read(source, path, error) && make_plans(source, error))
         return TRUE;
@@ -177,8 +170,6 @@ entro_source_free(EntroSource *source)
         entro_dataset_clear(&source->attention[layer]);
     entro_dataset_clear(&source->key_mask);
     entro_hid_close(source->file);
-    if (source->fd >= 0)
-        close(source->fd);
     entro_trace_clear(&source->trace);
     g_free(source->attention);
     g_free(source->plan);
@@ -321,7 +312,7 @@ fill(EntroSource *source, EntroTile *tile, GError **error)
         return TRUE;
     }
     tile->n_captures = MIN(tile->n_captures, available - tile->capture);
-    return entro_tile_read(source, tile, error);
+    return entro_tile_find(source, tile, error);
 }
 
 gboolean

@@ -109,18 +109,10 @@ check_shape(EntroSource *source, const EntroDataset *dataset, GError **error)
                     dataset->rank);
         return FALSE;
     }
-    if (!check_limit(dataset, "samples", dims[1], limits->max_samples, "--max-samples", error) ||
-        !check_limit(dataset, "heads", dims[2], limits->max_heads, "--max-heads", error) ||
-        !check_limit(dataset, "queries", dims[3], limits->max_seq, "--max-seq", error) ||
-        !check_limit(dataset, "keys", dims[4], limits->max_seq, "--max-seq", error))
-        return FALSE;
-    if (dims[3] > dims[4]) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "%s has %" G_GUINT64_FORMAT " queries but only %" G_GUINT64_FORMAT " keys",
-                    dataset->name, (guint64)dims[3], (guint64)dims[4]);
-        return FALSE;
-    }
-    return TRUE;
+    return check_limit(dataset, "samples", dims[1], limits->max_samples, "--max-samples", error) &&
+           check_limit(dataset, "heads", dims[2], limits->max_heads, "--max-heads", error) &&
+           check_limit(dataset, "queries", dims[3], limits->max_seq, "--max-seq", error) &&
+           check_limit(dataset, "keys", dims[4], limits->max_seq, "--max-seq", error);
 }
 
 /* bf16 comes as a custom float, or as uint16 with an attribute that says so. */

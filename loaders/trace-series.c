@@ -63,8 +63,9 @@ check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize m
     }
     if (dataset->dims[0] > max_n) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT,
-                    dataset->name, (guint64)dataset->dims[0], max_n);
+                    "%s has %" G_GUINT64_FORMAT " entries, the limit is %" G_GSIZE_FORMAT "%s",
+                    dataset->name, (guint64)dataset->dims[0], max_n,
+                    max_n == MAX_SERIES ? "" : " (--max-steps raises it)");
         return FALSE;
     }
     return TRUE;
@@ -127,8 +128,8 @@ entro_trace_read_steps(EntroSource *source, GError **error)
         trace->attempts[i] = attempt;
     }
     if (attempt > trace->attempt)
-        entro_note(trace->notes, "/step goes back %u times: each time begins another attempt",
-                   attempt - trace->attempt);
+        entro_note(trace->notes, "/step goes back %u time%s: each time begins another attempt",
+                   attempt - trace->attempt, attempt - trace->attempt == 1 ? "" : "s");
     return TRUE;
 }
 
@@ -193,8 +194,7 @@ entro_trace_read_config(EntroSource *source, GError **error)
         g_auto(EntroValue) value = entro_attribute_read(group, names->pdata[i]);
         char *text = entro_value_to_text(&value);
         if (text != NULL) {
-            trace->config[trace->n_config++] =
-                (EntroConfigEntry){g_utf8_make_valid(names->pdata[i], -1), text};
+            trace->config[trace->n_config++] = (EntroConfigEntry){g_strdup(names->pdata[i]), text};
             continue;
         }
         g_autofree char *shown = entro_printable(names->pdata[i], -1);
@@ -221,8 +221,8 @@ read_scalar(EntroSource *source, const char *name, EntroScalar *ret_scalar, GErr
         g_free(steps.values);
         return FALSE;
     }
-    *ret_scalar = (EntroScalar){g_utf8_make_valid(name, -1), MIN(steps.n, values.n), steps.values,
-                                values.values};
+    *ret_scalar =
+        (EntroScalar){g_strdup(name), MIN(steps.n, values.n), steps.values, values.values};
     return TRUE;
 }
 

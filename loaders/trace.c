@@ -150,7 +150,7 @@ read_run_name(EntroSource *source)
     g_autofree char *base = g_path_get_basename(trace->path);
     char *dot = strrchr(base, '.');
     g_autofree char *stem = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
-    trace->run_name = g_utf8_make_valid(stem, -1);
+    trace->run_name = g_strdup(stem);
     entro_note(trace->notes, "no usable run_name in the file: named after it");
 }
 

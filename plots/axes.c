@@ -28,8 +28,8 @@ add_grid_line(EntroFigure *figure, double x1, double y1, double x2, double y2)
                           figure->theme.frame_line);
 }
 
-void
-entro_axes_add_x_tick(EntroFigure *figure, EntroBox plot, double x, const char *label)
+static void
+add_x_tick(EntroFigure *figure, EntroBox plot, double x, const char *label)
 {
     const EntroTextStyle style = entro_style_tick(figure);
     const double bottom = entro_box_bottom(plot);
@@ -40,8 +40,8 @@ entro_axes_add_x_tick(EntroFigure *figure, EntroBox plot, double x, const char *
                           label, &style);
 }
 
-void
-entro_axes_add_y_tick(EntroFigure *figure, EntroBox plot, double y, const char *label)
+static void
+add_y_tick(EntroFigure *figure, EntroBox plot, double y, const char *label)
 {
     const EntroTextStyle style = entro_style_tick(figure);
 
@@ -60,7 +60,7 @@ entro_axes_add_x(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboo
         const double x = entro_axis_place(axis, axis->tick[i]);
         if (grid)
             add_grid_line(figure, x, plot.y, x, bottom);
-        entro_axes_add_x_tick(figure, plot, x, axis->label[i]);
+        add_x_tick(figure, plot, x, axis->label[i]);
     }
     entro_figure_add_rule(figure, plot.x, bottom, entro_box_right(plot), bottom,
                           (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
@@ -73,10 +73,34 @@ entro_axes_add_y(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboo
         const double y = entro_axis_place(axis, axis->tick[i]);
         if (grid)
             add_grid_line(figure, plot.x, y, entro_box_right(plot), y);
-        entro_axes_add_y_tick(figure, plot, y, axis->label[i]);
+        add_y_tick(figure, plot, y, axis->label[i]);
     }
     entro_figure_add_rule(figure, plot.x, plot.y, plot.x, entro_box_bottom(plot),
                           (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+}
+
+/* Ticks in the middle of the cells; labels every so many that they keep apart. */
+void
+entro_axes_add_index(EntroFigure *figure, EntroBox plot, const gint64 *number, gsize n,
+                     gboolean upright)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    const double length = upright ? plot.height : plot.width, cell = length / n;
+    g_autofree char *last =
+        g_strdup_printf("%" G_GINT64_FORMAT, number ? number[n - 1] : (gint64)n - 1);
+    double width = 0, height = 0;
+    entro_text_measure(figure->text, last, &style, &width, &height);
+    const guint stride =
+        entro_axis_stride(cell, upright ? height : width, style.size * (upright ? 0.1 : 0.5));
+
+    for (gsize i = 0; i < n; i += stride) {
+        g_autofree char *label =
+            g_strdup_printf("%" G_GINT64_FORMAT, number ? number[i] : (gint64)i);
+        if (upright)
+            add_y_tick(figure, plot, plot.y + (i + 0.5) * cell, label);
+        else
+            add_x_tick(figure, plot, plot.x + (i + 0.5) * cell, label);
+    }
 }
 
 double

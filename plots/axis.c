@@ -4,8 +4,10 @@
  * labels, as measured, keep apart. */
 #include "layout-private.h"
 
-static const double label_gap = 0.6;      /* of the font size, between labels in a row */
-static const double row_gap = 0.35;       /* the same for labels one above the other */
+static const double label_gap = 0.6;   /* of the font size, between labels in a row */
+static const double row_gap = 0.35;    /* the same for labels one above the other */
+static const double sparse_across = 4; /* of the font size, for each tick: pleases the eye */
+static const double sparse_upright = 2.6;
 static const double narrowest = 1e-9;     /* length of an axis by its largest value */
 static const double exponent_above = 1e6; /* from here, and below the next, a power of ten */
 static const double exponent_below = 1e-3;
@@ -269,7 +271,7 @@ static void
 fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room)
 {
     const double size = entro_style_tick(figure).size;
-    const double per_tick = size * (upright ? 2.6 : 4); /* sparse enough to please the eye */
+    const double per_tick = size * (upright ? sparse_upright : sparse_across);
     const guint most = (guint)CLAMP(fabs(axis->to - axis->from) / per_tick, 2, 10);
 
     for (guint n = most; n >= 1; n--) {

@@ -2,14 +2,7 @@
  *
  * Shares are of all heads of a model.  Heads without a valid row are in no band: they get a group of
  * their own, so that each run's bars add up to 100 %. */
-#include "view-private.h"
-
-typedef struct {
-    EntroBandMax mode;
-    double fixed; /* NaN: by mode */
-    double *m;    /* [n_runs] */
-    gboolean one; /* the same for all runs */
-} Scale;
+#include "bands-private.h"
 
 static double
 largest(const EntroGrid *grid)
@@ -22,8 +15,8 @@ largest(const EntroGrid *grid)
     return range.high;
 }
 
-static gsize
-count_state(const EntroGrid *grid, EntroCellState state)
+gsize
+entro_count_cells(const EntroGrid *grid, EntroCellState state)
 {
     gsize n = 0;
 
@@ -39,7 +32,7 @@ share_out(const EntroGrid *grid, double m, double *share)
     const gsize n_cells = grid->n_rows * grid->n_columns;
     g_autofree double *values = g_new(double, MAX(n_cells, 1));
     gsize n = 0, count[ENTRO_N_BANDS];
-    const gsize undefined = count_state(grid, ENTRO_CELL_UNDEFINED);
+    const gsize undefined = entro_count_cells(grid, ENTRO_CELL_UNDEFINED);
 
     for (gsize cell = 0; cell < n_cells; cell++)
         if (grid->state[cell] == ENTRO_CELL_VALUE)
@@ -51,216 +44,115 @@ share_out(const EntroGrid *grid, double m, double *share)
     share[ENTRO_N_BANDS] = 100 * undefined / heads;
 }
 
-/* ---- words ---------------------------------------------------------------------------------- */
-
-static char **
-band_names(guint n_groups)
-{
-    static const char *const names[] = {"[0, M/4)", "[M/4, M/2)", "[M/2, 3M/4)", "[3M/4, M]",
-                                        "NaN"};
-    char **copy = g_new0(char *, n_groups + 1);
-
-    for (guint group = 0; group < n_groups; group++)
-        copy[group] = g_strdup(names[group]);
-    return copy;
-}
-
-/* Two decimals, more for a small M. */
-static int
-decimals_for(double m)
-{
-    return (int)CLAMP(2 - floor(log10(m)), 2, 15);
-}
-
-static char **
-band_ranges(guint n_groups, double m)
-{
-    char **ranges = g_new0(char *, n_groups + 1);
-    const int decimals = decimals_for(m);
-
-    for (guint band = 0; band < n_groups; band++)
-        ranges[band] = band < ENTRO_N_BANDS
-                           ? g_strdup_printf("%.*f–%.*f", decimals, band * m / ENTRO_N_BANDS,
-                                             decimals, (band + 1) * m / ENTRO_N_BANDS)
-                           : g_strdup("no valid row");
-    return ranges;
-}
-
-static const char *
-scale_in_words(const Scale *scale, guint n_runs)
-{
-    static const char *const words[] = {
-        [ENTRO_BAND_POOLED] = "the largest head entropy of all runs shown",
-        [ENTRO_BAND_OWN] = "the largest head entropy of each run itself",
-        [ENTRO_BAND_CEILING] = "the entropy of uniform attention (the ceiling)",
-        [ENTRO_BAND_LNT] = "ln T, T the number of keys",
-    };
-
-    if (!isnan(scale->fixed))
-        return "as given";
-    return scale->mode == ENTRO_BAND_POOLED && n_runs == 1 ? "the largest head entropy"
-                                                           : words[scale->mode];
-}
-
-static void
-describe_scale(const Scale *scale, const GPtrArray *grids, GPtrArray *notes)
-{
-    GString *note = g_string_new(NULL);
-
-    if (scale->one)
-        g_string_printf(note, "M = %.*f nats: %s.", decimals_for(scale->m[0]), scale->m[0],
-                        scale_in_words(scale, grids->len));
-    else {
-        g_string_printf(note, "M: %s. ", scale_in_words(scale, grids->len));
-        for (guint run = 0; run < grids->len; run++)
-            g_string_append_printf(note, "%s%s %.*f", run ? ", " : "",
-                                   ((EntroGrid *)grids->pdata[run])->run,
-                                   decimals_for(scale->m[run]), scale->m[run]);
-        g_string_append(note, " nats.");
-    }
-    g_ptr_array_add(notes, g_string_free(note, FALSE));
-}
-
-static void
-describe_undefined(const GPtrArray *grids, GPtrArray *notes)
-{
-    GString *note = g_string_new("Heads without a valid row (NaN) are in no band: ");
-
-    for (guint run = 0, said = 0; run < grids->len; run++) {
-        const EntroGrid *grid = grids->pdata[run];
-        const gsize undefined = count_state(grid, ENTRO_CELL_UNDEFINED);
-        if (undefined > 0)
-            g_string_append_printf(note, "%s%s %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT,
-                                   said++ ? ", " : "", grid->run, undefined,
-                                   undefined + count_state(grid, ENTRO_CELL_VALUE));
-    }
-    g_string_append_c(note, '.');
-    g_ptr_array_add(notes, g_string_free(note, FALSE));
-}
-
 static gboolean
-same_step(const GPtrArray *grids)
+any_undefined(const GPtrArray *grids)
 {
-    const EntroGrid *first = grids->pdata[0];
-
-    for (guint run = 1; run < grids->len; run++)
-        if (((const EntroGrid *)grids->pdata[run])->step != first->step)
-            return FALSE;
-    return TRUE;
-}
-
-static char *
-title_of(const GPtrArray *grids, const EntroPlotOptions *options)
-{
-    const char *title = entro_view_find("entropy-bands")->title;
-
-    if (options->title)
-        return g_strdup(options->title);
-    return same_step(grids) ? g_strdup_printf("%s at step %" G_GINT64_FORMAT, title,
-                                              ((const EntroGrid *)grids->pdata[0])->step)
-                            : g_strdup(title);
+    for (guint run = 0; run < grids->len; run++)
+        if (entro_count_cells(grids->pdata[run], ENTRO_CELL_UNDEFINED) > 0)
+            return TRUE;
+    return FALSE;
 }
 
 static void
-describe_steps(const GPtrArray *grids, GPtrArray *notes)
+fill_shares(const GPtrArray *grids, const EntroBandScale *scale, guint n_groups, double *share)
 {
-    GString *note = g_string_new("Steps: ");
-
-    for (guint run = 0; run < grids->len; run++) {
-        const EntroGrid *grid = grids->pdata[run];
-        g_string_append_printf(note, "%s%s %" G_GINT64_FORMAT, run ? ", " : "", grid->run,
-                               grid->step);
-    }
-    g_string_append_c(note, '.');
-    g_ptr_array_add(notes, g_string_free(note, FALSE));
-}
-
-static EntroFigure *
-draw(const GPtrArray *grids, const Scale *scale, const EntroPlotOptions *options, GError **error)
-{
-    gboolean undefined = FALSE;
-    for (guint run = 0; run < grids->len; run++)
-        undefined |= count_state(grids->pdata[run], ENTRO_CELL_UNDEFINED) > 0;
-
-    const guint n_groups = ENTRO_N_BANDS + (undefined ? 1 : 0);
-    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) names = band_names(n_groups);
-    g_auto(GStrv) ranges = scale->one ? band_ranges(n_groups, scale->m[0]) : NULL;
-    g_autofree char *title = title_of(grids, options);
-    g_autofree char **series = g_new0(char *, grids->len + 1);
-    g_autofree double *share = g_new0(double, grids->len *n_groups);
-
     for (guint run = 0; run < grids->len; run++) {
         double all[ENTRO_N_BANDS + 1];
-        series[run] = ((EntroGrid *)grids->pdata[run])->run;
         share_out(grids->pdata[run], scale->m[run], all);
         memcpy(share + run * n_groups, all, n_groups * sizeof(double));
     }
-    describe_scale(scale, grids, notes);
-    if (undefined)
-        describe_undefined(grids, notes);
-    if (!same_step(grids))
-        describe_steps(grids, notes);
-    const EntroBarSpec spec = {
-        .title = title,
-        .x_label = scale->one ? "Head entropy (nats)" : "Head entropy, by quarters of M",
-        .y_label = "Share of heads (%)",
-        .n_groups = n_groups,
-        .n_series = grids->len,
-        .group = names,
-        .group_range = ranges,
-        .series = series,
-        .share = share,
-        .notes = notes,
-    };
+}
+
+static EntroFigure *
+draw(const EntroBandsInput *input, const EntroBandScale *scale, const EntroPlotOptions *options,
+     GError **error)
+{
+    const guint n_runs = input->grids->len;
+    const guint n_groups = ENTRO_N_BANDS + (any_undefined(input->grids) ? 1 : 0);
+    g_autoptr(GPtrArray) notes = entro_band_notes(input, scale);
+    g_auto(GStrv) names = entro_band_names(n_groups);
+    const gboolean known = scale->one && !isnan(scale->m[0]);
+    g_auto(GStrv) ranges = known ? entro_band_ranges(n_groups, scale->m[0]) : NULL;
+    g_autofree char *title = entro_band_title(input, options);
+    g_autofree char **series = g_new0(char *, n_runs + 1);
+    g_autofree double *share = g_new0(double, (gsize)n_runs *n_groups);
+
+    for (guint run = 0; run < n_runs; run++)
+        series[run] = ((EntroGrid *)input->grids->pdata[run])->run;
+    fill_shares(input->grids, scale, n_groups, share);
+    const EntroBarSpec spec = {.title = title,
+                               .x_label = input->value_label,
+                               .y_label = "Share of heads (%)",
+                               .n_groups = n_groups,
+                               .n_series = n_runs,
+                               .group = names,
+                               .group_range = ranges,
+                               .series = series,
+                               .share = share,
+                               .notes = notes};
     return entro_bars_figure(&spec, options, error);
 }
 
-EntroFigure *
-entro_bands_figure(const GPtrArray *grids, const double *ceiling, const gint64 *context_length,
-                   const EntroPlotOptions *options, GError **error)
+/* M of one run, before it is known which are the largest. */
+static double
+own_m(const EntroBandsInput *input, const EntroPlotOptions *options, guint run)
 {
-    const guint n = grids->len;
+    if (!isnan(options->band_value))
+        return options->band_value;
+    switch (options->band_max) {
+    case ENTRO_BAND_CEILING:
+        return input->ceiling[run];
+    case ENTRO_BAND_LNT:
+        return log((double)input->context_length[run]);
+    case ENTRO_BAND_POOLED:
+    case ENTRO_BAND_OWN:
+        break;
+    }
+    return largest(input->grids->pdata[run]);
+}
+
+EntroFigure *
+entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options, GError **error)
+{
+    const guint n = input->grids->len;
     g_autofree double *m = g_new(double, n);
-    Scale scale = {options->band_max, options->band_value, m, TRUE};
+    EntroBandScale scale = {options->band_max, options->band_value, m, TRUE};
     EntroRange pooled = {NAN, NAN};
 
     for (guint run = 0; run < n; run++) {
-        m[run] = !isnan(scale.fixed)                ? scale.fixed
-                 : scale.mode == ENTRO_BAND_CEILING ? ceiling[run]
-                 : scale.mode == ENTRO_BAND_LNT     ? log((double)context_length[run])
-                                                    : largest(grids->pdata[run]);
+        m[run] = own_m(input, options, run);
         entro_range_add(&pooled.low, &pooled.high, m[run]);
     }
-    if (!(pooled.high > 0)) {
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "no band can be drawn: the largest entropy (M) is not known or not above 0");
-        return NULL;
-    }
+
     for (guint run = 0; run < n; run++) {
-        if (scale.mode != ENTRO_BAND_OWN && isnan(scale.fixed))
-            m[run] = pooled.high;
-        scale.one &= m[run] == m[0];
+        if (scale.mode != ENTRO_BAND_OWN || isnan(m[run]))
+            m[run] = pooled.high; /* a run without any value has nothing to be put into bands */
+        scale.one &= m[run] == m[0] || isnan(m[run]);
     }
-    return draw(grids, &scale, options, error);
+    return draw(input, &scale, options, error);
 }
 
+/* ---- from the store ------------------------------------------------------------------------- */
+
 static gboolean
-select_run(EntroStore *store, const EntroRunInfo *run, const EntroPlotOptions *options,
-           GPtrArray *grids, double *ret_ceiling, GError **error)
+select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
+           const EntroPlotOptions *options, GError **error)
 {
-    EntroGrid *grid =
-        entro_store_select_grid(store, run->id, options->column, options->step, error);
+    const guint position = input->grids->len;
+    const gint64 step = entro_view_step(options, position);
+    EntroGrid *grid = entro_store_select_grid(store, run->id, options->column, step, error);
     if (!grid)
         return FALSE;
-    g_ptr_array_add(grids, grid);
+    g_ptr_array_add(input->grids, grid);
+    input->context_length[position] = run->context_length;
+    input->ceiling[position] = NAN;
     if (options->band_max != ENTRO_BAND_CEILING)
         return TRUE;
     g_autoptr(EntroGrid) ceiling =
-        entro_store_select_grid(store, run->id, "entropy_ceiling", options->step, error);
+        entro_store_select_grid(store, run->id, "entropy_ceiling", step, error);
     if (!ceiling)
         return FALSE;
-    *ret_ceiling = largest(ceiling);
+    input->ceiling[position] = largest(ceiling);
     return TRUE;
 }
 
@@ -271,12 +163,14 @@ entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs, guint n_run
     g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
     g_autofree double *ceiling = g_new(double, n_runs);
     g_autofree gint64 *context_length = g_new(gint64, n_runs);
+    g_autofree char *title = NULL, *unit = NULL;
+    g_autofree char *label = entro_view_value_label(store, options->column, error);
+    if (!label || !entro_store_describe(store, options->column, &title, &unit, error))
+        return NULL;
 
-    for (guint run = 0; run < n_runs; run++) {
-        ceiling[run] = NAN;
-        context_length[run] = runs[run]->context_length;
-        if (!select_run(store, runs[run], options, grids, &ceiling[run], error))
+    EntroBandsInput input = {grids, ceiling, context_length, label, unit ? unit : ""};
+    for (guint run = 0; run < n_runs; run++)
+        if (!select_run(&input, store, runs[run], options, error))
             return NULL;
-    }
-    return entro_bands_figure(grids, ceiling, context_length, options, error);
+    return entro_bands_figure(&input, options, error);
 }

@@ -93,7 +93,7 @@ labels_width(const Bars *bars, const EntroTextStyle *style, gboolean percent_sig
     return widest;
 }
 
-/* With the sign, without, then turned and smaller, then not at all. */
+/* With the sign, without, then turned and smaller. */
 static void
 choose_label(Bars *bars)
 {
@@ -107,10 +107,6 @@ choose_label(Bars *bars)
     style->turned = TRUE;
     bars->percent_sign = TRUE;
     style->size *= MIN(1, room / entro_text_height(bars->figure->text, style->size));
-    if (style->size >= bars->figure->theme.value_min)
-        return;
-    style->size = 0;
-    entro_figure_add_note(bars->figure, "the bars are too narrow for their percentages: left out");
 }
 
 static double
@@ -121,6 +117,17 @@ label_height(const Bars *bars)
     return headroom + (bars->label.turned
                            ? labels_width(bars, &bars->label, bars->percent_sign)
                            : entro_text_height(bars->figure->text, bars->label.size));
+}
+
+/* Not at all where the bars are too narrow, or the labels would take half the height. */
+static void
+drop_small_labels(Bars *bars)
+{
+    if (bars->label.size >= bars->figure->theme.value_min &&
+        label_height(bars) <= bars->panels.plot_height / 2)
+        return;
+    bars->label.size = 0;
+    entro_figure_add_note(bars->figure, "the bars are too small for their percentages: left out");
 }
 
 static void
@@ -168,10 +175,12 @@ lay_out(Bars *bars, GError **error)
         return FALSE;
     entro_panels_add_header(panels, bars->figure, bars->spec->title);
     entro_footer_fit(&bars->footer, panels, bars->figure);
-    panels->plot_height = 0.5 * MIN(panels->plot_width, bars->figure->theme.width_wide);
+    panels->plot_height =
+        bars->figure->theme.bar_aspect * MIN(panels->plot_width, bars->figure->theme.width_wide);
     if (!entro_panels_fit_height(panels, bars->figure, bars->options->height, error))
         return FALSE;
     choose_label(bars);
+    drop_small_labels(bars);
     return TRUE;
 }
 
@@ -218,7 +227,7 @@ static void
 draw(Bars *bars)
 {
     const EntroBox plot = entro_panels_plot(&bars->panels, bars->figure, 0);
-    const double space = MAX(plot.height - label_height(bars), plot.height / 2);
+    const double space = plot.height - label_height(bars);
     EntroAxis x = {.from = plot.x, .to = entro_box_right(plot)}; /* no ticks: groups have names */
 
     bars->y = entro_axis_new(ENTRO_AXIS_NUMBER, 0, largest_share(bars) * plot.height / space);

@@ -102,7 +102,7 @@ add_cross(EntroFigure *figure, const Path *path, const EntroCurve *curve, EntroP
         !entro_curve_is_drawn(curve, end - 1, path->y->kind == ENTRO_AXIS_LOG))
         return;
     append_point(path, place, curve, end - 1);
-    entro_figure_add_points(figure, ENTRO_MARK_CROSSES, plot, pen, figure->theme.dot * 1.6, place);
+    entro_figure_add_points(figure, ENTRO_MARK_CROSSES, plot, pen, figure->theme.cross, place);
 }
 
 void

@@ -24,57 +24,6 @@ lines_clear(Lines *lines)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lines, lines_clear)
 
-/* ---- what is drawn -------------------------------------------------------------------------- */
-
-static void
-panel_free(gpointer data)
-{
-    EntroCurvePanel *panel = data;
-
-    g_free(panel->title);
-    g_free(panel->annotation);
-    g_ptr_array_unref(panel->curves);
-    g_array_unref(panel->pens);
-    g_free(panel);
-}
-
-EntroCurvePanel *
-entro_curve_panel_new(const char *title)
-{
-    EntroCurvePanel *panel = g_new0(EntroCurvePanel, 1);
-
-    panel->title = g_strdup(title);
-    panel->curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free);
-    panel->pens = g_array_new(FALSE, FALSE, sizeof(EntroPen));
-    panel->ceiling = panel->stop = NAN;
-    panel->crosses = TRUE;
-    return panel;
-}
-
-void
-entro_curve_panel_add(EntroCurvePanel *panel, EntroCurve *curve, EntroPen pen)
-{
-    g_ptr_array_add(panel->curves, curve);
-    g_array_append_val(panel->pens, pen);
-}
-
-void
-entro_curve_spec_init(EntroCurveSpec *spec)
-{
-    *spec = (EntroCurveSpec){.x_label = "Training step", .first_layer = NAN, .last_layer = NAN};
-    spec->panels = g_ptr_array_new_with_free_func(panel_free);
-    entro_footer_init(&spec->footer);
-    entro_legend_init(&spec->beside);
-}
-
-void
-entro_curve_spec_clear(EntroCurveSpec *spec)
-{
-    g_clear_pointer(&spec->panels, g_ptr_array_unref);
-    entro_footer_clear(&spec->footer);
-    entro_legend_clear(&spec->beside);
-}
-
 static const EntroCurvePanel *
 panel_at(const Lines *lines, guint panel)
 {
@@ -266,7 +215,7 @@ add_stop(Lines *lines, const EntroCurvePanel *panel, const EntroAxis *axis, Entr
     ground.alpha = 0.5;
     entro_figure_add_fill(lines->figure, ENTRO_ROLE_INSIDE, rest, ground);
     entro_figure_add_rule(lines->figure, x, plot.y, x, entro_box_bottom(plot),
-                          (EntroPen){theme->alarm, ENTRO_DASHED}, theme->frame_line * 1.5);
+                          (EntroPen){theme->alarm, ENTRO_DASHED}, theme->mark_line);
 }
 
 static void
@@ -290,7 +239,7 @@ add_ceiling(Lines *lines, const EntroCurvePanel *panel, const EntroAxis *y, Entr
     const double place = entro_axis_place(y, panel->ceiling);
     entro_figure_add_rule(lines->figure, plot.x, place, entro_box_right(plot), place,
                           (EntroPen){lines->figure->theme.faint, ENTRO_DASHED},
-                          lines->figure->theme.data_line * 0.75);
+                          lines->figure->theme.mark_line);
 }
 
 static void

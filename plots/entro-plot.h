@@ -20,13 +20,14 @@ ENTRO_API GQuark entro_plot_error_quark(void);
 typedef enum {
     ENTRO_PLOT_ERROR_ARGUMENT, /* an option that does not fit the view, an unknown suffix */
     ENTRO_PLOT_ERROR_EMPTY,    /* nothing to draw */
-    ENTRO_PLOT_ERROR_LIMIT,    /* over max_pixels */
+    ENTRO_PLOT_ERROR_LIMIT,    /* over max_pixels, or too many cells */
     ENTRO_PLOT_ERROR_WRITE,    /* the file could not be written; an old one is still whole */
 } EntroPlotError;
 
 typedef struct {
     const char *column;    /* statistic, NULL: the view's own */
-    gint64 step;           /* headwise-entropy, entropy-bands */
+    gint64 step;           /* headwise-entropy, entropy-bands: of every run, or */
+    const gint64 *steps;   /* [n_runs] of each; NULL: `step` */
     gboolean values;       /* write the number into each cell */
     gboolean shared_scale; /* one colour scale, or one y axis, for all runs */
     EntroBandMax band_max;

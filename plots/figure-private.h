@@ -68,10 +68,13 @@ typedef struct {
     double width_min;                           /* of a figure whose content is small */
     double width, width_wide, width_max;        /* one panel; several; with the content's leave */
     double pad, gap;                            /* at the canvas's edge; between parts */
-    double tick, frame_line, data_line, dot;    /* tick length, line widths, radius of a point */
+    double tick;                                /* length */
+    double frame_line, data_line, mark_line;    /* axes; curves; what is marked on them */
+    double dot, cross;                          /* radius */
     double cell, cell_max;                      /* side of a heat map's cell: usual, largest */
     double plot_min, plot_max;                  /* side of a plot area */
-    double aspect;                              /* height by width of a plot of curves */
+    double plot_tall;                           /* height of a heat map with many layers */
+    double aspect, bar_aspect;                  /* height by width of a plot of curves, of bars */
     double bar_min, bar_gap; /* narrowest bar; gap between groups, by their width */
     double colour_bar;       /* width of a colour bar */
     double line_range;       /* share of a palette used for lines: its light end fades on white */
@@ -79,6 +82,7 @@ typedef struct {
     guint legend_lines;      /* more layers than this get a colour bar */
     guint vector_cells;      /* more cells than this become an image */
     guint image_side;        /* pixels; a cell is magnified to at most 16 within it */
+    gsize cells_side;        /* more cells a side are refused */
     gsize curve_points;      /* longer curves are thinned */
     double curve_buckets;    /* per point of width, when thinned */
     EntroColour ink, faint, grid, missing, alarm;

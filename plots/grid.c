@@ -56,9 +56,17 @@ survey(Maps *maps, GError **error)
     maps->pooled = (EntroRange){NAN, NAN};
     for (guint panel = 0; panel < maps->spec->n_grids; panel++)
         survey_grid(maps, panel);
-    if (maps->n_rows > 0 && maps->n_columns > 0)
+    if (maps->n_rows == 0 || maps->n_columns == 0) {
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
+        return FALSE;
+    }
+    const gsize most = maps->figure->theme.cells_side;
+    if (maps->n_rows <= most && maps->n_columns <= most)
         return TRUE;
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
+                "%" G_GSIZE_FORMAT " layers of %" G_GSIZE_FORMAT
+                " heads: a heat map has at most %" G_GSIZE_FORMAT " a side",
+                maps->n_rows, maps->n_columns, most);
     return FALSE;
 }
 
@@ -122,7 +130,7 @@ set_margins(Maps *maps)
     panels->bottom = entro_axes_tick_height(figure) + (panels->n > 3 ? gap : 0);
     panels->outer_left = panels->outer_bottom = label;
     if (maps->bar_width > 0 && !maps->options->shared_scale)
-        panels->right += gap + maps->bar_width;
+        panels->right += 2 * gap + maps->bar_width;
     if (maps->bar_width > 0)
         panels->side = label + (maps->options->shared_scale ? maps->bar_width : 0);
 }
@@ -176,7 +184,7 @@ choose_height(Maps *maps)
     const double between = (panels->n_rows - 1) * (panels->top + panels->bottom);
     const double least = MAX(theme->plot_min, (labels - between) / panels->n_rows);
 
-    panels->plot_height = CLAMP(side * maps->n_rows, least, MAX(least, 1.5 * theme->plot_max));
+    panels->plot_height = CLAMP(side * maps->n_rows, least, MAX(least, theme->plot_tall));
 }
 
 static void
@@ -279,29 +287,6 @@ add_hatch(Maps *maps, const EntroGrid *grid, EntroBox plot)
         hatch->hatched[cell] = grid->state[cell] == ENTRO_CELL_UNDEFINED;
 }
 
-/* Ticks in the middle of the cells; labels every so many that they keep apart. */
-static void
-add_index_ticks(EntroFigure *figure, EntroBox plot, const gint64 *number, gsize n, gboolean upright)
-{
-    const EntroTextStyle style = entro_style_tick(figure);
-    const double length = upright ? plot.height : plot.width, cell = length / n;
-    g_autofree char *last =
-        g_strdup_printf("%" G_GINT64_FORMAT, number ? number[n - 1] : (gint64)n - 1);
-    double width = 0, height = 0;
-    entro_text_measure(figure->text, last, &style, &width, &height);
-    const guint stride =
-        entro_axis_stride(cell, upright ? height : width, style.size * (upright ? 0.1 : 0.5));
-
-    for (gsize i = 0; i < n; i += stride) {
-        g_autofree char *label =
-            g_strdup_printf("%" G_GINT64_FORMAT, number ? number[i] : (gint64)i);
-        if (upright)
-            entro_axes_add_y_tick(figure, plot, plot.y + (i + 0.5) * cell, label);
-        else
-            entro_axes_add_x_tick(figure, plot, plot.x + (i + 0.5) * cell, label);
-    }
-}
-
 static void
 add_bar(Maps *maps, guint panel, EntroBox beside)
 {
@@ -345,8 +330,8 @@ draw_panel(Maps *maps, guint panel)
         entro_cell_add_texts(maps->figure, grid, cells,
                              entro_cell_decimals(maps->pooled.low, maps->pooled.high),
                              maps->value_size);
-    add_index_ticks(maps->figure, plot, NULL, grid->n_columns, FALSE);
-    add_index_ticks(maps->figure, plot, grid->row_layer, grid->n_rows, TRUE);
+    entro_axes_add_index(maps->figure, plot, NULL, grid->n_columns, FALSE);
+    entro_axes_add_index(maps->figure, plot, grid->row_layer, grid->n_rows, TRUE);
     if (!maps->options->shared_scale && !isnan(maps->range[panel].low))
         add_bar(maps, panel, plot);
 }

@@ -49,8 +49,8 @@ entro_view_headwise(EntroStore *store, const EntroRunInfo *const *runs, guint n_
         return NULL;
 
     for (guint run = 0; run < n_runs; run++) {
-        EntroGrid *grid =
-            entro_store_select_grid(store, runs[run]->id, options->column, options->step, error);
+        EntroGrid *grid = entro_store_select_grid(store, runs[run]->id, options->column,
+                                                  entro_view_step(options, run), error);
         if (!grid)
             return NULL;
         g_ptr_array_add(grids, grid);

@@ -29,7 +29,8 @@ survey_layers(const EntroCurveSpec *spec)
 static EntroPen
 layer_pen(const Layers *layers, gint64 layer, const EntroPalette *palette)
 {
-    const double depth = (double)(layer - layers->first) / MAX(1, layers->last - layers->first);
+    const double span = (double)layers->last - (double)layers->first;
+    const double depth = ((double)layer - (double)layers->first) / MAX(1, span);
 
     return (EntroPen){.colour =
                           entro_palette_at(palette, depth * entro_theme_default()->line_range)};
@@ -55,7 +56,7 @@ explain_layers(EntroCurveSpec *spec, const Layers *layers, const EntroPalette *p
 
     if (layers->n == 0)
         return;
-    if ((guint64)(layers->last - layers->first) >= entro_theme_default()->legend_lines) {
+    if ((double)layers->last - (double)layers->first >= entro_theme_default()->legend_lines) {
         spec->first_layer = layers->first;
         spec->last_layer = layers->last;
         return;

@@ -49,9 +49,10 @@ guint entro_axis_stride(double cell, double label_size, double gap);
 
 void entro_axes_add_x(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboolean grid);
 void entro_axes_add_y(EntroFigure *figure, const EntroAxis *axis, EntroBox plot, gboolean grid);
-/* A tick of its own, for axes that count cells. */
-void entro_axes_add_x_tick(EntroFigure *figure, EntroBox plot, double x, const char *label);
-void entro_axes_add_y_tick(EntroFigure *figure, EntroBox plot, double y, const char *label);
+/* Ticks in the middle of `n` cells along an edge of the plot; their names are `number`, or 0, 1, 2
+ * and so on if that is NULL. */
+void entro_axes_add_index(EntroFigure *figure, EntroBox plot, const gint64 *number, gsize n,
+                          gboolean upright);
 /* What axis labels, ticks and their labels take beside a plot. */
 double entro_axes_tick_height(const EntroFigure *figure);
 double entro_axes_tick_width(const EntroFigure *figure, double label_width);

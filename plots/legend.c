@@ -143,7 +143,7 @@ draw_cross_swatch(EntroFigure *figure, const Entry *entry, EntroBox box)
     EntroMark *cross = entro_figure_add(figure, ENTRO_MARK_CROSSES, ENTRO_ROLE_DECOR, box);
 
     cross->pen = entry->pen;
-    cross->line_width = figure->theme.dot * 1.6;
+    cross->line_width = figure->theme.cross;
     cross->n_points = 1;
     cross->points = g_memdup2(place, sizeof place);
 }

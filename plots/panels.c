@@ -85,10 +85,12 @@ entro_panels_all(const EntroPanels *panels, const EntroFigure *figure)
                       entro_box_bottom(last) - first.y};
 }
 
+/* A gap, the title, and the half line by which a tick label may reach above the plot. */
 double
 entro_panels_title_height(const EntroFigure *figure)
 {
-    return entro_text_height(figure->text, figure->theme.font_size) + 1.5 * figure->theme.gap;
+    return figure->theme.gap + entro_text_height(figure->text, entro_style_label(figure).size) +
+           entro_text_height(figure->text, entro_style_tick(figure).size) / 2;
 }
 
 void
@@ -98,7 +100,8 @@ entro_panels_add_title(const EntroPanels *panels, EntroFigure *figure, guint pan
     const EntroBox plot = entro_panels_plot(panels, figure, panel);
     EntroTextStyle style = entro_style_label(figure);
 
-    style.max_width = plot.width + MIN(panels->left, panels->right); /* keeps off its neighbours */
+    /* A little beyond the plot on both sides, but not to what stands beside it. */
+    style.max_width = plot.width + MIN(3 * figure->theme.gap, MIN(panels->left, panels->right));
     entro_figure_add_text(figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
                           plot.y - panels->top + figure->theme.gap, 0.5, 0, title, &style);
 }

@@ -7,6 +7,10 @@
 
 #include "layout-private.h"
 
+typedef struct {
+    double low, high; /* NaN: no value */
+} EntroRange;
+
 /* ---- grid.c: heat maps ----------------------------------------------------------------------- */
 
 typedef struct {
@@ -60,11 +64,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroCurveSpec, entro_curve_spec_clear)
 EntroFigure *entro_curves_figure(EntroCurveSpec *spec, const EntroPlotOptions *options,
                                  GError **error);
 
-/* curve-points.c: a curve as marks.  In EntroRange, NaN: no finite point. */
-typedef struct {
-    double low, high;
-} EntroRange;
-
+/* curve-points.c: a curve as marks. */
 gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 /* Position of the first of the points at the end that cannot be drawn; curve->n: there are none. */
 gsize entro_curve_end(const EntroCurve *curve);
@@ -89,10 +89,14 @@ EntroFigure *entro_bars_figure(const EntroBarSpec *spec, const EntroPlotOptions 
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
 /* Steps between what was selected and its figure. */
-/* Bands of several runs; ceiling and context_length [grids->len] are read by the modes that need
- * them. */
-EntroFigure *entro_bands_figure(const GPtrArray *grids, const double *ceiling,
-                                const gint64 *context_length, const EntroPlotOptions *options,
+typedef struct {
+    GPtrArray *grids;       /* EntroGrid *, one a run */
+    double *ceiling;        /* [grids->len] read when M is the ceiling */
+    gint64 *context_length; /* [grids->len] read when M is ln T */
+    const char *value_label, *unit;
+} EntroBandsInput;
+
+EntroFigure *entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options,
                                 GError **error);
 /* Colours by depth, legend or colour bar, marks where a run ends in NaN. */
 void entro_layerwise_finish(EntroCurveSpec *spec, const EntroPalette *palette);
@@ -111,5 +115,12 @@ EntroFigure *entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs
                               const EntroPlotOptions *options, GError **error);
 EntroFigure *entro_view_scalars(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
                                 const EntroPlotOptions *options, GError **error);
+
+/* The step at which run number `run` is to be drawn. */
+static inline gint64
+entro_view_step(const EntroPlotOptions *options, guint run)
+{
+    return options->steps != NULL ? options->steps[run] : options->step;
+}
 
 #endif

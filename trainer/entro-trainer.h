@@ -47,6 +47,7 @@ typedef enum {
     ENTRO_TRAINER_ERROR_CONFIG, /* a value or combination that cannot be */
     ENTRO_TRAINER_ERROR_CORPUS, /* no readable text, or too little of it */
     ENTRO_TRAINER_ERROR_MEMORY,
+    ENTRO_TRAINER_ERROR_OUTPUT, /* a folder where nothing can be written */
 } EntroTrainerError;
 
 typedef enum { ENTRO_NORM_NONE, ENTRO_NORM_LAYER } EntroNorm;

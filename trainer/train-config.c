@@ -2,7 +2,10 @@
  *
  * Ranges are rows of two tables; what concerns several fields at once is a function. */
 #include "trainer-private.h"
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
 
 /* name, offset, smallest, largest */
 static const struct {
@@ -133,11 +136,27 @@ check_files(const EntroTrainConfig *config, GError **error)
     return TRUE;
 }
 
+/* Asked now, because the checkpoint is first written when all the work is done. */
+static gboolean
+check_folder(const EntroTrainConfig *config, GError **error)
+{
+    g_autofree char *folder =
+        config->checkpoint == NULL ? NULL : g_path_get_dirname(config->checkpoint);
+
+    if (folder == NULL || g_access(folder, W_OK | X_OK) == 0)
+        return TRUE;
+    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_OUTPUT,
+                "the checkpoint %s cannot be written: %s: %s", config->checkpoint, folder,
+                g_strerror(errno));
+    return FALSE;
+}
+
 gboolean
 train_config_check(const EntroTrainConfig *config, GError **error)
 {
     return check_arch(config, error) && check_counts(config, error) &&
-           check_numbers(config, error) && check_heads(config, error) && check_files(config, error);
+           check_numbers(config, error) && check_heads(config, error) &&
+           check_files(config, error) && check_folder(config, error);
 }
 
 /* ---- a copy that owns its strings ------------------------------------------------------------- */

@@ -42,15 +42,13 @@ entro_kernel_name(void)
     return name;
 }
 
+/* Compares the row with itself, one key later: memcmp() is as wide as the processor, and done at
+ * once where weights begin. */
 gboolean
 entro_row_is_zero(const float *p, gsize n)
 {
-    guint32 any = 0;
+    static const float zero = 0;
 
-    for (gsize key = 0; key < n; key++) {
-        guint32 bits;
-        memcpy(&bits, &p[key], sizeof bits);
-        any |= bits;
-    }
-    return any == 0;
+    return n == 0 ||
+           (memcmp(p, &zero, sizeof zero) == 0 && memcmp(p, p + 1, (n - 1) * sizeof *p) == 0);
 }

@@ -77,19 +77,36 @@ larger_of(Bits a, Bits b)
 #endif
 }
 
+/* One register's worth of keys; returns p log2 p. */
+static inline Floats
+take(Part *part, const float *p)
+{
+    Floats values;
+
+    memcpy(&values, p, sizeof values);
+    part->most = larger_of(part->most, (Bits)values);
+    /* folded: the low bits of round weights (1, 1/2, any f16) are 0, and a product keeps them so */
+    part->hash = part->hash * HASH_FACTOR + ((Bits)values ^ (Bits)values >> 16);
+    part->sum += values;
+    part->prefix += part->sum;
+    return values * log2_of(values);
+}
+
 static inline void
 add_stride(Part parts[PARTS], const float *p)
 {
-    for (int i = 0; i < PARTS; i++) {
-        Part *part = &parts[i];
-        Floats values;
+    for (int i = 0; i < PARTS; i++)
+        parts[i].log_sum += take(&parts[i], p + i * WIDTH);
+}
 
-        memcpy(&values, p + i * WIDTH, sizeof values);
-        part->most = larger_of(part->most, (Bits)values);
-        part->hash = part->hash * HASH_FACTOR + (Bits)values;
-        part->sum += values;
-        part->prefix += part->sum;
-        part->log_sum += values * log2_of(values);
+/* Two at once: a uniform row is the worst, since all its lanes round the same way, and adding in
+ * pairs halves that (1.5e-6 nats become 0.85e-6). */
+static inline void
+add_two_strides(Part parts[PARTS], const float *p)
+{
+    for (int i = 0; i < PARTS; i++) {
+        Floats first = take(&parts[i], p + i * WIDTH);
+        parts[i].log_sum += first + take(&parts[i], p + STRIDE + i * WIDTH);
     }
 }
 
@@ -196,7 +213,10 @@ KERNEL(const float *p, gsize n, EntroRowSums *ret_sums)
 
     while (n - at >= STRIDE) {
         gsize first = at, n_strides = MIN((n - at) / STRIDE, BLOCK);
-        for (gsize stride = 0; stride < n_strides; stride++, at += STRIDE)
+        gsize stride = 0;
+        for (; stride + 2 <= n_strides; stride += 2, at += 2 * STRIDE)
+            add_two_strides(parts, p + at);
+        for (; stride < n_strides; stride++, at += STRIDE)
             add_stride(parts, p + at);
         flush_block(parts, first, n_strides);
     }

@@ -121,8 +121,8 @@ sample_layers(guint n_runs, guint n_layers, gsize n_steps, const EntroPlotOption
     return entro_curves_figure(&spec, options, error);
 }
 
-static EntroFigure *
-bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
+EntroFigure *
+sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
     g_autofree double *ceiling = g_new(double, n);
@@ -133,7 +133,8 @@ bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **erro
         ceiling[i] = 3.878;
         context_length[i] = 128;
     }
-    return entro_bands_figure(all, ceiling, context_length, options, error);
+    const EntroBandsInput input = {all, ceiling, context_length, "Head entropy (nats)", "nats"};
+    return entro_bands_figure(&input, options, error);
 }
 
 static EntroFigure *
@@ -411,7 +412,7 @@ bands_n(guint n, gboolean nan, const EntroPlotOptions *options, GError **error)
     if (nan)
         for (gsize row = 9; row < 12; row++)
             spoil_layer(grids[n - 1], row, 0, ENTRO_CELL_UNDEFINED);
-    return bands(grids, n, options, error);
+    return sample_bands(grids, n, options, error);
 }
 
 static EntroFigure *
@@ -436,6 +437,24 @@ static EntroFigure *
 bands_20(GError **error)
 {
     return bands_n(20, FALSE, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_all_nan(GError **error)
+{
+    EntroGrid *grid = sample_grid("SM", 4, 4, 0, 3);
+
+    for (gsize row = 0; row < 4; row++)
+        spoil_layer(grid, row, 0, ENTRO_CELL_UNDEFINED);
+    return sample_bands(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+bands_all_zero(GError **error)
+{
+    EntroGrid *grid = sample_grid("SM", 4, 4, 0, 0);
+
+    return sample_bands(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
 }
 
 static EntroFigure *
@@ -526,6 +545,8 @@ static const FigureSample samples[] = {
     {"bands-2-nan", bands_2_nan},
     {"bands-6", bands_6},
     {"bands-20", bands_20},
+    {"bands-all-nan", bands_all_nan},
+    {"bands-all-zero", bands_all_zero},
     {"bands-own", bands_own},
     {"scalars-loss", scalars_loss},
     {"scalars-many", scalars_many},

@@ -18,9 +18,11 @@ EntroGrid *sample_grid(const char *run, gsize n_layers, gsize n_heads, double lo
 EntroCurve *sample_curve(gint64 number, gsize n, double last_step, double start, double end);
 void sample_spoil(EntroCurve *curve, gsize from); /* NaN from there on */
 
-/* A heat map of `n` grids, which it frees; a curve figure of one panel a run. */
+/* Heat maps and bands of `n` grids, which they free; a curve figure of one panel a run. */
 EntroFigure *sample_heat_maps(EntroGrid **grids, guint n, const EntroPlotOptions *options,
                               GError **error);
+EntroFigure *sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *options,
+                          GError **error);
 EntroFigure *sample_layers(guint n_runs, guint n_layers, gsize n_steps,
                            const EntroPlotOptions *options, GError **error);
 

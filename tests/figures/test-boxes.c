@@ -1,6 +1,8 @@
 /* test-boxes.c: nothing overlaps, nothing leaves the canvas, on every sample and on many shapes. */
 #include "figure-samples.h"
 
+enum { N_COMBINATIONS = 90 };
+
 static const double slack = 0.01; /* points */
 
 static gboolean
@@ -168,6 +170,135 @@ test_given_sizes_and_fonts(void)
         }
 }
 
+/* ---- any combination ------------------------------------------------------------------------ */
+
+static const char *const odd_names[] = {
+    "",
+    "SM",
+    "a name with spaces that goes on and on, further than any sensible person would let it go",
+    "no-spaces-but-just-as-long-no-spaces-but-just-as-long-no-spaces-but-just-as-long-no-spaces",
+    "\xd9\x85\xd8\xb1\xd8\xad\xd8\xa8\xd8\xa7",
+    "\xe5\xad\xa6\xe7\xbf\x92",
+    "bad\xff\nbytes",
+};
+
+static double
+random_end(GRand *rand)
+{
+    static const double ends[] = {0, 2.385, -1e-12, 1e-12, 1e12, -5, 0.5, 3.87};
+
+    return ends[g_rand_int_range(rand, 0, G_N_ELEMENTS(ends))];
+}
+
+static EntroPlotOptions
+random_options(GRand *rand)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.values = g_rand_boolean(rand);
+    options.shared_scale = g_rand_boolean(rand);
+    options.band_max = g_rand_int_range(rand, ENTRO_BAND_POOLED, ENTRO_BAND_LNT + 1);
+    options.title = odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
+    if (g_rand_int_range(rand, 0, 3) == 0)
+        options.width = g_rand_double_range(rand, 2, 10);
+    if (g_rand_int_range(rand, 0, 3) == 0)
+        options.height = g_rand_double_range(rand, 2, 10);
+    if (g_rand_int_range(rand, 0, 3) == 0)
+        options.font_size = g_rand_double_range(rand, 4, 16);
+    return options;
+}
+
+static EntroGrid *
+random_grid(GRand *rand)
+{
+    EntroGrid *grid = sample_grid(odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))],
+                                  g_rand_int_range(rand, 1, 50), g_rand_int_range(rand, 1, 50),
+                                  random_end(rand), random_end(rand));
+    const int holes = g_rand_int_range(rand, 0, 4);
+
+    for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
+        if (g_rand_int_range(rand, 0, 4) < holes)
+            grid->state[cell] = g_rand_boolean(rand) ? ENTRO_CELL_UNDEFINED : ENTRO_CELL_ABSENT;
+    return grid;
+}
+
+static EntroFigure *
+random_heat_maps(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    const guint n = g_rand_int_range(rand, 1, 8);
+    EntroGrid *grids[8];
+
+    for (guint i = 0; i < n; i++)
+        grids[i] = random_grid(rand);
+    return sample_heat_maps(grids, n, options, error);
+}
+
+static EntroFigure *
+random_bands(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    const guint n = g_rand_int_range(rand, 1, 15);
+    EntroGrid *grids[15];
+
+    for (guint i = 0; i < n; i++)
+        grids[i] = random_grid(rand);
+    return sample_bands(grids, n, options, error);
+}
+
+static EntroFigure *
+random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    g_auto(EntroCurveSpec) spec;
+    const guint n_panels = g_rand_int_range(rand, 1, 9), n_curves = g_rand_int_range(rand, 1, 12);
+    const char *runs[12];
+
+    entro_curve_spec_init(&spec);
+    spec.title = options->title;
+    spec.y_label = g_rand_boolean(rand) ? "Layer mean entropy (nats)" : NULL;
+    spec.log_y = g_rand_boolean(rand);
+    spec.shared_y = options->shared_scale;
+    for (guint p = 0; p < n_panels; p++) {
+        EntroCurvePanel *panel = entro_curve_panel_new(odd_names[p % G_N_ELEMENTS(odd_names)]);
+        for (guint k = 0; k < n_curves; k++) {
+            EntroCurve *curve = sample_curve(k, g_rand_int_range(rand, 0, 40),
+                                             pow(10, g_rand_int_range(rand, 0, 8)),
+                                             random_end(rand), random_end(rand));
+            sample_spoil(curve, g_rand_int_range(rand, 0, 60));
+            entro_curve_panel_add(panel, curve, entro_line_pen(k));
+        }
+        g_ptr_array_add(spec.panels, panel);
+    }
+    for (guint k = 0; k < n_curves; k++)
+        runs[k] = odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
+    entro_scalars_explain(&spec, runs, n_curves);
+    return entro_curves_figure(&spec, options, error);
+}
+
+/* A figure that is right, or a sentence why there is none. */
+static void
+test_any_combination(void)
+{
+    static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
+                                        GError **) = {random_heat_maps, random_bands,
+                                                      random_curves};
+    guint n_drawn = 0;
+
+    for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {
+        g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+        g_autoptr(GError) error = NULL;
+        g_autofree char *name = g_strdup_printf("seed %u", seed);
+        const EntroPlotOptions options = random_options(rand);
+        g_autoptr(EntroFigure) figure = make[seed % G_N_ELEMENTS(make)](rand, &options, &error);
+        g_assert_true((figure == NULL) == (error != NULL));
+        if (!figure) {
+            g_assert_cmpint(error->domain, ==, ENTRO_PLOT_ERROR);
+            continue;
+        }
+        check_figure(figure, name);
+        n_drawn++;
+    }
+    g_assert_cmpuint(n_drawn, >, N_COMBINATIONS / 2);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -183,5 +314,6 @@ main(int argc, char **argv)
     g_test_add_func("/boxes/heat-maps-of-many-shapes", test_heat_maps_of_many_shapes);
     g_test_add_func("/boxes/curves-of-many-shapes", test_curves_of_many_shapes);
     g_test_add_func("/boxes/given-sizes-and-fonts", test_given_sizes_and_fonts);
+    g_test_add_func("/boxes/any-combination", test_any_combination);
     return g_test_run();
 }

@@ -115,6 +115,23 @@ test_small(void)
     folder_remove(folder);
 }
 
+/* cairo would write the present time. */
+static void
+test_date_is_given(void)
+{
+    g_autofree char *folder = folder_new();
+    g_autofree char *path = g_build_filename(folder, "figure.pdf", NULL);
+    g_autoptr(EntroFigure) figure = make_named("bands-1");
+    entro_figure_set_created(figure, "2001-09-09T03:46:40+02:00");
+    entro_figure_set_created(figure, "yesterday"); /* ignored */
+    g_autoptr(GBytes) bytes = write_and_read(figure, path);
+    static const char date[] = "/CreationDate (20010909014640";
+
+    g_assert_nonnull(
+        memmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), date, strlen(date)));
+    folder_remove(folder);
+}
+
 /* ---- what may go wrong ---------------------------------------------------------------------- */
 
 static void
@@ -241,6 +258,16 @@ test_pixel_limit(void)
 }
 
 static void
+test_absurd_grid(void)
+{
+    g_autoptr(GError) error = NULL;
+    EntroGrid *grid = sample_grid("run", 2, 100000, 0, 1);
+
+    g_assert_null(sample_heat_maps(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, &error));
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT);
+}
+
+static void
 test_wrong_options(void)
 {
     EntroPlotOptions options[] = {ENTRO_PLOT_OPTIONS_DEFAULT, ENTRO_PLOT_OPTIONS_DEFAULT,
@@ -308,12 +335,14 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/figure-files/same-bytes-each-time", test_same_bytes);
+    g_test_add_func("/figure-files/date-is-given", test_date_is_given);
     g_test_add_func("/figure-files/small", test_small);
     g_test_add_func("/figure-files/wrong-targets", test_wrong_targets);
     g_test_add_func("/figure-files/read-only-folder", test_read_only_folder);
     g_test_add_func("/figure-files/full-disk-is-named", test_full_disk);
     g_test_add_func("/figure-files/old-file-survives", test_old_file_survives);
     g_test_add_func("/figure-files/pixel-limit", test_pixel_limit);
+    g_test_add_func("/figure-files/absurd-grid", test_absurd_grid);
     g_test_add_func("/figure-files/wrong-options", test_wrong_options);
     g_test_add_func("/figure-files/no-type-3-fonts", test_no_type_3_fonts);
     g_test_add_func("/figure-files/svg-is-well-formed", test_svg_is_well_formed);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void
-place_tile(const EntroTile *tile, const EntroLayer *layer, float *all)
+place_tile(const EntroTile *tile, const EntroTileRows *rows, const EntroLayer *layer, float *all)
 {
     float *scratch = g_new(float, layer->n_keys);
 
@@ -14,7 +14,8 @@ place_tile(const EntroTile *tile, const EntroLayer *layer, float *all)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
             for (guint head = 0; head < tile->n_heads; head++)
                 for (gsize query = 0; query < tile->n_queries; query++) {
-                    const float *row = entro_tile_row(tile, capture, sample, head, query, scratch);
+                    const float *row =
+                        entro_tile_rows_get(rows, capture, sample, head, query, scratch);
                     gsize at = tile->capture + capture;
                     at = at * layer->n_samples + tile->sample + sample;
                     at = at * layer->n_heads + tile->head + head;
@@ -43,9 +44,10 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(EntroSource) source = argc == 2 ? entro_source_open(argv[1], NULL, &error) : NULL;
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, &error) : NULL;
+    g_autoptr(EntroTileRows) rows = tile ? entro_tile_rows_new(source, &error) : NULL;
     gboolean end = FALSE;
 
-    if (tile == NULL) {
+    if (rows == NULL) {
         fprintf(stderr, "%s\n", error ? error->message : "usage: dump-trace FILE");
         return 1;
     }
@@ -60,8 +62,8 @@ main(int argc, char **argv)
         all[i] = g_new0(float, n[i]);
     }
     while (entro_source_next(source, tile, &end, &error) && !end)
-        if (entro_tile_decode(tile))
-            place_tile(tile, &trace->layers[tile->layer], all[tile->layer]);
+        if (entro_tile_rows_read(rows, tile))
+            place_tile(tile, rows, &trace->layers[tile->layer], all[tile->layer]);
     for (guint i = 0; i < trace->n_layers; i++) {
         fwrite(all[i], sizeof(float), n[i], stdout);
         g_free(all[i]);

@@ -1,5 +1,5 @@
 /* test-checkpoint.c: named tensors are written whole or not at all, and read strictly. */
-#include "trace-fixture.h"
+#include "loader-fixture.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  *
  * Nothing may crash or hang, and where every chunk has a checksum no row may change unseen.
  * ENTRO_MUTANTS sets how many mutants each file gets. */
-#include "trace-fixture.h"
+#include "loader-fixture.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ is_blank(const float *row)
 }
 
 static gboolean
-rows_are_right(const EntroTile *tile, guint index)
+rows_are_right(const EntroTileRows *rows, const EntroTile *tile, guint index)
 {
     float scratch[16];
 
@@ -71,7 +71,8 @@ rows_are_right(const EntroTile *tile, guint index)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
             for (guint head = 0; head < tile->n_heads; head++)
                 for (gsize query = 0; query < tile->n_queries; query++) {
-                    const float *row = entro_tile_row(tile, capture, sample, head, query, scratch);
+                    const float *row =
+                        entro_tile_rows_get(rows, capture, sample, head, query, scratch);
                     for (gsize key = 0; key < 6 && !is_blank(row); key++)
                         if (row[key] != fixture_weight(index, tile->capture + capture,
                                                        tile->sample + sample, tile->head + head,
@@ -102,15 +103,16 @@ read_mutant(const char *path)
 {
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, NULL) : NULL;
+    g_autoptr(EntroTileRows) rows = source ? entro_tile_rows_new(source, NULL) : NULL;
     gboolean end = FALSE, right = TRUE;
 
-    if (tile == NULL)
+    if (tile == NULL || rows == NULL)
         return "refused";
     const EntroTrace *trace = entro_source_get_trace(source);
     right = is_of_our_shape(trace);
     for (guint n = 0; n < 100000 && entro_source_next(source, tile, &end, NULL) && !end; n++)
-        if (entro_tile_decode(tile) && right)
-            right = rows_are_right(tile, trace->layers[tile->layer].index);
+        if (entro_tile_rows_read(rows, tile) && right)
+            right = rows_are_right(rows, tile, trace->layers[tile->layer].index);
     return right ? "read" : "changed";
 }
 

@@ -1,5 +1,5 @@
 /* test-live.c: files that a writer is still at, and files that a writer left behind. */
-#include "trace-fixture.h"
+#include "loader-fixture.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -170,6 +170,7 @@ count_readable(const char *path, const EntroWriterOptions *options, gsize n_writ
     g_autoptr(GError) error = NULL;
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, NULL) : NULL;
+    g_autoptr(EntroTileRows) rows = source ? entro_tile_rows_new(source, NULL) : NULL;
     g_autofree guint *n_tiles = g_new0(guint, n_written);
     gboolean end = FALSE;
     gsize n_whole = 0;
@@ -181,14 +182,14 @@ count_readable(const char *path, const EntroWriterOptions *options, gsize n_writ
     if (g_str_equal(entro_source_get_trace(source)->open_mode, "truncated"))
         g_assert_cmpuint(entro_source_get_trace(source)->problems->len, >, 0);
     while (entro_source_next(source, tile, &end, NULL) && !end) {
-        if (!entro_tile_decode(tile))
+        if (!entro_tile_rows_read(rows, tile))
             continue;
         guint index = entro_source_get_trace(source)->layers[tile->layer].index;
         n_tiles[tile->capture] += tile->ends_layer;
         for (gsize sample = 0; sample < tile->n_samples; sample++)
             for (guint head = 0; head < tile->n_heads; head++)
                 for (gsize query = 0; query < tile->n_queries; query++) {
-                    const float *row = entro_tile_row(tile, 0, sample, head, query, scratch);
+                    const float *row = entro_tile_rows_get(rows, 0, sample, head, query, scratch);
                     for (gsize key = 0; key < options->n_keys; key++)
                         g_assert_cmpfloat(row[key], ==,
                                           fixture_weight(index, tile->capture,

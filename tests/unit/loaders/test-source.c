@@ -1,5 +1,5 @@
 /* test-source.c: every way in which attention may lie in a file gives the same rows. */
-#include "trace-fixture.h"
+#include "loader-fixture.h"
 
 #include <string.h>
 
@@ -147,6 +147,7 @@ test_peek_leaves_the_walk_where_it_is(void)
     g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     g_autoptr(EntroTile) peeked = entro_tile_new(source, NULL);
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
     g_autoptr(GPtrArray) walked = g_ptr_array_new_with_free_func(g_free);
     while (entro_source_next(source, tile, &end, NULL) && !end)
         g_ptr_array_add(walked,
@@ -161,10 +162,10 @@ test_peek_leaves_the_walk_where_it_is(void)
         gsize capture = n % 6;
         g_assert_cmpstr(here, ==, walked->pdata[n++]);
         g_assert_true(entro_source_peek(source, peeked, layer, capture, NULL));
-        g_assert_true(entro_tile_decode(peeked));
+        g_assert_true(entro_tile_rows_read(rows, peeked));
         g_assert_cmpuint(peeked->capture, ==, capture);
         g_assert_cmpuint(peeked->n_captures, ==, 1);
-        const float *row = entro_tile_row(peeked, 0, 0, 0, 0, scratch);
+        const float *row = entro_tile_rows_get(rows, 0, 0, 0, 0, scratch);
         for (gsize key = 0; key < 5; key++)
             g_assert_cmpfloat(row[key], ==,
                               fixture_weight(hybrid[layer].index, capture, 0, 0, 0, key));
@@ -216,7 +217,7 @@ test_memory_of_a_tile_does_not_grow_with_the_file(void)
                           .filters = "sdf"};
         fixture_trace(fixture_path("memory.h5"), &spec, 1, FALSE);
         g_autoptr(EntroSource) source = open_well(fixture_path("memory.h5"));
-        memory[i] = entro_tile_get_memory(source);
+        memory[i] = entro_tile_rows_get_memory(source);
     }
     g_assert_cmpuint(memory[0], ==, memory[1]);
 }
@@ -323,7 +324,8 @@ test_a_hole_in_split_rows_is_missing_not_zero(void)
     g_assert_cmpint(tile->status, ==, ENTRO_TILE_MISSING);
     g_assert_nonnull(strstr(tile->problem, "/layers/0/attention: capture 0, sample 0, head 0"));
     g_assert_nonnull(strstr(tile->problem, "was never written"));
-    g_assert_false(entro_tile_decode(tile));
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
+    g_assert_false(entro_tile_rows_read(rows, tile));
 }
 
 static void

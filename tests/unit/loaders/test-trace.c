@@ -1,5 +1,5 @@
 /* test-trace.c: what a trace says about itself; defaults, notes and problems. */
-#include "trace-fixture.h"
+#include "loader-fixture.h"
 
 #include <string.h>
 

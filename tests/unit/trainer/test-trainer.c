@@ -1,5 +1,6 @@
 /* test-trainer.c: whole runs on a small corpus, as the program makes them. */
 #include "trainer-private.h"
+#include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
@@ -313,6 +314,9 @@ test_paths(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     f->config.checkpoint = NULL;
     f->config.trace = "/nowhere/at/all.h5";
     expect_failure(f, -1, "/nowhere/at/all.h5");
+    f->config.trace = NULL;
+    f->config.checkpoint = "/nowhere/at/all.h5";
+    expect_failure(f, ENTRO_TRAINER_ERROR_OUTPUT, "/nowhere/at: No such file");
 }
 
 /* The formula of the header against what is really allocated. */
@@ -335,6 +339,17 @@ test_memory(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     }
 }
 
+/* GSL brings a cblas with the same names, which must not be the one that is called. */
+static void
+test_openblas(void)
+{
+    Dl_info info;
+
+    g_assert_cmpint(dladdr((const void *)(guintptr)cblas_sgemm, &info), !=, 0);
+    g_test_message("%s", info.dli_fname);
+    g_assert_nonnull(strstr(info.dli_fname, "openblas"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -353,5 +368,6 @@ main(int argc, char **argv)
     ADD("a-corpus-that-is-too-short-is-refused", test_too_short);
     ADD("paths-that-cannot-be-are-refused", test_paths);
     ADD("memory-is-what-the-formula-says", test_memory);
+    g_test_add_func("/trainer/run/matrix-products-are-those-of-openblas", test_openblas);
     return g_test_run();
 }

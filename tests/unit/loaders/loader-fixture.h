@@ -1,4 +1,4 @@
-/* trace-fixture.h: small traces made with HDF5's own calls, and the walk that checks them.
+/* loader-fixture.h: small traces made with HDF5's own calls, and the walk that checks them.
  *
  * Weights are multiples of 1/256 below 1, which every element type holds exactly. */
 #ifndef TRACE_FIXTURE_H

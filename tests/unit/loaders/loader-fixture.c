@@ -1,5 +1,5 @@
-/* trace-fixture.c: see trace-fixture.h. */
-#include "trace-fixture.h"
+/* loader-fixture.c: see loader-fixture.h. */
+#include "loader-fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -329,6 +329,7 @@ fixture_put_capture(EntroWriter *writer, const EntroWriterOptions *options, gsiz
 typedef struct {
     const LayerSpec *specs;
     guint n;
+    EntroTileRows *rows;
     guint8 **seen; /* [n][captures * samples * heads * queries] */
     GHashTable *ended;
 } Walk;
@@ -341,7 +342,7 @@ check_row(Walk *walk, const EntroTile *tile, const gsize at[4], float *scratch)
     gsize capture = tile->capture + at[0], sample = tile->sample + at[1];
     gsize head = tile->head + at[2], query = tile->query + at[3];
     gsize place = ((capture * dims[1] + sample) * dims[2] + head) * dims[3] + query;
-    const float *row = entro_tile_row(tile, at[0], at[1], (guint)at[2], at[3], scratch);
+    const float *row = entro_tile_rows_get(walk->rows, at[0], at[1], (guint)at[2], at[3], scratch);
 
     g_assert_cmpuint(walk->seen[tile->layer][place]++, ==, 0);
     for (gsize key = 0; key < dims[4]; key++)
@@ -353,7 +354,7 @@ check_row(Walk *walk, const EntroTile *tile, const gsize at[4], float *scratch)
 static void
 check_tile(Walk *walk, EntroTile *tile, float *scratch)
 {
-    if (!entro_tile_decode(tile))
+    if (!entro_tile_rows_read(walk->rows, tile))
         g_error("tile: %s", tile->problem);
     g_assert_cmpint(tile->status, ==, ENTRO_TILE_OK);
     g_assert_null(tile->problem);
@@ -394,7 +395,8 @@ fixture_check_walk(EntroSource *source, const LayerSpec *specs, guint n, const g
     g_autoptr(GHashTable) ended = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     g_autoptr(GHashTable) groups = g_hash_table_new(NULL, NULL);
     g_autofree float *scratch = g_new(float, ENTRO_LIMITS_DEFAULT.max_seq);
-    Walk walk = {specs, n, g_new0(guint8 *, n), ended};
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, &error);
+    Walk walk = {specs, n, rows, g_new0(guint8 *, n), ended};
     gboolean end = FALSE;
 
     g_assert_no_error(error);
@@ -430,11 +432,12 @@ gsize
 fixture_walk_quietly(EntroSource *source, gsize *ret_missing, gsize *ret_damaged)
 {
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
     gsize counts[3] = {0};
     gboolean end = FALSE;
 
     while (tile != NULL && entro_source_next(source, tile, &end, NULL) && !end) {
-        entro_tile_decode(tile);
+        entro_tile_rows_read(rows, tile);
         g_assert_true((tile->status == ENTRO_TILE_OK) == (tile->problem == NULL));
         counts[tile->status]++;
     }

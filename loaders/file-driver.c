@@ -1,0 +1,190 @@
+/* file-driver.c: how HDF5 reads a trace, and how it tells us where a chunk lies without reading it.
+ *
+ * HDF5 1.10 knows the address of a chunk but has no call that says it at a fair price.  So the file is
+ * opened with a driver of our own (HDF5's public interface for that): reads of metadata are preads,
+ * as in HDF5's own driver; a read of raw data is only written down, while entro_driver_record() asks
+ * for it.  The bytes are then read by the workers, side by side, into their own caches. */
+#include "loader-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    H5FD_t base; /* HDF5's; must be first */
+    int fd;
+    haddr_t eoa, eof; /* end of what HDF5 calls allocated, end of the file */
+    dev_t device;
+    ino_t inode;
+} DriverFile;
+
+/* Where the next read of raw data is written down; NULL: it is done. */
+static __thread EntroExtent *recorded;
+
+static H5FD_t *
+driver_open(const char *name, unsigned flags, hid_t access, haddr_t max)
+{
+    struct stat facts;
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+    (void)access;
+    (void)max;
+    if (fd < 0 || (flags & H5F_ACC_RDWR) != 0 || fstat(fd, &facts) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    DriverFile *file = g_new0(DriverFile, 1);
+    file->fd = fd;
+    file->eof = (haddr_t)facts.st_size;
+    file->device = facts.st_dev;
+    file->inode = facts.st_ino;
+    return &file->base;
+}
+
+static herr_t
+driver_close(H5FD_t *base)
+{
+    DriverFile *file = (DriverFile *)base;
+    int code = close(file->fd);
+
+    g_free(file);
+    return code;
+}
+
+static int
+driver_compare(const H5FD_t *base_a, const H5FD_t *base_b)
+{
+    const DriverFile *a = (const DriverFile *)base_a, *b = (const DriverFile *)base_b;
+
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    return a->inode < b->inode ? -1 : a->inode > b->inode;
+}
+
+static herr_t
+driver_query(const H5FD_t *file, unsigned long *ret_flags)
+{
+    (void)file;
+    if (ret_flags != NULL)
+        *ret_flags = H5FD_FEAT_ACCUMULATE_METADATA_READ | H5FD_FEAT_SUPPORTS_SWMR_IO |
+                     H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+static haddr_t
+driver_get_eoa(const H5FD_t *file, H5FD_mem_t type)
+{
+    (void)type;
+    return ((const DriverFile *)file)->eoa;
+}
+
+static herr_t
+driver_set_eoa(H5FD_t *file, H5FD_mem_t type, haddr_t address)
+{
+    (void)type;
+    ((DriverFile *)file)->eoa = address;
+    return 0;
+}
+
+static haddr_t
+driver_get_eof(const H5FD_t *file, H5FD_mem_t type)
+{
+    (void)type;
+    return ((const DriverFile *)file)->eof;
+}
+
+static herr_t
+driver_get_handle(H5FD_t *file, hid_t access, void **ret_handle)
+{
+    (void)access;
+    *ret_handle = &((DriverFile *)file)->fd;
+    return 0;
+}
+
+/* As HDF5's own driver: what lies beyond the end of the file reads as zeros. */
+static herr_t
+driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, void *to)
+{
+    const DriverFile *file = (const DriverFile *)base;
+
+    (void)transfer;
+    if (type == H5FD_MEM_DRAW && recorded != NULL) {
+        *recorded = (EntroExtent){.offset = address, .size = size};
+        return 0;
+    }
+    while (size > 0) {
+        gssize n = pread(file->fd, to, size, (off_t)address);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0) {
+            memset(to, 0, size);
+            return 0;
+        }
+        to = (guint8 *)to + n;
+        address += (haddr_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Files are opened to be read. */
+static herr_t
+driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+             const void *from)
+{
+    (void)file;
+    (void)type;
+    (void)transfer;
+    (void)address;
+    (void)size;
+    (void)from;
+    return -1;
+}
+
+static const H5FD_class_t driver_class = {
+    .name = "entroscope",
+    .maxaddr = G_MAXINT64,
+    .fc_degree = H5F_CLOSE_WEAK,
+    .open = driver_open,
+    .close = driver_close,
+    .cmp = driver_compare,
+    .query = driver_query,
+    .get_eoa = driver_get_eoa,
+    .set_eoa = driver_set_eoa,
+    .get_eof = driver_get_eof,
+    .get_handle = driver_get_handle,
+    .read = driver_read,
+    .write = driver_write,
+    .fl_map = H5FD_FLMAP_DICHOTOMY,
+};
+
+gboolean
+entro_driver_use(hid_t access)
+{
+    static gsize registered;
+
+    if (g_once_init_enter(&registered)) {
+        hid_t driver = H5FDregister(&driver_class);
+        g_once_init_leave(&registered, driver >= 0 ? (gsize)driver : G_MAXSIZE);
+    }
+    return registered != G_MAXSIZE && H5Pset_driver(access, (hid_t)registered, NULL) >= 0;
+}
+
+int
+entro_driver_get_fd(hid_t file)
+{
+    void *handle = NULL;
+
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? *(int *)handle : -1;
+}
+
+void
+entro_driver_record(EntroExtent *extent)
+{
+    recorded = extent;
+}

@@ -1,0 +1,81 @@
+# Figures: options and files.  What is drawn is tested in tests/figures.  Format: see run-table.py.
+P views             entroscope plot
+S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/one-token.h5 $FIX/restarted.h5 --db a.db
+P .                 for v in $(entroscope plot | cut -d' ' -f1); do for s in pdf svg png; do \
+                    entroscope plot $v --db a.db --run healthy --run collapsing -o $v.$s && \
+                    test -s $v.$s || echo "$v $s"; done; done
+P .                 for v in $(entroscope plot | cut -d' ' -f1); do for s in pdf svg png; do \
+                    entroscope plot $v --db a.db --run healthy --run collapsing -o again.$s && \
+                    cmp $v.$s again.$s; done; done
+P .                 head -c 5 scalars.pdf | grep -q '%PDF-' && grep -q '<svg' scalars.svg && \
+                    head -c 4 scalars.png | grep -q PNG
+P .                 entroscope plot headwise-entropy --db a.db --run healthy -o UP.PNG && test -s UP.PNG
+P .                 LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 entroscope plot headwise-entropy --db a.db --run healthy --run collapsing -o de.svg && \
+                    cmp de.svg headwise-entropy.svg
+P .                 entroscope plot headwise-entropy --db a.db --run '#1' --step 20 --values --shared-scale --palette magma --title '' -o o.svg
+P .                 entroscope plot layerwise-entropy --db a.db --column entropy_norm --run restarted -o o.svg
+P .                 entroscope plot scalars --db a.db --scalar loss --log-y --width 4 --height 3 --font-size 8 -o o.svg
+P .                 entroscope plot entropy-bands --db a.db --run healthy --band-max 2.5 -o o.svg
+P .                 entroscope plot headwise-entropy --db a.db --run all-nan --run one-token -o o.svg
+P font              entroscope plot scalars --db a.db --font 'No Such Font' -o o.svg
+P .                 entroscope plot -q scalars --db a.db --font 'No Such Font' -o o.svg
+
+# ---- words and values
+S -                 cp scalars.png x.png
+2 no-view           entroscope plot nosuch --db a.db -o x.png
+2 no-output         entroscope plot scalars --db a.db
+2 no-run            entroscope plot scalars --db a.db --run nosuch -o x.png
+2 no-run-id         entroscope plot scalars --db a.db --run '#99' -o x.png
+2 -                 entroscope plot scalars --db a.db --run '' -o x.png
+2 -                 entroscope plot scalars --db a.db --run "$(printf 'a\033]0;x\007')" -o x.png
+2 no-step           entroscope plot headwise-entropy --db a.db --run healthy --step 11 -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --run healthy --step -3 -o x.png
+2 bad-step          entroscope plot headwise-entropy --db a.db --run healthy --step x -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --run healthy --step 1.5 -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --run healthy --step 99999999999999999999 -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --run healthy --step '' -o x.png
+2 no-column         entroscope plot headwise-entropy --db a.db --column nosuch -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --column 'run_id' -o x.png
+2 -                 entroscope plot headwise-entropy --db a.db --column 'step; DROP TABLE runs' -o x.png
+2 -                 entroscope plot layerwise-entropy --db a.db --column nosuch -o x.png
+2 no-palette        entroscope plot headwise-entropy --db a.db --palette nosuch -o x.png
+2 no-scalar         entroscope plot scalars --db a.db --scalar nosuch --run healthy -o x.png
+2 no-suffix         entroscope plot scalars --db a.db -o x.gif
+2 -                 entroscope plot scalars --db a.db -o png
+2 bad-band          entroscope plot entropy-bands --db a.db --band-max most -o x.png
+2 -                 entroscope plot entropy-bands --db a.db --band-max 0 -o x.png
+2 -                 entroscope plot entropy-bands --db a.db --band-max -1 -o x.png
+2 -                 entroscope plot entropy-bands --db a.db --band-max nan -o x.png
+2 /--dpi.must/      entroscope plot scalars --db a.db --dpi 0 -o x.png
+2 /--dpi.must/      entroscope plot scalars --db a.db --dpi 1e9 -o x.png
+2 /--width.must/    entroscope plot scalars --db a.db --width 0 -o x.png
+2 /--width.must/    entroscope plot scalars --db a.db --width 1e300 -o x.pdf
+2 /not.a.number/    entroscope plot scalars --db a.db --width nan -o x.png
+2 /not.a.number/    entroscope plot scalars --db a.db --width 1e999 -o x.png
+2 /not.a.number/    entroscope plot scalars --db a.db --height 5cm -o x.png
+2 /--height.must/   entroscope plot scalars --db a.db --height -1 -o x.png
+2 /leaves.no.room/  entroscope plot scalars --db a.db --width 0.2 -o x.png
+2 /--font-size/     entroscope plot scalars --db a.db --font-size 1e9 -o x.png
+2 /--font-size/     entroscope plot scalars --db a.db --font-size 0 -o x.png
+2 /--max-pixels/    entroscope plot scalars --db a.db --max-pixels 0 -o x.png
+5 /over.the.limit/  entroscope plot scalars --db a.db --max-pixels 100 -o x.png
+5 /over.the.limit/  entroscope plot scalars --db a.db --dpi 9999 -o x.png
+P .                 entroscope plot entropy-bands --db a.db --run all-nan -o o.svg
+P .                 cmp x.png scalars.png
+
+# ---- outputs that cannot be written leave the old one and nothing else
+S -                 mkdir locked && cp x.png locked/ && cp a.db b.png && mkdir dir.png && chmod 755 . && chmod 555 locked
+6 no-folder         entroscope plot scalars --db a.db -o nosuch/x.png
+6 folder            entroscope plot scalars --db a.db -o dir.png
+6 locked            $NOBODY entroscope plot scalars --db a.db -o locked/x.png
+6 -                 entroscope plot scalars --db a.db -o /proc/x.png
+6 -                 (ulimit -f 70; entroscope plot scalars --db a.db --dpi 600 -o x.png)
+2 is-database       entroscope plot scalars --db b.png -o b.png
+P .                 cmp x.png scalars.png && cmp locked/x.png scalars.png && cmp a.db b.png && \
+                    test "$(ls -A locked)" = x.png && ls -A | grep '^[.]'; ls dir.png
+S -                 chmod 755 locked
+
+# ---- a step for each run
+P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
+2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
+2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
