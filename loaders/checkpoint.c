@@ -2,7 +2,6 @@
 #include "loader-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,38 +40,36 @@ write_contents(hid_t file, const char *format, const EntroAttribute *attributes,
         if (!write_tensor(file, &tensors[i]))
             return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot write %s",
                                  tensors[i].name);
-    if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) /* a full disk shows here */
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
     return TRUE;
 }
 
-static gboolean
-write_all(const char *path, const char *format, const EntroAttribute *attributes,
-          guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
+static guint8 *
+make_image(const char *format, const EntroAttribute *attributes, guint n_attributes,
+           const EntroTensor *tensors, guint n, gsize *ret_size, GError **error)
 {
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_EARLIEST);
 
-    if (file < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot create the file");
-    gboolean good = write_contents(file, format, attributes, n_attributes, tensors, n, error);
-    if (!good)
-        entro_h5_abandon(file);
-    if (H5Fclose(file) < 0 && good)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot finish the file");
-    return good;
+    if (file < 0) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot make the file");
+        return NULL;
+    }
+    if (!write_contents(file, format, attributes, n_attributes, tensors, n, error))
+        return NULL;
+    return entro_h5_image(file, ret_size, error);
 }
 
 static gboolean
-sync_and_rename(const char *temporary, const char *path, GError **error)
+write_and_rename(const char *path, const guint8 *bytes, gsize size, GError **error)
 {
-    int fd = open(temporary, O_RDONLY | O_CLOEXEC);
-    gboolean synced = fd >= 0 && fsync(fd) == 0;
+    g_autofree char *temporary = g_strdup_printf("%s.%d.tmp", path, (int)getpid());
+    gboolean written = entro_write_file(temporary, bytes, size, error);
 
-    if (fd >= 0)
-        close(fd);
-    if (synced && g_rename(temporary, path) == 0)
+    if (written && g_rename(temporary, path) == 0)
         return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE, "%s", g_strerror(errno));
+    if (written)
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE, "cannot be replaced: %s",
+                    g_strerror(errno));
+    g_unlink(temporary);
     return FALSE;
 }
 
@@ -80,13 +77,13 @@ gboolean
 entro_tensors_write(const char *path, const char *format, const EntroAttribute *attributes,
                     guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
 {
-    g_autofree char *temporary = g_strdup_printf("%s.%d.tmp", path, (int)getpid());
+    gsize size = 0;
 
     entro_h5_quiet();
-    if (write_all(temporary, format, attributes, n_attributes, tensors, n, error) &&
-        sync_and_rename(temporary, path, error))
+    g_autofree guint8 *bytes =
+        make_image(format, attributes, n_attributes, tensors, n, &size, error);
+    if (bytes != NULL && write_and_rename(path, bytes, size, error))
         return TRUE;
-    g_unlink(temporary);
     g_prefix_error(error, "%s: ", path);
     return FALSE;
 }

@@ -110,16 +110,6 @@ open_regular(const char *path, GError **error)
     return -1;
 }
 
-/* The two properties are the library's own, without a public setter; used where they exist. */
-static void
-set_private_flag(hid_t access, const char *name)
-{
-    hbool_t yes = TRUE;
-
-    if (H5Pexist(access, name) > 0)
-        H5Pset(access, name, &yes);
-}
-
 typedef struct {
     const char *mode;
     gboolean swmr;  /* read beside a writer that allows it */
@@ -151,9 +141,9 @@ open_as(const char *path, const Rung *rung)
     H5Pset_file_locking(access, FALSE, TRUE);
     H5Pset_metadata_read_attempts(access, METADATA_READ_ATTEMPTS);
     if (rung->clear)
-        set_private_flag(access, "clear_status_flags");
+        entro_h5_set_private_flag(access, "clear_status_flags");
     if (rung->skip)
-        set_private_flag(access, "skip_eof_check");
+        entro_h5_set_private_flag(access, "skip_eof_check");
     return H5Fopen(path, rung->swmr ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
 }
 

@@ -1,9 +1,12 @@
 /* h5.c: HDF5's error stack turned into sentences, and text from files made safe to show. */
 #include "loader-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#define IMAGE_STEP (1u << 20) /* by which a file in memory grows */
 
 void
 entro_h5_quiet(void)
@@ -22,6 +25,74 @@ entro_h5_abandon(hid_t file)
         dup2(nowhere, *(int *)handle);
     if (nowhere >= 0)
         close(nowhere);
+}
+
+hid_t
+entro_h5_create_in_memory(H5F_libver_t version)
+{
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+
+    H5Pset_fapl_core(access, IMAGE_STEP, FALSE);
+    H5Pset_libver_bounds(access, version, H5F_LIBVER_V110);
+    return H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+}
+
+/* H5Fget_file_image() would take the mark "being written" out of a version 3 superblock, but leave
+ * its checksum as it was. */
+guint8 *
+entro_h5_image(hid_t file, gsize *ret_size, GError **error)
+{
+    void *handle = NULL;
+    gssize size = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
+    gboolean good =
+        size > 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle != NULL;
+    guint8 *bytes = good ? g_try_malloc((gsize)size) : NULL;
+
+    if (bytes == NULL) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "there is no memory for the file");
+        return NULL;
+    }
+    memcpy(bytes, *(guint8 **)handle, (gsize)size);
+    *ret_size = (gsize)size;
+    return bytes;
+}
+
+void
+entro_h5_set_private_flag(hid_t access, const char *name)
+{
+    hbool_t yes = TRUE;
+
+    if (H5Pexist(access, name) > 0)
+        H5Pset(access, name, &yes);
+}
+
+static gboolean
+write_and_sync(int fd, const guint8 *bytes, gsize size)
+{
+    for (gsize done = 0; done < size;) {
+        gssize n = write(fd, bytes + done, size - done);
+        if (n < 0 && errno != EINTR)
+            return FALSE;
+        done += n > 0 ? (gsize)n : 0;
+    }
+    return fsync(fd) == 0;
+}
+
+gboolean
+entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    gboolean good = fd >= 0 && write_and_sync(fd, bytes, size);
+    int reason = errno;
+
+    if (fd >= 0 && close(fd) != 0 && good) {
+        good = FALSE;
+        reason = errno;
+    }
+    if (!good)
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
+                    "cannot write the file: %s", g_strerror(reason));
+    return good;
 }
 
 /* Of "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ..."

@@ -30,6 +30,15 @@ gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format
  * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
 void entro_h5_abandon(hid_t file);
 
+/* A file-access property of the library's own, without a public setter; set where it exists. */
+void entro_h5_set_private_flag(hid_t access, const char *name);
+
+/* A file that is made in memory and written by ourselves never meets a full disk inside HDF5. */
+hid_t entro_h5_create_in_memory(H5F_libver_t version); /* the earliest that may be used */
+guint8 *entro_h5_image(hid_t file, gsize *ret_size, GError **error);
+/* Writes and syncs; what is left after a failure is the caller's to remove. */
+gboolean entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error);
+
 /* ---- element types (element.c) ---------------------------------------------------------------- */
 
 /* HDF5 type as we write it, little-endian; the caller closes it. */

@@ -87,13 +87,9 @@ create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize
     H5Pset_fletcher32(properties);
 
     g_auto(EntroHid) space = H5Screate_simple(rank, now, most);
-    return H5Dcreate2(parent, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-}
-
-static hid_t
-create_series(hid_t parent, const char *name, hid_t type)
-{
-    return create_growing(parent, name, type, 1, (hsize_t[]){0}, (hsize_t[]){SERIES_CHUNK}, 0);
+    g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
+    return H5Dcreate2(parent, name, type, space, links, properties, H5P_DEFAULT);
 }
 
 /* Extends the first axis to n + 1 and writes its last entry. */
@@ -173,7 +169,7 @@ check_options(const char *path, const EntroWriterOptions *options, GError **erro
 }
 
 static gboolean
-write_root(EntroWriter *writer, const EntroWriterOptions *options, GError **error)
+write_root(hid_t file, const EntroWriterOptions *options, GError **error)
 {
     g_autofree char *uuid = g_uuid_string_random();
     const EntroAttribute root[] = {
@@ -186,11 +182,10 @@ write_root(EntroWriter *writer, const EntroWriterOptions *options, GError **erro
         ENTRO_INTEGER("causal", options->causal ? 1 : 0),
         ENTRO_INTEGER("context_length", (gint64)options->context_length),
     };
-    g_auto(EntroHid) config =
-        H5Gcreate2(writer->file, "config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) config = H5Gcreate2(file, "config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 
     for (guint i = 0; i < G_N_ELEMENTS(root); i++)
-        if (!entro_attribute_write(writer->file, &root[i], error))
+        if (!entro_attribute_write(file, &root[i], error))
             return FALSE;
     for (guint i = 0; i < options->n_config; i++)
         if (!entro_attribute_write(config, &options->config[i], error))
@@ -198,78 +193,131 @@ write_root(EntroWriter *writer, const EntroWriterOptions *options, GError **erro
     return TRUE;
 }
 
+/* Datasets are created in memory and opened again in the file: by path, groups on the way. */
 static gboolean
-create_layers(EntroWriter *writer, const EntroWriterOptions *options)
+create_at(hid_t file, const char *path, hid_t type, int rank, const hsize_t *dims,
+          const hsize_t *chunk, guint deflate)
 {
-    g_auto(EntroHid) layers =
-        H5Gcreate2(writer->file, "layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) dataset = create_growing(file, path, type, rank, dims, chunk, deflate);
 
+    return dataset >= 0;
+}
+
+static gboolean
+create_series(hid_t file, const char *path, hid_t type)
+{
+    return create_at(file, path, type, 1, (hsize_t[]){0}, (hsize_t[]){SERIES_CHUNK}, 0);
+}
+
+static char *
+layer_path(const EntroWriterOptions *options, guint layer)
+{
+    return g_strdup_printf("layers/%u/attention",
+                           options->layer_index ? options->layer_index[layer] : layer);
+}
+
+static gboolean
+create_layers(const EntroWriter *writer, hid_t file, const EntroWriterOptions *options)
+{
     for (guint layer = 0; layer < writer->n_layers; layer++) {
-        char name[16];
+        g_autofree char *path = layer_path(options, layer);
         hsize_t dims[5] = {0, writer->n_samples, writer->n_heads[layer], writer->n_queries,
                            writer->n_keys};
         hsize_t chunk[5];
 
-        g_snprintf(name, sizeof name, "%u",
-                   options->layer_index ? options->layer_index[layer] : layer);
         choose_chunk(writer, writer->n_heads[layer], chunk);
-        g_auto(EntroHid) group = H5Gcreate2(layers, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        writer->attention[layer] = create_growing(group, "attention", writer->element_type, 5, dims,
-                                                  chunk, options->deflate);
-        if (writer->attention[layer] < 0)
+        if (!create_at(file, path, writer->element_type, 5, dims, chunk, options->deflate))
             return FALSE;
     }
     return TRUE;
 }
 
 static gboolean
-create_series_all(EntroWriter *writer, const EntroWriterOptions *options)
+create_small_parts(const EntroWriter *writer, hid_t file, const EntroWriterOptions *options)
 {
-    g_auto(EntroHid) scalars =
-        H5Gcreate2(writer->file, "scalars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hsize_t mask[3] = {0, writer->n_samples, writer->n_keys};
+    const hsize_t mask_chunk[3] = {1, writer->n_samples, writer->n_keys};
 
     for (guint i = 0; i < writer->n_scalars; i++) {
-        ScalarSeries *series = &writer->scalars[i];
-        g_auto(EntroHid) group =
-            H5Gcreate2(scalars, series->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-
-        series->step = create_series(group, "step", H5T_STD_I64LE);
-        series->value = create_series(group, "value", H5T_IEEE_F64LE);
-        if (series->step < 0 || series->value < 0)
+        g_autofree char *step = g_strdup_printf("scalars/%s/step", writer->scalars[i].name);
+        g_autofree char *value = g_strdup_printf("scalars/%s/value", writer->scalars[i].name);
+        if (!create_series(file, step, H5T_STD_I64LE) ||
+            !create_series(file, value, H5T_IEEE_F64LE))
             return FALSE;
     }
-    if (options->key_mask) {
-        hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
-        hsize_t chunk[3] = {1, writer->n_samples, writer->n_keys};
-        writer->key_mask =
-            create_growing(writer->file, "key_mask", H5T_STD_U8LE, 3, dims, chunk, 0);
+    if (options->key_mask && !create_at(file, "key_mask", H5T_STD_U8LE, 3, mask, mask_chunk, 0))
+        return FALSE;
+    return create_series(file, "step", H5T_STD_I64LE) &&
+           create_at(file, "complete", H5T_STD_U8LE, 1, (hsize_t[]){0}, (hsize_t[]){1}, 0);
+}
+
+static gboolean
+set_incomplete(hid_t file)
+{
+    g_auto(EntroHid) complete = H5Dopen2(file, "complete", H5P_DEFAULT);
+    guint8 no = 0;
+
+    return append(complete, 1, (hsize_t[]){0}, 0, H5T_NATIVE_UINT8, &no);
+}
+
+static guint8 *
+make_skeleton(const EntroWriter *writer, const EntroWriterOptions *options, gsize *ret_size,
+              GError **error)
+{
+    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
+    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_V110);
+
+    if (file >= 0 && !write_root(file, options, error))
+        return NULL;
+    if (file < 0 || !create_layers(writer, file, options) ||
+        !create_small_parts(writer, file, options) || !set_incomplete(file)) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot set up the trace");
+        return NULL;
     }
-    writer->step = create_series(writer->file, "step", H5T_STD_I64LE);
-    writer->complete = create_growing(writer->file, "complete", H5T_STD_U8LE, 1, (hsize_t[]){0},
-                                      (hsize_t[]){1}, 0);
-    return writer->step >= 0 && writer->complete >= 0 &&
+    return entro_h5_image(file, ret_size, error);
+}
+
+static gboolean
+open_parts(EntroWriter *writer, const EntroWriterOptions *options)
+{
+    gboolean good = TRUE;
+
+    for (guint layer = 0; layer < writer->n_layers; layer++) {
+        g_autofree char *path = layer_path(options, layer);
+        writer->attention[layer] = H5Dopen2(writer->file, path, H5P_DEFAULT);
+        good = good && writer->attention[layer] >= 0;
+    }
+    for (guint i = 0; i < writer->n_scalars; i++) {
+        ScalarSeries *series = &writer->scalars[i];
+        g_autofree char *step = g_strdup_printf("scalars/%s/step", series->name);
+        g_autofree char *value = g_strdup_printf("scalars/%s/value", series->name);
+        series->step = H5Dopen2(writer->file, step, H5P_DEFAULT);
+        series->value = H5Dopen2(writer->file, value, H5P_DEFAULT);
+        good = good && series->step >= 0 && series->value >= 0;
+    }
+    if (options->key_mask)
+        writer->key_mask = H5Dopen2(writer->file, "key_mask", H5P_DEFAULT);
+    writer->step = H5Dopen2(writer->file, "step", H5P_DEFAULT);
+    writer->complete = H5Dopen2(writer->file, "complete", H5P_DEFAULT);
+    return good && writer->step >= 0 && writer->complete >= 0 &&
            (!options->key_mask || writer->key_mask >= 0);
 }
 
 static gboolean
 create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError **error)
 {
-    guint8 no = 0;
+    gsize size = 0;
+    g_autofree guint8 *skeleton = make_skeleton(writer, options, &size, error);
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
-    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    writer->file = H5Fcreate(writer->path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (writer->file < 0)
-        return fail(writer, error, "create the trace");
-    if (!write_root(writer, options, error)) {
+    if (skeleton == NULL || !entro_write_file(writer->path, skeleton, size, error)) {
         g_prefix_error(error, "%s: ", writer->path);
-        entro_h5_abandon(writer->file);
         return FALSE;
     }
-    if (!create_layers(writer, options) || !create_series_all(writer, options) ||
-        !append(writer->complete, 1, (hsize_t[]){0}, 0, H5T_NATIVE_UINT8, &no) ||
-        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fstart_swmr_write(writer->file) < 0)
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    entro_h5_set_private_flag(access, "clear_status_flags"); /* those of the file in memory */
+    writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
+    if (writer->file < 0 || !open_parts(writer, options) || H5Fstart_swmr_write(writer->file) < 0)
         return fail(writer, error, "set up the trace");
     return TRUE;
 }

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+static EntroSource *
+open_well(const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    EntroSource *source = entro_source_open(path, NULL, &error);
+
+    g_assert_no_error(error);
+    return source;
+}
+
 /* ---- the matrix of types, layouts and filters ------------------------------------------------------- */
 
 typedef struct {
@@ -18,7 +28,7 @@ static const Shape shapes[] = {
     {"edge-chunks", {3, 3, 3, 5, 7}, {1, 2, 2, 3, 7}},
     {"edge-everywhere", {5, 3, 5, 7, 9}, {2, 2, 2, 4, 4}},
     {"several-captures", {7, 2, 3, 5, 7}, {3, 1, 3, 5, 7}},
-    {"split-queries", {2, 2, 2, 9, 6}, {1, 1, 1, 4, 6}},
+    {"split-queries", {2, 2, 2, 6, 9}, {1, 1, 1, 4, 9}},
     {"split-keys", {2, 2, 2, 5, 9}, {1, 1, 2, 5, 4}},
     {"split-both", {3, 2, 2, 9, 11}, {2, 1, 2, 4, 5}},
     {"one-element", {2, 1, 2, 3, 4}, {1, 1, 1, 1, 1}},
@@ -116,7 +126,7 @@ test_an_empty_selection_ends_at_once(void)
     gboolean end = FALSE;
 
     fixture_trace(path, hybrid, G_N_ELEMENTS(hybrid), FALSE);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     entro_source_select(source, &none, 0);
     g_assert_true(entro_source_next(source, tile, &end, NULL));
@@ -134,7 +144,7 @@ test_peek_leaves_the_walk_where_it_is(void)
     guint n = 0;
 
     fixture_trace(path, hybrid, G_N_ELEMENTS(hybrid), FALSE);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     g_autoptr(EntroTile) peeked = entro_tile_new(source, NULL);
     g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
@@ -175,7 +185,7 @@ test_many_tiny_chunks_are_read_in_few_tiles(void)
     const char *path = fixture_path("tiny.h5");
 
     fixture_trace(path, &spec, 1, FALSE);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_assert_cmpuint(fixture_walk_quietly(source, NULL, NULL), <=, 4);
     fixture_check_walk(source, &spec, 1, NULL, 0);
 }
@@ -206,7 +216,7 @@ test_memory_of_a_tile_does_not_grow_with_the_file(void)
                           .chunk = {1, 1, 4, 32, 32},
                           .filters = "sdf"};
         fixture_trace(fixture_path("memory.h5"), &spec, 1, FALSE);
-        g_autoptr(EntroSource) source = entro_source_open(fixture_path("memory.h5"), NULL, NULL);
+        g_autoptr(EntroSource) source = open_well(fixture_path("memory.h5"));
         memory[i] = entro_tile_rows_get_memory(source);
     }
     g_assert_cmpuint(memory[0], ==, memory[1]);
@@ -216,17 +226,17 @@ static void
 test_group_is_bounded_however_many_captures_a_chunk_holds(void)
 {
     LayerSpec tall = {.element = ENTRO_F16,
-                      .dims = {700, 64, 8, 8, 2},
-                      .chunk = {700, 64, 1, 8, 2}};
+                      .dims = {700, 64, 8, 4, 4},
+                      .chunk = {700, 64, 1, 4, 4}};
     const char *path = fixture_path("group.h5");
 
     fixture_trace(path, &tall, 1, FALSE);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     gsize rows = tall.dims[1] * tall.dims[2] * tall.dims[3];
     gsize most = entro_source_get_group_max(source);
     g_assert_cmpuint(most, <, 700);
     g_assert_cmpuint(most * rows * 64, <=, 64u << 20);
-    const gsize holes[] = {0, 1, most - 1, most, most + 1, 500, 501, 699};
+    const gsize holes[] = {0, 1, most - 1, most, most + 1, 600, 601, 699};
     fixture_check_walk(source, &tall, 1, NULL, 0);
     entro_source_select(source, NULL, 0);
     fixture_check_walk(source, &tall, 1, holes, G_N_ELEMENTS(holes));
@@ -265,7 +275,7 @@ test_chunks_never_written_are_missing(gconstpointer filters)
         gsize missing, damaged;
 
         fixture_trace(path, &spec, 1, early);
-        g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+        g_autoptr(EntroSource) source = open_well(path);
         g_assert_cmpuint(fixture_walk_quietly(source, &missing, &damaged), ==, 3);
         g_assert_cmpuint(missing, ==, 2);
         g_assert_cmpuint(damaged, ==, 0);
@@ -286,7 +296,7 @@ test_a_dataset_never_written_is_missing(void)
         fixture_steps(file, NULL, 2);
         H5Dclose(fixture_create_layer(file, &specs[i]));
         H5Fclose(file);
-        g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+        g_autoptr(EntroSource) source = open_well(path);
         g_assert_cmpuint(fixture_walk_quietly(source, &missing, NULL), ==, 0);
         g_assert_cmpuint(missing, ==, 2);
     }
@@ -308,7 +318,7 @@ test_a_hole_in_split_rows_is_missing_not_zero(void)
     g_assert_cmpint(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, first, sizeof part, part), >=, 0);
     H5Dclose(dataset);
     H5Fclose(file);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     g_assert_true(entro_source_next(source, tile, &end, NULL));
     g_assert_cmpint(tile->status, ==, ENTRO_TILE_MISSING);
@@ -331,7 +341,7 @@ test_a_dataset_shorter_than_step_has_missing_captures(void)
     guint n_ends = 0;
 
     fixture_trace(path, specs, 3, FALSE);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     g_assert_cmpuint(entro_source_get_trace(source)->problems->len, ==, 2);
     while (entro_source_next(source, tile, &end, NULL) && !end) {
@@ -371,7 +381,7 @@ test_a_damaged_chunk_spoils_its_tile_only(void)
     g_assert_cmpuint(at, >, 0);
     bytes[at + 17] ^= 0x20;
     g_assert_true(g_file_set_contents(path, bytes, (gssize)length, NULL));
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_assert_cmpuint(fixture_walk_quietly(source, NULL, &damaged), ==, 2);
     g_assert_cmpuint(damaged, ==, 1);
 }
@@ -395,7 +405,7 @@ test_a_filter_mask_is_refused_by_name(void)
     H5Dwrite_chunk(dataset, H5P_DEFAULT, 1, first, sizeof plain, plain);
     H5Dclose(dataset);
     H5Fclose(file);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
     g_assert_false(entro_source_next(source, tile, &end, &error));
     g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY);
@@ -440,7 +450,7 @@ test_key_mask_of_every_tile_is_its_own(void)
         hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
         write_mask(file, dims, kind ? chunks[kind - 1] : NULL, H5T_STD_U8LE, values);
         H5Fclose(file);
-        g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+        g_autoptr(EntroSource) source = open_well(path);
         g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
         g_assert_true(entro_source_get_trace(source)->has_key_mask);
         while (entro_source_next(source, tile, &end, NULL) && !end)
@@ -465,7 +475,7 @@ test_rows_without_their_key_mask_are_missing(void)
     fixture_small(file);
     write_mask(file, dims, NULL, H5T_STD_U8LE, ones);
     H5Fclose(file);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroSource) source = open_well(path);
     g_assert_cmpuint(fixture_walk_quietly(source, &missing, NULL), ==, 1);
     g_assert_cmpuint(missing, ==, 1);
 }

@@ -308,7 +308,8 @@ test_a_place_that_cannot_be_written_is_named(void)
 
     g_assert_null(entro_writer_new("/nowhere/run.h5", &options, &error));
     g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
-    g_assert_true(g_str_has_prefix(error->message, "/nowhere/run.h5: cannot create"));
+    g_assert_true(
+        g_str_has_prefix(error->message, "/nowhere/run.h5: cannot write the file: No such file"));
 }
 
 static void
@@ -324,6 +325,41 @@ test_text_too_long_for_an_attribute_is_an_error(void)
     if (writer == NULL) {
         g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
         g_assert_true(g_str_has_prefix(error->message, path));
+    }
+}
+
+/* At whatever byte the disk is full, nothing crashes. */
+static int
+fill_the_disk_at(rlim_t size, const char *path)
+{
+    EntroWriterOptions options = fixture_writer_options(heads, 3);
+    struct rlimit limit = {size, size};
+    g_autoptr(GError) error = NULL;
+    gboolean good = TRUE;
+
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    g_autoptr(EntroWriter) writer = entro_writer_new(path, &options, &error);
+    for (gsize capture = 0; writer != NULL && good && capture < 100; capture++)
+        good = fixture_put_capture(writer, &options, capture, &error);
+    return g_error_matches(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE) ? 0 : 1;
+}
+
+static void
+test_a_disk_full_at_any_byte_is_an_error(void)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+
+    for (guint size = 0; size < 24000; size += size < 8000 ? 777 : 2385) {
+        g_autofree char *limit = g_strdup_printf("%u", size);
+        char *argv[] = {self, (char *)"--fill-the-disk-at", limit, (char *)fixture_path("at.h5"),
+                        NULL};
+        g_autoptr(GError) error = NULL;
+        int status;
+        g_assert_true(
+            g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, NULL));
+        if (!g_spawn_check_wait_status(status, &error))
+            g_error("full at %u bytes: %s", size, error->message);
     }
 }
 
@@ -392,6 +428,8 @@ main(int argc, char **argv)
         fill_the_disk();
         return 0;
     }
+    if (argc == 4 && g_str_equal(argv[1], "--fill-the-disk-at"))
+        return fill_the_disk_at((rlim_t)g_ascii_strtoull(argv[2], NULL, 10), argv[3]);
     g_test_init(&argc, &argv, NULL);
 #define ADD(NAME, TEST) g_test_add_func("/writer/" NAME, TEST)
     ADD("every-element-and-deflate-comes-back", test_every_element_and_deflate_comes_back);
@@ -410,6 +448,7 @@ main(int argc, char **argv)
     ADD("text-too-long-is-an-error", test_text_too_long_for_an_attribute_is_an_error);
     ADD("a-full-disk-keeps-what-was-written",
         test_a_full_disk_is_an_error_and_keeps_what_was_written);
+    ADD("a-disk-full-at-any-byte-is-an-error", test_a_disk_full_at_any_byte_is_an_error);
     int failed = g_test_run();
     fixture_done();
     return failed;
