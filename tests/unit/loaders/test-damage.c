@@ -27,8 +27,9 @@ mutate(guint8 *bytes, gsize *length, guint32 seed)
     /* half of the mutants hit the metadata at the beginning */
     gsize span = g_rand_boolean(random) ? MIN(*length, 4096) : *length;
     gsize at = (gsize)g_rand_int_range(random, 0, (gint32)span);
-    gsize run = MIN((gsize)g_rand_int_range(random, 1, 513), *length - at);
+    gsize run = (gsize)g_rand_int_range(random, 1, 513);
 
+    run = MIN(run, *length - at);
     switch (g_rand_int_range(random, 0, 6)) {
     case 0:
     case 1:
