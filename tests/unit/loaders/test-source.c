@@ -87,6 +87,12 @@ static const LayerSpec hybrid[] = {
      .chunk = {6, 2, 2, 5, 5},
      .filters = "f",
      .big_endian = TRUE},
+    /* one chunk a tile, which a selection may begin in the middle of */
+    {.index = 13,
+     .element = ENTRO_F32,
+     .dims = {6, 2, 3, 5, 5},
+     .chunk = {4, 2, 3, 5, 5},
+     .filters = "f"},
 };
 
 static void
@@ -98,7 +104,7 @@ test_layers_of_every_kind_together(void)
     fixture_check_file(path, hybrid, G_N_ELEMENTS(hybrid));
 }
 
-/* Every subset of six captures, with chunks of 4, 1 and 6 captures. */
+/* Every subset of six captures, with chunks of 4, 1 and 6 captures, some of them a tile of their own. */
 static void
 test_every_selection_is_covered_once(void)
 {
@@ -158,7 +164,7 @@ test_peek_leaves_the_walk_where_it_is(void)
         g_autofree char *here =
             g_strdup_printf("%u %zu %zu %u %zu %d", tile->layer, tile->capture, tile->sample,
                             tile->head, tile->query, tile->ends_layer);
-        guint layer = n % 4;
+        guint layer = n % G_N_ELEMENTS(hybrid);
         gsize capture = n % 6;
         g_assert_cmpstr(here, ==, walked->pdata[n++]);
         g_assert_true(entro_source_peek(source, peeked, layer, capture, NULL));
