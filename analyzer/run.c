@@ -1,308 +1,12 @@
 /* run.c: a source of tiles becomes captures full of statistics.
  *
- * A batch of the ring is one layer of one group of captures.  Workers write rows to places of their
- * own; the one that completes a head sums it up.  The caller puts layers together to captures. */
-#include "analyzer-private.h"
+ * A batch of the ring is one layer of one group of captures; the caller puts layers together to
+ * captures.  run-tiles.c has the work, run-memory.c the memory. */
+#include "run-private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define N_BATCHES        4 /* layers in work at once: enough that the caller is never waited for */
-#define SLOTS_PER_WORKER 8 /* tiles found ahead; they hold no data */
-
-/* A head of one capture while its rows arrive. */
-typedef struct {
-    gint64 remaining; /* rows; atomic */
-    gint64 counts[4]; /* by EntroRowClass; atomic */
-    guint64 digest;   /* sum over rows, so their order does not matter; atomic */
-    double values[ENTRO_HEAD_N_COLUMNS];
-} HeadWork;
-
-typedef struct {
-    guint64 number;
-    guint layer;
-    gsize first, n_captures;
-    EntroRow *rows;  /* [n_captures][n_heads][n_samples * n_queries] */
-    HeadWork *heads; /* [n_captures][n_heads] */
-    char **problems; /* [group_max] the first of each capture, NULL when all is well */
-} Batch;
-
-/* What one worker alone writes to. */
-typedef struct {
-    EntroTileRows *rows;
-    float *row;       /* [most keys], aligned */
-    guint32 *allowed; /* [most keys + 1] */
-    EntroRows valid;
-} Worker;
-
-struct EntroRun {
-    EntroSource *source;
-    const EntroTrace *trace;
-    EntroRing *ring;
-    EntroRowRule *rules; /* [n_layers] */
-    double *log_n;       /* [most keys + 1] */
-    char *causal_note;
-    GPtrArray *tiles;
-    Batch batches[N_BATCHES];
-    Worker *workers;
-    guint n_workers;
-    guint64 bytes;
-
-    EntroCapture *group; /* captures being put together */
-    gsize n_group, group_next;
-};
-
-/* ---- workers ------------------------------------------------------------------------------------ */
-
-/* Rows of a head, and where the rows of (capture, head) begin. */
-static gsize
-rows_per_head(const EntroLayer *layer)
-{
-    return layer->n_samples * layer->n_queries;
-}
-
-static gsize
-head_index(const EntroLayer *layer, const Batch *batch, gsize capture, guint head)
-{
-    return (capture - batch->first) * layer->n_heads + head;
-}
-
-static void
-count_allowed(const guint8 *mask, gsize n_keys, guint32 *allowed)
-{
-    allowed[0] = 0;
-    for (gsize key = 0; key < n_keys; key++)
-        allowed[key + 1] = allowed[key] + (mask[key] != 0);
-}
-
-typedef struct {
-    gint64 counts[4];
-    guint64 digest;
-} Tally;
-
-/* The hash of a row depends on its place: exchanged rows are another capture. */
-static guint64
-place_hash(guint64 hash, gsize row)
-{
-    hash ^= (row + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 30) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-    return hash ^ hash >> 27;
-}
-
-/* The rows of one head and sample in the tile. */
-static Tally
-measure_rows(const EntroRun *run, const EntroTile *tile, const EntroKeys *keys, Worker *worker,
-             gsize capture, gsize sample, guint head, EntroRow *rows)
-{
-    const EntroRowRule *rule = &run->rules[tile->layer];
-    Tally tally = {0};
-
-    for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p =
-            entro_tile_rows_get(worker->rows, capture, sample, head, query, worker->row);
-        gsize place = (tile->sample + sample) * rule->n_queries + tile->query + query;
-        guint64 hash;
-
-        tally.counts[entro_row_measure(rule, keys, tile->query + query, p, &rows[place], &hash)]++;
-        tally.digest += place_hash(hash, place);
-    }
-    return tally;
-}
-
-/* Adds to the head; whoever brings the last rows sums it up. */
-static void
-add_to_head(const EntroLayer *layer, Batch *batch, gsize index, const Tally *tally, gint64 n_rows,
-            Worker *worker)
-{
-    HeadWork *head = &batch->heads[index];
-
-    for (guint class = 0; class < G_N_ELEMENTS(head->counts); class ++)
-        if (tally->counts[class] > 0)
-            __atomic_fetch_add(&head->counts[class], tally->counts[class], __ATOMIC_RELAXED);
-    __atomic_fetch_add(&head->digest, tally->digest, __ATOMIC_RELAXED);
-    if (__atomic_sub_fetch(&head->remaining, n_rows, __ATOMIC_ACQ_REL) == 0)
-        entro_head_summarise(batch->rows + index * rows_per_head(layer), rows_per_head(layer),
-                             &worker->valid, head->values);
-}
-
-static void
-measure_sample(EntroRun *run, const EntroTile *tile, Batch *batch, Worker *worker, gsize capture,
-               gsize sample)
-{
-    const EntroLayer *layer = &run->trace->layers[tile->layer];
-    EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample)};
-
-    if (keys.mask != NULL) {
-        count_allowed(keys.mask, layer->n_keys, worker->allowed);
-        keys.allowed = worker->allowed;
-    }
-    for (guint head = 0; head < tile->n_heads; head++) {
-        gsize index = head_index(layer, batch, tile->capture + capture, tile->head + head);
-        EntroRow *rows = batch->rows + index * rows_per_head(layer);
-        Tally tally = measure_rows(run, tile, &keys, worker, capture, sample, head, rows);
-
-        add_to_head(layer, batch, index, &tally, (gint64)tile->n_queries, worker);
-    }
-}
-
-static void
-work_on_tile(gpointer data, gpointer slot, guint64 number, guint worker)
-{
-    EntroRun *run = data;
-    EntroTile *tile = slot;
-    Batch *batch = &run->batches[number % N_BATCHES];
-
-    if (!entro_tile_rows_read(run->workers[worker].rows, tile))
-        return;
-    for (gsize capture = 0; capture < tile->n_captures; capture++)
-        for (gsize sample = 0; sample < tile->n_samples; sample++)
-            measure_sample(run, tile, batch, &run->workers[worker], capture, sample);
-}
-
-/* ---- the reader and the end of a tile -------------------------------------------------------------- */
-
-static void
-begin_batch(EntroRun *run, Batch *batch, guint64 number, const EntroTile *tile)
-{
-    const EntroLayer *layer = &run->trace->layers[tile->layer];
-
-    batch->number = number;
-    batch->layer = tile->layer;
-    batch->first = tile->group;
-    batch->n_captures = tile->n_group;
-    for (gsize i = 0; i < batch->n_captures; i++)
-        g_clear_pointer(&batch->problems[i], g_free);
-    for (gsize i = 0; i < batch->n_captures * layer->n_heads; i++)
-        batch->heads[i] = (HeadWork){.remaining = (gint64)rows_per_head(layer)};
-}
-
-static gboolean
-fill_tile(gpointer data, gpointer slot, guint64 number, gboolean *ret_ends_batch, gboolean *ret_end,
-          GError **error)
-{
-    EntroRun *run = data;
-    EntroTile *tile = slot;
-    Batch *batch = &run->batches[number % N_BATCHES];
-
-    if (!entro_source_next(run->source, tile, ret_end, error))
-        return FALSE;
-    if (*ret_end)
-        return TRUE;
-    if (batch->number != number)
-        begin_batch(run, batch, number, tile);
-    *ret_ends_batch = tile->ends_layer;
-    return TRUE;
-}
-
-static void
-retire_tile(gpointer data, gpointer slot, guint64 number)
-{
-    EntroRun *run = data;
-    EntroTile *tile = slot;
-    Batch *batch = &run->batches[number % N_BATCHES];
-
-    if (tile->status == ENTRO_TILE_OK)
-        return;
-    for (gsize i = 0; i < tile->n_captures; i++) {
-        char **problem = &batch->problems[tile->capture + i - batch->first];
-        if (*problem == NULL)
-            *problem = g_strdup(tile->problem);
-    }
-}
-
-/* ---- memory ------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    gsize keys, rows_per_head, rows, heads; /* the largest over all layers */
-} Most;
-
-static Most
-find_most(const EntroTrace *trace)
-{
-    Most most = {0};
-
-    for (guint i = 0; i < trace->n_layers; i++) {
-        const EntroLayer *layer = &trace->layers[i];
-        most.keys = MAX(most.keys, layer->n_keys);
-        most.heads = MAX(most.heads, layer->n_heads);
-        most.rows_per_head = MAX(most.rows_per_head, rows_per_head(layer));
-        most.rows = MAX(most.rows, rows_per_head(layer) * layer->n_heads);
-    }
-    return most;
-}
-
-static gboolean
-out_of_memory(const EntroRun *run, gsize bytes, GError **error)
-{
-    g_set_error(error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_MEMORY,
-                "%s: no memory for the rows of a layer (%" G_GSIZE_FORMAT " MiB)", run->trace->path,
-                bytes >> 20);
-    return FALSE;
-}
-
-static gboolean
-allocate_batches(EntroRun *run, const Most *most, GError **error)
-{
-    gsize group_max = entro_source_get_group_max(run->source);
-
-    for (guint i = 0; i < N_BATCHES; i++) {
-        Batch *batch = &run->batches[i];
-        batch->number = G_MAXUINT64;
-        batch->rows = g_try_malloc_n(group_max * most->rows, sizeof(EntroRow));
-        batch->heads = g_try_malloc_n(group_max * most->heads, sizeof(HeadWork));
-        batch->problems = g_new0(char *, group_max);
-        if (batch->rows == NULL || batch->heads == NULL)
-            return out_of_memory(run, N_BATCHES * group_max * most->rows * sizeof(EntroRow), error);
-    }
-    return TRUE;
-}
-
-static gboolean
-allocate_workers(EntroRun *run, const Most *most, GError **error)
-{
-    run->log_n = g_new(double, most->keys + 1);
-    run->log_n[0] = NAN;
-    for (gsize n = 1; n <= most->keys; n++)
-        run->log_n[n] = log((double)n);
-    run->workers = g_new0(Worker, run->n_workers);
-    for (guint i = 0; i < run->n_workers; i++) {
-        Worker *worker = &run->workers[i];
-        worker->rows = entro_tile_rows_new(run->source, error);
-        if (worker->rows == NULL)
-            return FALSE;
-        worker->row = entro_row_new(most->keys);
-        worker->allowed = g_try_new(guint32, most->keys + 1);
-        if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
-            worker->row == NULL || worker->allowed == NULL)
-            return out_of_memory(run, most->rows_per_head * sizeof(EntroRow), error);
-    }
-    return TRUE;
-}
-
-static gboolean
-allocate_tiles(EntroRun *run, GError **error)
-{
-    run->tiles = g_ptr_array_new_with_free_func((GDestroyNotify)entro_tile_free);
-    for (guint i = 0; i < SLOTS_PER_WORKER * run->n_workers; i++) {
-        EntroTile *tile = entro_tile_new(run->source, error);
-        if (tile == NULL)
-            return FALSE;
-        g_ptr_array_add(run->tiles, tile);
-    }
-    return TRUE;
-}
-
-/* Each worker holds the rows of one tile; fewer work when those are too large together. */
-static guint
-affordable_workers(EntroSource *source, const EntroRunOptions *options)
-{
-    guint wanted = options->n_threads ? options->n_threads : g_get_num_processors();
-    gsize affordable = options->memory / MAX(entro_tile_rows_get_memory(source), 1);
-
-    return (guint)CLAMP(affordable, 1, wanted);
-}
-
-/* ---- the run ------------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------------- */
 
 static void
 set_rules(EntroRun *run, const EntroRunOptions *options)
@@ -339,14 +43,14 @@ decide_causal(EntroRun *run, GError **error)
 static gboolean
 start_ring(EntroRun *run, GError **error)
 {
-    EntroRingJob job = {.fill = fill_tile,
-                        .work = work_on_tile,
-                        .retire = retire_tile,
+    EntroRingJob job = {.fill = entro_run_fill,
+                        .work = entro_run_work,
+                        .retire = entro_run_retire,
                         .data = run,
                         .slots = run->tiles->pdata,
                         .n_slots = run->tiles->len,
                         .n_workers = run->n_workers,
-                        .n_batches = N_BATCHES};
+                        .n_batches = ENTRO_RUN_BATCHES};
 
     run->ring = entro_ring_new(&job, error);
     return run->ring != NULL;
@@ -359,11 +63,8 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
     run->source = source;
     run->trace = entro_source_get_trace(source);
-    run->n_workers = affordable_workers(source, options);
-    Most most = find_most(run->trace);
     set_rules(run, options);
-    if (!allocate_workers(run, &most, error) || !allocate_batches(run, &most, error) ||
-        !decide_causal(run, error) || !allocate_tiles(run, error))
+    if (!entro_run_allocate(run, options, error) || !decide_causal(run, error))
         return NULL;
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
@@ -375,10 +76,10 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 /* ---- captures -------------------------------------------------------------------------------------------- */
 
 static void
-add_layer(EntroRun *run, const Batch *batch, gsize capture, EntroCapture *target)
+add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCapture *target)
 {
     const EntroLayer *layer = &run->trace->layers[batch->layer];
-    const HeadWork *heads = batch->heads + capture * layer->n_heads;
+    const EntroHeadWork *heads = batch->heads + capture * layer->n_heads;
     EntroHeadStats *first;
 
     if (batch->problems[capture] != NULL) {
@@ -394,7 +95,7 @@ add_layer(EntroRun *run, const Batch *batch, gsize capture, EntroCapture *target
     for (guint head = 0; head < layer->n_heads; head++) {
         first[head] = (EntroHeadStats){.layer = layer->index,
                                        .head = head,
-                                       .n_rows = (gint64)rows_per_head(layer),
+                                       .n_rows = (gint64)entro_rows_per_head(layer),
                                        .n_nan = heads[head].counts[ENTRO_ROW_NAN],
                                        .n_masked = heads[head].counts[ENTRO_ROW_MASKED],
                                        .n_off_sum = heads[head].counts[ENTRO_ROW_OFF_SUM]};
@@ -404,14 +105,14 @@ add_layer(EntroRun *run, const Batch *batch, gsize capture, EntroCapture *target
         target->n_rows += first[head].n_rows;
     }
     target->n_heads += layer->n_heads;
-    run->bytes += (guint64)layer->n_heads * rows_per_head(layer) * layer->n_keys *
+    run->bytes += (guint64)layer->n_heads * entro_rows_per_head(layer) * layer->n_keys *
                   entro_element_size(layer->element);
     target->layers[target->n_layers] = (EntroLayerStats){.layer = layer->index};
     entro_layer_summarise(first, layer->n_heads, &target->layers[target->n_layers++]);
 }
 
 static void
-begin_captures(EntroRun *run, const Batch *batch)
+begin_captures(EntroRun *run, const EntroLayerBatch *batch)
 {
     run->n_group = batch->n_captures;
     run->group_next = 0;
@@ -435,7 +136,7 @@ collect_group(EntroRun *run, gboolean *ret_end, GError **error)
             return FALSE;
         if (*ret_end)
             return TRUE;
-        const Batch *batch = &run->batches[number % N_BATCHES];
+        const EntroLayerBatch *batch = &run->batches[number % ENTRO_RUN_BATCHES];
         if (layer == 0)
             begin_captures(run, batch);
         for (gsize capture = 0; capture < run->n_group; capture++)
@@ -481,27 +182,12 @@ entro_run_free(EntroRun *run)
     if (run == NULL)
         return;
     entro_ring_free(run->ring);
-    g_clear_pointer(&run->tiles, g_ptr_array_unref);
     gsize group_max = entro_source_get_group_max(run->source);
     for (gsize i = 0; run->group != NULL && i < group_max; i++)
         entro_capture_clear(&run->group[i]);
-    for (guint i = 0; i < N_BATCHES; i++) {
-        for (gsize j = 0; run->batches[i].problems != NULL && j < group_max; j++)
-            g_free(run->batches[i].problems[j]);
-        g_free(run->batches[i].problems);
-        g_free(run->batches[i].rows);
-        g_free(run->batches[i].heads);
-    }
-    for (guint i = 0; run->workers != NULL && i < run->n_workers; i++) {
-        entro_tile_rows_free(run->workers[i].rows);
-        free(run->workers[i].row);
-        g_free(run->workers[i].allowed);
-        entro_rows_clear(&run->workers[i].valid);
-    }
-    g_free(run->workers);
+    entro_run_release(run);
     g_free(run->group);
     g_free(run->rules);
-    g_free(run->log_n);
     g_free(run->causal_note);
     g_free(run);
 }

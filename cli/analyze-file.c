@@ -36,16 +36,6 @@ job_clear(Job *job)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)
 
-void
-entro_summary_free(EntroAnalyzeSummary *summary)
-{
-    g_free(summary->file);
-    g_free(summary->run_name);
-    g_ptr_array_unref(summary->notes);
-    g_ptr_array_unref(summary->problems);
-    g_free(summary);
-}
-
 /* ---- runs ---------------------------------------------------------------------------------------------- */
 
 static const char *
@@ -265,74 +255,6 @@ store_pending(Job *job, GError **error)
     return good;
 }
 
-/* What the summary says of heads and layers is of the last capture in which one has a value. */
-static void
-see_heads(EntroAnalyzeSummary *summary, const EntroCapture *capture)
-{
-    summary->step = capture->step;
-    summary->n_counted = summary->n_overloaded = summary->n_collapsed = summary->n_without = 0;
-    for (guint i = 0; i < capture->n_heads; i++) {
-        double entropy = capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN];
-        double ceiling = capture->heads[i].values[ENTRO_HEAD_ENTROPY_CEILING];
-
-        summary->n_without += isnan(entropy);
-        summary->n_counted += !isnan(entropy);
-        summary->n_overloaded += ceiling > 0 && entropy >= ENTRO_HEAD_OVERLOAD * ceiling;
-        summary->n_collapsed += entropy < ENTRO_HEAD_COLLAPSE * ceiling;
-    }
-}
-
-static void
-see_layers(EntroAnalyzeSummary *summary, const EntroCapture *capture)
-{
-    summary->highest.entropy = -INFINITY;
-    summary->lowest.entropy = INFINITY;
-    for (guint i = 0; i < capture->n_layers; i++) {
-        const EntroLayerStats *layer = &capture->layers[i];
-        double entropy = layer->values[ENTRO_LAYER_ENTROPY_MEAN];
-        EntroLayerExtreme extreme = {layer->layer, entropy,
-                                     layer->values[ENTRO_LAYER_ENTROPY_CEILING]};
-
-        if (entropy > summary->highest.entropy)
-            summary->highest = extreme;
-        if (entropy < summary->lowest.entropy)
-            summary->lowest = extreme;
-    }
-}
-
-static gboolean
-has_value(const EntroCapture *capture)
-{
-    for (guint i = 0; i < capture->n_heads; i++)
-        if (!isnan(capture->heads[i].values[ENTRO_HEAD_ENTROPY_MEAN]))
-            return TRUE;
-    return FALSE;
-}
-
-static void
-see_capture(EntroAnalyzeSummary *summary, const EntroCapture *capture)
-{
-    gint64 n_nan = summary->n_nan;
-
-    summary->n_new++;
-    summary->n_partial += capture->status == ENTRO_CAPTURE_PARTIAL;
-    summary->n_rows += capture->n_rows;
-    for (guint i = 0; i < capture->n_heads; i++) {
-        summary->n_nan += capture->heads[i].n_nan;
-        summary->n_masked += capture->heads[i].n_masked;
-        summary->n_off_sum += capture->heads[i].n_off_sum;
-    }
-    if (has_value(capture)) {
-        see_heads(summary, capture);
-        see_layers(summary, capture);
-    }
-    if (summary->n_nan > n_nan && summary->first_nan_step == G_MININT64)
-        summary->first_nan_step = capture->step;
-    if (capture->detail != NULL)
-        g_ptr_array_add(summary->problems, g_strdup_printf("step %" G_GINT64_FORMAT ": %s",
-                                                           capture->step, capture->detail));
-}
-
 /* Takes the capture over. */
 static gboolean
 take_capture(Job *job, EntroCapture *capture, GError **error)
@@ -346,7 +268,7 @@ take_capture(Job *job, EntroCapture *capture, GError **error)
             return FALSE;
         summary = current(job);
     }
-    see_capture(summary, capture);
+    entro_summary_add(summary, capture);
     if (job->pending->len == 0)
         job->pending_since = g_get_monotonic_time();
     g_array_append_val(job->pending, *capture);

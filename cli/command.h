@@ -151,6 +151,7 @@ typedef struct {
 } EntroAnalyzeSummary;
 
 void entro_summary_free(EntroAnalyzeSummary *summary);
+void entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture);
 /* Adds one summary a run (attempt) to `summaries`.  FALSE with an error when nothing more could be
  * done; what was stored stays, and summaries tell of it. */
 gboolean entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOptions *options,

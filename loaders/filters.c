@@ -22,8 +22,8 @@ typedef guint16 Words __attribute__((vector_size(32)));
 /* With N words in the block and weights N - k for word k = 16 i + j, and n iterations:
  *     sum (N - k) w  =  sum over lanes of  16 * second[j] - j * first[j]
  * where first = sum w and second = sum (n - i) w.  Reduced modulo 65535 by the caller. */
-static void
-fletcher_block(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint64 *ret_second)
+static inline __attribute__((always_inline)) void
+fletcher_lanes(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint64 *ret_second)
 {
     Lanes first = {0}, second = {0};
 
@@ -40,6 +40,41 @@ fletcher_block(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint6
     }
 }
 
+typedef void (*FletcherBlock)(const guint8 *, gsize, guint64 *, guint64 *);
+
+static void
+fletcher_plain(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint64 *ret_second)
+{
+    fletcher_lanes(bytes, iterations, ret_first, ret_second);
+}
+
+#if defined(__x86_64__)
+/* The same code for wider registers. */
+__attribute__((target("avx2"))) static void
+fletcher_avx2(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint64 *ret_second)
+{
+    fletcher_lanes(bytes, iterations, ret_first, ret_second);
+}
+
+__attribute__((target("avx512f,avx512bw,prefer-vector-width=512"))) static void
+fletcher_avx512(const guint8 *bytes, gsize iterations, guint64 *ret_first, guint64 *ret_second)
+{
+    fletcher_lanes(bytes, iterations, ret_first, ret_second);
+}
+#endif
+
+static FletcherBlock
+choose_fletcher(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+        return fletcher_avx512;
+    if (__builtin_cpu_supports("avx2"))
+        return fletcher_avx2;
+#endif
+    return fletcher_plain;
+}
+
 /* HDF5 sums big-endian words in ones' complement; there a byte swap of every word is a byte swap
  * of the sum (RFC 1071), so native little-endian words will do. */
 static guint32
@@ -53,6 +88,7 @@ swap_sum(guint64 sum)
 static guint32
 fletcher32(const guint8 *bytes, gsize size)
 {
+    FletcherBlock block = choose_fletcher();
     guint64 first = 0, second = 0;
     gsize n_words = size / 2, word = 0;
 
@@ -60,7 +96,7 @@ fletcher32(const guint8 *bytes, gsize size)
         guint64 block_first, block_second;
         gsize iterations = MIN((n_words - word) / LANES, FLUSH);
 
-        fletcher_block(bytes + 2 * word, iterations, &block_first, &block_second);
+        block(bytes + 2 * word, iterations, &block_first, &block_second);
         second = (second + first * (iterations * LANES) + block_second) % 65535;
         first = (first + block_first) % 65535;
         word += iterations * LANES;

@@ -1,0 +1,69 @@
+/* run-private.h: what the files of a run share: run.c has the run and its captures, run-tiles.c what is
+ * done with a tile, run-memory.c the memory that is taken once. */
+#ifndef ENTRO_RUN_PRIVATE_H
+#define ENTRO_RUN_PRIVATE_H
+
+#include "analyzer-private.h"
+
+#define ENTRO_RUN_BATCHES 4 /* layers in work at once: enough that the caller is never waited for */
+
+/* A head of one capture while its rows arrive. */
+typedef struct {
+    gint64 remaining; /* rows; atomic */
+    gint64 counts[4]; /* by EntroRowClass; atomic */
+    guint64 digest;   /* sum over rows, so their order does not matter; atomic */
+    double values[ENTRO_HEAD_N_COLUMNS];
+} EntroHeadWork;
+
+typedef struct {
+    guint64 number;
+    guint layer;
+    gsize first, n_captures;
+    EntroRow *rows;       /* [n_captures][n_heads][n_samples * n_queries] */
+    EntroHeadWork *heads; /* [n_captures][n_heads] */
+    char **problems;      /* [group_max] the first of each capture, NULL when all is well */
+} EntroLayerBatch;
+
+/* What one worker alone writes to. */
+typedef struct {
+    EntroTileRows *rows;
+    float *row;       /* [most keys], aligned */
+    guint32 *allowed; /* [most keys + 1] */
+    EntroRows valid;
+} EntroWorker;
+
+struct EntroRun {
+    EntroSource *source;
+    const EntroTrace *trace;
+    EntroRing *ring;
+    EntroRowRule *rules; /* [n_layers] */
+    double *log_n;       /* [most keys + 1] */
+    char *causal_note;
+    GPtrArray *tiles;
+    EntroLayerBatch batches[ENTRO_RUN_BATCHES];
+    EntroWorker *workers;
+    guint n_workers;
+    guint64 bytes;
+
+    EntroCapture *group; /* captures being put together */
+    gsize n_group, group_next;
+};
+
+/* Rows of a head in one capture. */
+static inline gsize
+entro_rows_per_head(const EntroLayer *layer)
+{
+    return layer->n_samples * layer->n_queries;
+}
+
+/* The three jobs of the ring (analyzer-private.h); `data` is the run, `slot` a tile. */
+gboolean entro_run_fill(gpointer data, gpointer slot, guint64 number, gboolean *ret_ends_batch,
+                        gboolean *ret_end, GError **error);
+void entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker);
+void entro_run_retire(gpointer data, gpointer slot, guint64 number);
+
+/* Tiles, batches and workers; needs source, trace and options. */
+gboolean entro_run_allocate(EntroRun *run, const EntroRunOptions *options, GError **error);
+void entro_run_release(EntroRun *run);
+
+#endif
