@@ -99,8 +99,9 @@ print_named(const EntroTrace *trace)
 static void
 print_text(const EntroTrace *trace)
 {
-    g_autofree char *layout = g_strdup_printf("%s (format version %u), opened %s", trace->layout,
-                                              trace->format_version, trace->open_mode);
+    g_autofree char *layout =
+        g_strdup_printf("%s, recognised by %s; format version %u, opened %s", trace->layout,
+                        trace->recognised, trace->format_version, trace->open_mode);
 
     print_line("file", trace->path);
     print_line("run", trace->run_name);
@@ -173,6 +174,7 @@ print_json(const EntroTrace *trace)
     entro_json_string(builder, "run", trace->run_name);
     entro_json_string(builder, "producer", trace->producer);
     entro_json_string(builder, "layout", trace->layout);
+    entro_json_string(builder, "recognised_by", trace->recognised);
     entro_json_integer(builder, "format_version", trace->format_version);
     entro_json_string(builder, "open_mode", trace->open_mode);
     entro_json_string(builder, "trace_uuid", trace->trace_uuid);

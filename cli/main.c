@@ -115,10 +115,22 @@ occupy_standard_descriptors(void)
         close(fd);
 }
 
+/* HDF5 lets its environment overrule the program: locks, plugins, other files.  Not this one's. */
+static void
+scrub_environment(void)
+{
+    g_auto(GStrv) names = g_listenv();
+
+    for (char **name = names; *name != NULL; name++)
+        if (g_str_has_prefix(*name, "HDF5_"))
+            g_unsetenv(*name);
+}
+
 int
 main(int argc, char **argv)
 {
     occupy_standard_descriptors();
+    scrub_environment();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
     gsl_set_error_handler_off();
     signal(SIGPIPE, SIG_DFL);

@@ -83,7 +83,8 @@ typedef struct {
 /* One trace, described; owned by its source. */
 typedef struct {
     char *path;
-    const char *layout; /* key of the layout that matched */
+    const char *layout;     /* key of the layout that matched */
+    const char *recognised; /* by what, for a person to read */
     char *run_name, *producer;
     char *trace_uuid; /* NULL when the file has none */
     guint format_version;

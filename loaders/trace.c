@@ -96,6 +96,8 @@ check_format(EntroSource *source, GError **error)
                     "\", and not both /layers and /step");
         return FALSE;
     }
+    trace->recognised = format.kind == ENTRO_VALUE_TEXT ? "the root attribute format"
+                                                        : "/layers and /step being there";
     if (format.kind != ENTRO_VALUE_TEXT)
         entro_note(trace->notes,
                    "no readable root attribute format: recognised by /layers and /step");
