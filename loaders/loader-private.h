@@ -76,6 +76,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroValue, entro_value_clear)
 /* As text: integers in decimal, reals in %.17g; NULL if absent or unreadable. */
 char *entro_value_to_text(const EntroValue *value);
 
+/* ---- writing (trace-skeleton.c) ------------------------------------------------------------------- */
+
+/* Bytes of a trace file without captures; the caller frees them. */
+guint8 *entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error);
+/* Where a layer's attention lies in the file; the caller frees it. */
+char *entro_layer_path(const EntroWriterOptions *options, guint layer);
+
 /* ---- opening (gate.c) ---------------------------------------------------------------------------- */
 
 /* Opens read-only, whatever state a writer left it in; never blocks on a FIFO, takes no lock, loads

@@ -1,0 +1,184 @@
+/* trace-skeleton.c: a trace with everything it will ever hold, but no capture yet.
+ *
+ * Under SWMR no object may be created any more, so all are made before; and they are made in memory,
+ * because HDF5 crashes where it cannot finish a file on a full disk. */
+#include "loader-private.h"
+
+/* The bounds between which readers and the page cache are happy (h5py's guidance as well). */
+#define CHUNK_BYTES_MIN (64u << 10)
+#define CHUNK_BYTES_MAX (1u << 20)
+/* Entries of a chunk of /step and the scalars: one flush rewrites one chunk. */
+#define SERIES_CHUNK 128
+
+/* ---- chunks ------------------------------------------------------------------------------------- */
+
+/* The smallest share of n that takes no more parts than shares of `most`: 600 by 436 gives 300,
+ * since edge chunks are stored full size. */
+static hsize_t
+even_share(hsize_t n, hsize_t most)
+{
+    hsize_t n_parts = (n + most - 1) / most;
+
+    return (n + n_parts - 1) / n_parts;
+}
+
+/* (1,1,h,Tq,Tk): as many heads as fit, preferably a divisor of H so that no chunk sticks out; when
+ * one head is too large, rows are divided, never a row. */
+static void
+choose_chunk(const EntroWriterOptions *options, guint n_heads, hsize_t chunk[5])
+{
+    gsize row = options->n_keys * entro_element_size(options->element);
+    gsize head = row * options->n_queries;
+    guint heads = CLAMP(CHUNK_BYTES_MAX / head, 1, n_heads);
+
+    for (guint divisor = heads; divisor > 1 && divisor * head >= CHUNK_BYTES_MIN; divisor--)
+        if (n_heads % divisor == 0) {
+            heads = divisor;
+            break;
+        }
+    chunk[0] = chunk[1] = 1;
+    chunk[2] = heads;
+    chunk[3] = even_share(options->n_queries, CLAMP(CHUNK_BYTES_MAX / row, 1, options->n_queries));
+    chunk[4] = options->n_keys;
+}
+
+/* A dataset whose first axis grows; `dims` without it.  Always with checksums. */
+static hid_t
+create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize_t *dims,
+               const hsize_t *chunk, guint deflate)
+{
+    hsize_t now[5] = {0}, most[5];
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    for (int axis = 0; axis < rank; axis++) {
+        now[axis] = axis == 0 ? 0 : dims[axis];
+        most[axis] = axis == 0 ? H5S_UNLIMITED : dims[axis];
+    }
+    H5Pset_chunk(properties, rank, chunk);
+    H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
+    if (deflate > 0) {
+        H5Pset_shuffle(properties);
+        H5Pset_deflate(properties, deflate);
+    }
+    H5Pset_fletcher32(properties);
+
+    g_auto(EntroHid) space = H5Screate_simple(rank, now, most);
+    g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
+    return H5Dcreate2(parent, name, type, space, links, properties, H5P_DEFAULT);
+}
+
+/* ---- parts ---------------------------------------------------------------------------------------- */
+
+static gboolean
+write_root(hid_t file, const EntroWriterOptions *options, GError **error)
+{
+    g_autofree char *uuid = g_uuid_string_random();
+    const EntroAttribute root[] = {
+        ENTRO_TEXT("format", "attention-trace"),
+        ENTRO_INTEGER("format_version", 1),
+        ENTRO_TEXT("run_name", options->run_name ? options->run_name : ""),
+        ENTRO_TEXT("producer", options->producer ? options->producer : "entroscope " ENTRO_VERSION),
+        ENTRO_TEXT("trace_uuid", options->trace_uuid ? options->trace_uuid : uuid),
+        ENTRO_INTEGER("attempt", MAX(options->attempt, 1)),
+        ENTRO_INTEGER("causal", options->causal ? 1 : 0),
+        ENTRO_INTEGER("context_length", (gint64)options->context_length),
+    };
+    g_auto(EntroHid) config = H5Gcreate2(file, "config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+    for (guint i = 0; i < G_N_ELEMENTS(root); i++)
+        if (!entro_attribute_write(file, &root[i], error))
+            return FALSE;
+    for (guint i = 0; i < options->n_config; i++)
+        if (!entro_attribute_write(config, &options->config[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Datasets are created in memory and opened again in the file: by path, groups on the way. */
+static gboolean
+create_at(hid_t file, const char *path, hid_t type, int rank, const hsize_t *dims,
+          const hsize_t *chunk, guint deflate)
+{
+    g_auto(EntroHid) dataset = create_growing(file, path, type, rank, dims, chunk, deflate);
+
+    return dataset >= 0;
+}
+
+static gboolean
+create_series(hid_t file, const char *path, hid_t type)
+{
+    return create_at(file, path, type, 1, (hsize_t[]){0}, (hsize_t[]){SERIES_CHUNK}, 0);
+}
+
+char *
+entro_layer_path(const EntroWriterOptions *options, guint layer)
+{
+    return g_strdup_printf("layers/%u/attention",
+                           options->layer_index ? options->layer_index[layer] : layer);
+}
+
+static gboolean
+create_layers(hid_t file, const EntroWriterOptions *options)
+{
+    g_auto(EntroHid) type = entro_element_type(options->element);
+
+    for (guint layer = 0; layer < options->n_layers; layer++) {
+        g_autofree char *path = entro_layer_path(options, layer);
+        hsize_t dims[5] = {0, options->n_samples, options->n_heads[layer], options->n_queries,
+                           options->n_keys};
+        hsize_t chunk[5];
+
+        choose_chunk(options, options->n_heads[layer], chunk);
+        if (!create_at(file, path, type, 5, dims, chunk, options->deflate))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+create_small_parts(hid_t file, const EntroWriterOptions *options)
+{
+    const hsize_t mask[3] = {0, options->n_samples, options->n_keys};
+    const hsize_t mask_chunk[3] = {1, options->n_samples, options->n_keys};
+
+    for (guint i = 0; options->scalars != NULL && options->scalars[i] != NULL; i++) {
+        g_autofree char *step = g_strdup_printf("scalars/%s/step", options->scalars[i]);
+        g_autofree char *value = g_strdup_printf("scalars/%s/value", options->scalars[i]);
+        if (!create_series(file, step, H5T_STD_I64LE) ||
+            !create_series(file, value, H5T_IEEE_F64LE))
+            return FALSE;
+    }
+    if (options->key_mask && !create_at(file, "key_mask", H5T_STD_U8LE, 3, mask, mask_chunk, 0))
+        return FALSE;
+    return create_series(file, "step", H5T_STD_I64LE) &&
+           create_at(file, "complete", H5T_STD_U8LE, 1, (hsize_t[]){0}, (hsize_t[]){1}, 0);
+}
+
+/* One entry, 0: the writer sets it to 1 when it closes the file itself. */
+static gboolean
+set_incomplete(hid_t file)
+{
+    g_auto(EntroHid) complete = H5Dopen2(file, "complete", H5P_DEFAULT);
+    const hsize_t one[1] = {1};
+    const guint8 no = 0;
+
+    return H5Dset_extent(complete, one) >= 0 &&
+           H5Dwrite(complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &no) >= 0;
+}
+
+guint8 *
+entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error)
+{
+    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
+    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_V110);
+
+    if (file >= 0 && !write_root(file, options, error))
+        return NULL;
+    if (file < 0 || !create_layers(file, options) || !create_small_parts(file, options) ||
+        !set_incomplete(file)) {
+        entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot set up the trace");
+        return NULL;
+    }
+    return entro_h5_image(file, ret_size, error);
+}
