@@ -25,7 +25,10 @@ NAMES = {
 
 def on_a_terminal(world, *args):
     """What a terminal would get, as text."""
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as reason:
+        raise clitest.Skip(f"no terminal to be had: {reason}") from reason
     process = subprocess.Popen([PROGRAM, *args], cwd=world.path, stdin=slave, stdout=slave,
                                stderr=slave, env=clitest.environment(TERM="xterm"))
     os.close(slave)
