@@ -59,6 +59,19 @@ has_value(const EntroCapture *capture)
     return FALSE;
 }
 
+/* One sentence a capture; the database has one a layer. */
+static char *
+describe_problem(const EntroCapture *capture)
+{
+    g_auto(GStrv) layers = g_strsplit(capture->detail, "\n", -1);
+    guint n_layers = g_strv_length(layers);
+
+    if (n_layers == 1)
+        return g_strdup_printf("step %" G_GINT64_FORMAT ": %s", capture->step, layers[0]);
+    return g_strdup_printf("step %" G_GINT64_FORMAT ": %u layers could not be read, the first: %s",
+                           capture->step, n_layers, layers[0]);
+}
+
 void
 entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture)
 {
@@ -79,8 +92,7 @@ entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture)
     if (summary->n_nan > n_nan && summary->first_nan_step == G_MININT64)
         summary->first_nan_step = capture->step;
     if (capture->detail != NULL)
-        g_ptr_array_add(summary->problems, g_strdup_printf("step %" G_GINT64_FORMAT ": %s",
-                                                           capture->step, capture->detail));
+        g_ptr_array_add(summary->problems, describe_problem(capture));
 }
 
 /* ---- words ---------------------------------------------------------------------------------------- */
