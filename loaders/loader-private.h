@@ -187,6 +187,15 @@ EntroRead entro_dataset_read_box(const EntroDataset *dataset, const hsize_t *ori
 /* pread until done; FALSE with a sentence at the end of the file or on an error. */
 gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_problem);
 
+/* ---- layouts (layouts.c) -------------------------------------------------------------------------- */
+
+/* The group in which the layers are numbered; the caller frees these paths. */
+char *entro_layout_group(const EntroLayout *layout);
+/* The dataset of a layer's attention. */
+char *entro_layout_path(const EntroLayout *layout, guint layer);
+/* The group that is the layer's own, with its attributes and other parts; NULL if it has none. */
+char *entro_layout_folder(const EntroLayout *layout, guint layer);
+
 /* ---- the source (trace.c reads it, source.c hands out tiles, tile.c decodes them) --------------- */
 
 /* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
@@ -201,6 +210,7 @@ typedef struct {
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
+    const EntroLayout *layout; /* of the file; before it is opened: as asked for, or NULL */
     hid_t file;
     int fd;                  /* the file's own */
     EntroDataset *attention; /* [n_layers] */

@@ -104,16 +104,21 @@ make_plans(EntroSource *source, GError **error)
 
 /* ---- opening -------------------------------------------------------------------------------------- */
 
+/* *ret_layout stays NULL when none is asked for. */
 static gboolean
-check_layout_option(const EntroSourceOptions *options, GError **error)
+find_layout(const EntroSourceOptions *options, const EntroLayout **ret_layout, GError **error)
 {
     guint n_layouts;
     const EntroLayout *layouts = entro_layouts(&n_layouts);
     g_autoptr(GString) names = g_string_new(NULL);
 
     for (guint i = 0; i < n_layouts; i++) {
-        if (options->layout == NULL || g_str_equal(options->layout, layouts[i].key))
+        if (options->layout == NULL)
             return TRUE;
+        if (g_str_equal(options->layout, layouts[i].key)) {
+            *ret_layout = &layouts[i];
+            return TRUE;
+        }
         g_string_append_printf(names, "%s%s", i ? ", " : "", layouts[i].key);
     }
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
@@ -144,13 +149,11 @@ entro_source_open(const char *path, const EntroSourceOptions *options, GError **
     g_return_val_if_fail(path != NULL, NULL);
 
     options = options ? options : &defaults;
-    if (!check_layout_option(options, error))
-        return NULL;
     g_autoptr(EntroSource) source = g_new0(EntroSource, 1);
     source->limits = options->limits;
     source->fd = -1;
     source->file = H5I_INVALID_HID;
-    if (!open_and_read(source, path, error))
+    if (!find_layout(options, &source->layout, error) || !open_and_read(source, path, error))
         return NULL;
     if (source->trace.n_captures == 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY,

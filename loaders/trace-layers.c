@@ -32,11 +32,13 @@ compare_index(gconstpointer a, gconstpointer b)
     return *(const guint *)a < *(const guint *)b ? -1 : *(const guint *)a > *(const guint *)b;
 }
 
+/* A part beside the attention, in a layout that has room for it. */
 static gboolean
 exists_below(EntroSource *source, guint layer, const char *name, gboolean *ret_exists,
              GError **error)
 {
-    g_autofree char *path = g_strdup_printf("/layers/%u/%s", layer, name);
+    g_autofree char *folder = entro_layout_folder(source->layout, layer);
+    g_autofree char *path = g_strdup_printf("%s/%s", folder, name);
 
     return entro_path_exists(source->file, path, ret_exists, error);
 }
@@ -46,18 +48,20 @@ static gboolean
 check_layer_parts(EntroSource *source, guint layer, gboolean *ret_attention, GError **error)
 {
     static const char *const later[] = {"queries", "row_entropy", "query_rows"};
+    g_autofree char *path = entro_layout_path(source->layout, layer);
+    g_autofree char *folder = entro_layout_folder(source->layout, layer);
     gboolean exists = FALSE;
 
-    if (!exists_below(source, layer, "attention", ret_attention, error))
+    if (!entro_path_exists(source->file, path, ret_attention, error))
         return FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS(later); i++) {
+    for (guint i = 0; folder != NULL && i < G_N_ELEMENTS(later); i++) {
         if (!exists_below(source, layer, later[i], &exists, error))
             return FALSE;
         if (exists && (!*ret_attention || g_str_equal(later[i], "query_rows"))) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,
-                        "/layers/%u has %s, which this version of entroscope does not read yet; "
-                        "store attention [S,B,H,T,T] instead",
-                        layer, later[i]);
+                        "%s has %s, which this version of entroscope does not read yet; store "
+                        "attention [S,B,H,T,T] instead",
+                        folder, later[i]);
             return FALSE;
         }
     }
@@ -162,25 +166,29 @@ fill_layer(EntroSource *source, const EntroDataset *dataset, EntroLayer *layer)
                    dataset->name, (guint64)dataset->dims[0], trace->n_captures);
 }
 
-/* Attributes of a layer may sit at its group or at its dataset. */
+/* Attributes of a layer may sit at its group, if it has one, or at its dataset. */
 static gboolean
 read_layer_attributes(EntroSource *source, hid_t dataset, EntroLayer *layer, GError **error)
 {
-    g_autofree char *path = g_strdup_printf("/layers/%u", layer->index);
-    g_auto(EntroHid) group = entro_open_group(source, path, error);
+    g_autofree char *path = entro_layout_path(source->layout, layer->index);
+    g_autofree char *folder = entro_layout_folder(source->layout, layer->index);
 
-    if (group < 0 || !entro_check_window(group, path, error) ||
-        !entro_check_window(dataset, path, error))
+    layer->causal = entro_causal_attribute(dataset, source->trace.causal);
+    if (!entro_check_window(dataset, path, error))
         return FALSE;
-    layer->causal =
-        entro_causal_attribute(group, entro_causal_attribute(dataset, source->trace.causal));
+    if (folder == NULL)
+        return TRUE;
+    g_auto(EntroHid) group = entro_open_group(source, folder, error);
+    if (group < 0 || !entro_check_window(group, folder, error))
+        return FALSE;
+    layer->causal = entro_causal_attribute(group, layer->causal);
     return TRUE;
 }
 
 static gboolean
 read_attention(EntroSource *source, EntroDataset *dataset, EntroLayer *layer, GError **error)
 {
-    g_autofree char *path = g_strdup_printf("/layers/%u/attention", layer->index);
+    g_autofree char *path = entro_layout_path(source->layout, layer->index);
     hid_t id = entro_open_dataset(source->file, path, error);
 
     if (id < 0 ||
@@ -237,7 +245,7 @@ read_each_layer(EntroSource *source, const GArray *indices, GError **error)
     if (trace->n_layers > 0)
         return TRUE;
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                "has no readable dataset /layers/<number>/attention%s%s",
+                "has no readable dataset /%s%s%s", source->layout->pattern,
                 trace->problems->len ? ": " : "",
                 trace->problems->len ? (char *)trace->problems->pdata[trace->problems->len - 1]
                                      : "");
@@ -251,7 +259,8 @@ entro_trace_read_layers(EntroSource *source, GError **error)
     g_autoptr(GArray) indices = g_array_new(FALSE, FALSE, sizeof(guint));
     LayerList list = {indices, source->limits.max_layers};
     GError *refused = NULL;
-    g_auto(EntroHid) group = entro_open_group(source, "/layers", &refused);
+    g_autofree char *path = entro_layout_group(source->layout);
+    g_auto(EntroHid) group = entro_open_group(source, path, &refused);
     hsize_t at = 0;
 
     if (refused != NULL) {
@@ -259,15 +268,15 @@ entro_trace_read_layers(EntroSource *source, GError **error)
         return FALSE;
     }
     if (group >= 0 && H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_layer, &list) < 0)
-        entro_note(trace->problems, "/layers is damaged: only %u layers of it are listed",
+        entro_note(trace->problems, "%s is damaged: only %u layers of it are listed", path,
                    indices->len);
     H5Eclear2(H5E_DEFAULT);
     g_array_sort(indices, compare_index);
     if (indices->len > source->limits.max_layers) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "/layers has more than %" G_GSIZE_FORMAT
+                    "%s has more than %" G_GSIZE_FORMAT
                     " layers, the limit (--max-layers raises it)",
-                    source->limits.max_layers);
+                    path, source->limits.max_layers);
         return FALSE;
     }
     trace->layers = g_new0(EntroLayer, MAX(indices->len, 1));

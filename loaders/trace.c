@@ -69,12 +69,36 @@ entro_causal_attribute(hid_t object, EntroCausal missing)
 }
 
 static gboolean
-has_groups(EntroSource *source)
+has_group(EntroSource *source, const EntroLayout *layout)
 {
-    gboolean layers = FALSE, step = FALSE;
+    g_autofree char *group = entro_layout_group(layout);
+    gboolean exists = FALSE;
 
-    return entro_path_exists(source->file, "/layers", &layers, NULL) &&
-           entro_path_exists(source->file, "/step", &step, NULL) && layers && step;
+    return entro_path_exists(source->file, group, &exists, NULL) && exists;
+}
+
+/* The first of the table whose group is there; its first row when none is, for the messages. */
+static void
+choose_layout(EntroSource *source)
+{
+    guint n_layouts;
+    const EntroLayout *layouts = entro_layouts(&n_layouts);
+
+    for (guint i = 0; i < n_layouts && source->layout == NULL; i++)
+        if (has_group(source, &layouts[i]))
+            source->layout = &layouts[i];
+    if (source->layout == NULL)
+        source->layout = &layouts[0];
+    source->trace.layout = source->layout->key;
+}
+
+static gboolean
+has_parts(EntroSource *source)
+{
+    gboolean step = FALSE;
+
+    return has_group(source, source->layout) &&
+           entro_path_exists(source->file, "/step", &step, NULL) && step;
 }
 
 static gboolean
@@ -83,6 +107,7 @@ check_format(EntroSource *source, GError **error)
     EntroTrace *trace = &source->trace;
     g_auto(EntroValue) format = entro_attribute_read(source->file, "format");
     gint64 version = entro_integer_attribute(source->file, "format_version", -1);
+    g_autofree char *group = entro_layout_group(source->layout);
 
     if (format.kind == ENTRO_VALUE_TEXT && !g_str_equal(format.text, FORMAT_NAME)) {
         g_autofree char *shown = entro_printable(format.text, MIN(strlen(format.text), 80));
@@ -90,17 +115,18 @@ check_format(EntroSource *source, GError **error)
                     "its root attribute format says \"%s\", expected \"" FORMAT_NAME "\"", shown);
         return FALSE;
     }
-    if (format.kind != ENTRO_VALUE_TEXT && !has_groups(source)) {
+    if (format.kind != ENTRO_VALUE_TEXT && !has_parts(source)) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "is HDF5, but no attention trace: no root attribute format = \"" FORMAT_NAME
-                    "\", and not both /layers and /step");
+                    "\", and not both %s and /step",
+                    group);
         return FALSE;
     }
-    trace->recognised = format.kind == ENTRO_VALUE_TEXT ? "the root attribute format"
-                                                        : "/layers and /step being there";
+    trace->recognised =
+        format.kind == ENTRO_VALUE_TEXT ? "the root attribute format" : "its groups and /step";
     if (format.kind != ENTRO_VALUE_TEXT)
-        entro_note(trace->notes,
-                   "no readable root attribute format: recognised by /layers and /step");
+        entro_note(trace->notes, "no readable root attribute format: recognised by %s and /step",
+                   group);
     if (version > FORMAT_VERSION || version == 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,
                     "has format_version %" G_GINT64_FORMAT ", this version of entroscope reads %d",
@@ -233,9 +259,9 @@ entro_trace_read(EntroSource *source, const char *path, GError **error)
     EntroTrace *trace = &source->trace;
 
     trace->path = g_strdup(path);
-    trace->layout = "trace-v1";
     trace->notes = g_ptr_array_new_with_free_func(g_free);
     trace->problems = g_ptr_array_new_with_free_func(g_free);
+    choose_layout(source);
     if (!check_format(source, error))
         return FALSE;
     read_root(source);

@@ -73,6 +73,25 @@ def contiguous_chunked_split_and_filtered(world):
 
 
 @test
+def another_layout_is_recognised_or_named(world):
+    data = attention()
+    name = make(world, "stacked.h5", data=data)
+
+    def restack(file):
+        file.move("layers/0/attention", "attentions/0")
+        del file["layers"]
+        del file.attrs["format"]
+
+    edit(world, name, restack)
+    seen = world.run("inspect", name, check=0).out
+    assert "attentions, recognised by its groups and /step" in seen, seen
+    agrees(world, name, data)
+    world.run("inspect", name, "--layout", "attentions", check=0)
+    refused = world.run("inspect", name, "--layout", "trace-v1", check=4).err
+    assert "/layers" in refused, refused
+
+
+@test
 def every_element_type_in_either_byte_order(world):
     for dtype, tolerance in (("<f8", 1e-6), (">f8", 1e-6), (">f4", 1e-6), ("<f2", 1e-6),
                              (">f2", 1e-6)):

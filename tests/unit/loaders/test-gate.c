@@ -119,7 +119,7 @@ test_no_captures_or_no_layers(void)
     fixture_steps(file, NULL, 2);
     fixture_group(file, "/layers");
     H5Fclose(file);
-    REFUSE(FORMAT, "/layers/<number>/attention");
+    REFUSE(FORMAT, "/layers/{layer}/attention");
 
     file = begin(&path);
     spec.dims[0] = 2;
