@@ -107,11 +107,27 @@ say_about(const GPtrArray *summaries)
     }
 }
 
+/* A new database is not made before there is a trace to put into it. */
+static gboolean
+open_store(const char *file, const EntroAnalyzeOptions *options, EntroStore **store, GError **error)
+{
+    if (*store != NULL)
+        return TRUE;
+    if (!g_file_test(chosen.db, G_FILE_TEST_EXISTS)) {
+        g_autoptr(EntroSource) source = entro_source_open(file, &options->source, error);
+        if (source == NULL)
+            return FALSE;
+    }
+    *store = entro_store_open(chosen.db, ENTRO_STORE_WRITE, error);
+    return *store != NULL;
+}
+
 /* One bad file never stops the others; its error is printed here, unless it is the only file. */
 static gboolean
-analyze_all(char **files, int n, EntroStore *store, const EntroAnalyzeOptions *options,
-            GPtrArray *summaries, int *ret_exit, GError **error)
+analyze_all(char **files, int n, const EntroAnalyzeOptions *options, GPtrArray *summaries,
+            int *ret_exit, GError **error)
 {
+    g_autoptr(EntroStore) store = NULL;
     int n_failed = 0, first_code = 0;
 
     for (int i = 0; i < n; i++) {
@@ -122,7 +138,8 @@ analyze_all(char **files, int n, EntroStore *store, const EntroAnalyzeOptions *o
                         files[i]);
             return FALSE;
         }
-        if (entro_analyze_file(files[i], store, options, summaries, &failure))
+        if (open_store(files[i], options, &store, &failure) &&
+            entro_analyze_file(files[i], store, options, summaries, &failure))
             continue;
         int code = entro_exit_code(failure);
         first_code = n_failed++ ? first_code : code;
@@ -155,10 +172,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (chosen.run != NULL && argc > 2)
         return entro_usage_error(error, "--run names one run, but there are %d files", argc - 1);
     entro_signals_watch();
-    g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_WRITE, error);
-    if (store == NULL)
-        return FALSE;
-    gboolean good = analyze_all(argv + 1, argc - 1, store, &options, summaries, ret_exit, error);
+    gboolean good = analyze_all(argv + 1, argc - 1, &options, summaries, ret_exit, error);
     entro_progress_end();
     print_summaries(summaries);
     say_about(summaries);
