@@ -4,27 +4,19 @@
  * without passing them on.  Also finds the names that somebody may have meant. */
 #include "db-private.h"
 
+#include <string.h>
+
 enum { SHOWN_BYTES = 120, SHOWN_NAMES = 10, COMPARED_BYTES = 64 };
 
 char *
 entro_quote_name(const char *name)
 {
-    GString *quoted = g_string_new("'");
+    g_autofree char *shown = entro_printable(name, -1);
 
-    while (*name != '\0' && quoted->len < SHOWN_BYTES) {
-        gunichar c = g_utf8_get_char_validated(name, -1);
-        gboolean valid = c != (gunichar)-1 && c != (gunichar)-2;
-        gsize length = valid ? (gsize)(g_utf8_next_char(name) - name) : 1;
-
-        if (valid && g_unichar_isprint(c))
-            g_string_append_len(quoted, name, length);
-        else
-            for (gsize j = 0; j < length; j++)
-                g_string_append_printf(quoted, "\\x%02x", (guchar)name[j]);
-        name += length;
-    }
-    g_string_append(quoted, *name != '\0' ? "...'" : "'");
-    return g_string_free(quoted, FALSE);
+    if (strlen(shown) <= SHOWN_BYTES)
+        return g_strdup_printf("'%s'", shown);
+    const char *end = g_utf8_find_prev_char(shown, shown + SHOWN_BYTES + 1);
+    return g_strdup_printf("'%.*s...'", (int)(end - shown), shown);
 }
 
 /* Levenshtein's distance of the first bytes, without regard to case; one row of the table is kept:
