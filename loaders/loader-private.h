@@ -201,10 +201,11 @@ char *entro_layout_folder(const EntroLayout *layout, guint layer);
 /* How one layer is cut into tiles: the box of a tile, in captures, samples, heads, queries. */
 typedef struct {
     hsize_t box[4];
-    guint n_pieces;  /* chunks that a box meets at most */
-    gsize encoded;   /* bytes of one piece, at most */
-    gsize decoded;   /* bytes of a whole box */
-    gboolean direct; /* the box is one chunk and its rows are whole: no assembly */
+    guint n_pieces;   /* chunks that a box meets at most */
+    gsize encoded;    /* bytes of one piece, at most */
+    gsize decoded;    /* bytes of a whole box */
+    gboolean partial; /* a box is a part of a chunk, one range of its bytes */
+    gboolean direct;  /* the box is one chunk and its rows are whole: no assembly */
 } EntroPlan;
 
 struct EntroSource {

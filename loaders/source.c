@@ -51,33 +51,58 @@ widen(EntroPlan *plan, const EntroDataset *dataset, gsize bytes)
     }
 }
 
+/* Without filters a part of a chunk can be read as well as the whole: a few rows of one head, so
+ * that they fit the cache of a processor, and as many of them as divide the chunk. */
+static gboolean
+narrow(EntroPlan *plan, const EntroDataset *dataset, gsize row, gsize bytes)
+{
+    hsize_t rows = dataset->chunk[3];
+
+    if (!dataset->chunked || dataset->n_filters > 0 || dataset->chunk[4] < dataset->dims[4] ||
+        bytes <= TILE_BYTES)
+        return FALSE;
+    while (rows > 1 && (rows * row > TILE_BYTES || dataset->chunk[3] % rows != 0))
+        rows--;
+    plan->box[0] = plan->box[1] = plan->box[2] = 1;
+    plan->box[3] = MIN(rows, dataset->dims[3]);
+    return TRUE;
+}
+
+static void
+choose_box(const EntroSource *source, EntroPlan *plan, const EntroDataset *dataset, gsize row)
+{
+    gsize bytes = row;
+
+    for (int axis = 0; axis < 4; axis++) {
+        plan->box[axis] = dataset->chunked ? MIN(dataset->chunk[axis], dataset->dims[axis]) : 1;
+        if (axis == 0)
+            plan->box[axis] = CLAMP(plan->box[axis], 1, source->group_max);
+        bytes *= plan->box[axis];
+    }
+    plan->partial = narrow(plan, dataset, row, bytes);
+    if (!plan->partial)
+        widen(plan, dataset, bytes);
+}
+
 static void
 make_plan(const EntroSource *source, guint layer)
 {
     const EntroDataset *dataset = &source->attention[layer];
     EntroPlan *plan = &source->plan[layer];
-    gsize row = dataset->dims[4] * dataset->element_size, box_rows = 1;
 
-    for (int axis = 0; axis < 4; axis++)
-        plan->box[axis] = dataset->chunked ? MIN(dataset->chunk[axis], dataset->dims[axis]) : 1;
-    plan->box[0] = CLAMP(plan->box[0], 1, source->group_max);
-    gsize bytes = row;
-    for (int axis = 0; axis < 4; axis++)
-        bytes *= plan->box[axis];
-    widen(plan, dataset, bytes);
-
+    plan->decoded = dataset->dims[4] * dataset->element_size;
+    choose_box(source, plan, dataset, plan->decoded);
     plan->n_pieces = 1;
     for (int axis = 0; axis < 5; axis++) {
         hsize_t extent = axis < 4 ? plan->box[axis] : dataset->dims[4];
         if (axis < 4)
-            box_rows *= extent;
+            plan->decoded *= extent;
         if (dataset->chunked)
             plan->n_pieces *= (guint)((extent + dataset->chunk[axis] - 1) / dataset->chunk[axis]);
     }
-    plan->decoded = box_rows * row;
     plan->direct = plan->n_pieces == 1;
     plan->encoded =
-        dataset->chunked ? plan->n_pieces * entro_dataset_encoded_max(dataset) : plan->decoded;
+        dataset->chunked && !plan->partial ? entro_dataset_encoded_max(dataset) : plan->decoded;
 }
 
 static gboolean

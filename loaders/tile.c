@@ -68,6 +68,22 @@ entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_
     memcpy(ret_dims, size, sizeof size);
 }
 
+/* The rows of the box alone, of a chunk that is stored as it is. */
+static void
+cut_piece(EntroPiece *piece, const EntroDataset *dataset, const hsize_t *origin,
+          const hsize_t *dims)
+{
+    gsize first = 0, row = dataset->chunk[4] * dataset->element_size;
+
+    for (int axis = 0; axis < 4; axis++)
+        first = first * dataset->chunk[axis] + (origin[axis] - piece->origin[axis]);
+    piece->extent.offset += first * row;
+    piece->extent.size = dims[3] * row;
+    memcpy(piece->origin, origin, sizeof piece->origin);
+    memcpy(piece->dims, dims, sizeof piece->dims);
+    piece->dims[4] = dataset->chunk[4];
+}
+
 static gboolean
 find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
 {
@@ -93,6 +109,8 @@ find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
         }
         memcpy(piece->origin, at, sizeof at);
         memcpy(piece->dims, dataset->chunk, sizeof piece->dims);
+        if (own->source->plan[tile->layer].partial)
+            cut_piece(piece, dataset, origin, dims);
         own->n_pieces++;
     } while (entro_box_next_chunk(dataset, origin, dims, at));
     return TRUE;

@@ -248,6 +248,30 @@ test_group_is_bounded_however_many_captures_a_chunk_holds(void)
     fixture_check_walk(source, &tall, 1, holes, G_N_ELEMENTS(holes));
 }
 
+/* Without filters a tile may be a part of a chunk; where it ends, the chunk may stick out. */
+static void
+test_large_plain_chunks_are_read_in_parts(void)
+{
+    LayerSpec specs[] = {{.index = 0,
+                          .element = ENTRO_F32,
+                          .dims = {3, 2, 3, 260, 300},
+                          .chunk = {2, 1, 2, 260, 300}},
+                         {.index = 1,
+                          .element = ENTRO_F16,
+                          .dims = {3, 2, 3, 401, 500},
+                          .chunk = {1, 2, 1, 300, 500}},
+                         {.index = 2,
+                          .element = ENTRO_F64,
+                          .dims = {3, 2, 1, 401, 400},
+                          .chunk = {1, 1, 1, 400, 400}}};
+    const char *path = fixture_path("parts.h5");
+
+    fixture_trace(path, specs, G_N_ELEMENTS(specs), FALSE);
+    fixture_check_file(path, specs, G_N_ELEMENTS(specs));
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_assert_cmpuint(entro_tile_rows_get_memory(source), <=, 256u << 10);
+}
+
 static void
 test_a_dataset_behind_a_user_block_is_found(void)
 {
@@ -520,6 +544,7 @@ main(int argc, char **argv)
     ADD("large-heads-are-cut-along-chunks", test_tiles_of_large_heads_are_cut_along_chunks);
     ADD("a-tile-does-not-grow-with-the-file", test_memory_of_a_tile_does_not_grow_with_the_file);
     ADD("a-group-is-bounded", test_group_is_bounded_however_many_captures_a_chunk_holds);
+    ADD("large-plain-chunks-are-read-in-parts", test_large_plain_chunks_are_read_in_parts);
     ADD("a-user-block-is-skipped", test_a_dataset_behind_a_user_block_is_found);
     g_test_add_data_func("/source/chunks-never-written-are-missing/plain", "",
                          test_chunks_never_written_are_missing);
