@@ -161,22 +161,12 @@ begin_runs_to(Job *job, guint attempt, GError **error)
 
 /* ---- what is to be done ------------------------------------------------------------------------------- */
 
-static gboolean
-is_stored(const GArray *steps, gint64 step)
+static int
+compare_steps(gconstpointer a, gconstpointer b)
 {
-    guint low = 0, high = steps->len;
+    const gint64 step_a = *(const gint64 *)a, step_b = *(const gint64 *)b;
 
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-        gint64 there = g_array_index(steps, gint64, middle);
-        if (there == step)
-            return TRUE;
-        if (there < step)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return FALSE;
+    return step_a < step_b ? -1 : step_a > step_b;
 }
 
 /* Steps that the database has of one attempt; empty when there is no such run yet. */
@@ -214,7 +204,7 @@ find_wanted(const Job *job, gboolean *ret_exists, GError **error)
                 return NULL;
             *ret_exists = *ret_exists || exists;
         }
-        if (!is_stored(steps, trace->steps[i]))
+        if (!g_array_binary_search(steps, &trace->steps[i], compare_steps, NULL))
             g_array_append_val(wanted, i);
     }
     return g_steal_pointer(&wanted);
@@ -305,7 +295,7 @@ interrupted(Job *job, GError **error)
 }
 
 static gboolean
-analyze_wanted(Job *job, const GArray *wanted, GError **error)
+analyze_wanted(Job *job, GError **error)
 {
     EntroRunOptions options = job->options->run;
     EntroCapture capture = {0};
@@ -313,8 +303,8 @@ analyze_wanted(Job *job, const GArray *wanted, GError **error)
     gint64 started = g_get_monotonic_time();
     gsize done = 0;
 
-    options.captures = (const gsize *)wanted->data;
-    options.n_captures = wanted->len;
+    options.captures = (const gsize *)job->wanted->data;
+    options.n_captures = job->wanted->len;
     g_autoptr(EntroRun) run = entro_run_new(job->source, &options, error);
     if (run == NULL)
         return FALSE;
@@ -324,7 +314,7 @@ analyze_wanted(Job *job, const GArray *wanted, GError **error)
         else
             good = entro_run_next(run, &capture, &end, error) &&
                    (end || take_capture(job, &capture, error));
-        show_progress(job, ++done, wanted->len, entro_run_get_bytes(run), started);
+        show_progress(job, ++done, job->wanted->len, entro_run_get_bytes(run), started);
     }
     entro_capture_clear(&capture);
     /* what was computed before a failure is kept */
@@ -383,19 +373,24 @@ add_texts(GPtrArray *to, const GPtrArray *texts)
 }
 
 gboolean
-entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOptions *options,
+entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptions *options,
                    GPtrArray *summaries, GError **error)
 {
-    g_auto(Job) job = {.path = path, .store = store, .options = options, .summaries = summaries};
+    g_auto(Job) job = {.path = path, .options = options, .summaries = summaries};
     gboolean exists = FALSE, good;
 
     if (!open_job(&job, error))
         return FALSE;
+    if (*store == NULL)
+        *store = entro_store_open(options->db_path, ENTRO_STORE_WRITE, error);
+    if (*store == NULL)
+        return FALSE;
+    job.store = *store;
     job.wanted = find_wanted(&job, &exists, error);
     if (job.wanted == NULL ||
         (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
         return FALSE;
-    good = (job.wanted->len == 0 || analyze_wanted(&job, job.wanted, error)) &&
+    good = (job.wanted->len == 0 || analyze_wanted(&job, error)) &&
            begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error);
     if (current(&job) != NULL) {
         add_texts(current(&job)->notes, job.trace->notes);

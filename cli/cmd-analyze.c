@@ -107,21 +107,6 @@ say_about(const GPtrArray *summaries)
     }
 }
 
-/* A new database is not made before there is a trace to put into it. */
-static gboolean
-open_store(const char *file, const EntroAnalyzeOptions *options, EntroStore **store, GError **error)
-{
-    if (*store != NULL)
-        return TRUE;
-    if (!g_file_test(chosen.db, G_FILE_TEST_EXISTS)) {
-        g_autoptr(EntroSource) source = entro_source_open(file, &options->source, error);
-        if (source == NULL)
-            return FALSE;
-    }
-    *store = entro_store_open(chosen.db, ENTRO_STORE_WRITE, error);
-    return *store != NULL;
-}
-
 /* One bad file never stops the others; its error is printed here, unless it is the only file. */
 static gboolean
 analyze_all(char **files, int n, const EntroAnalyzeOptions *options, GPtrArray *summaries,
@@ -138,8 +123,7 @@ analyze_all(char **files, int n, const EntroAnalyzeOptions *options, GPtrArray *
                         files[i]);
             return FALSE;
         }
-        if (open_store(files[i], options, &store, &failure) &&
-            entro_analyze_file(files[i], store, options, summaries, &failure))
+        if (entro_analyze_file(files[i], &store, options, summaries, &failure))
             continue;
         int code = entro_exit_code(failure);
         first_code = n_failed++ ? first_code : code;

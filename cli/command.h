@@ -153,9 +153,11 @@ typedef struct {
 void entro_summary_free(EntroAnalyzeSummary *summary);
 void entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture);
 /* Adds one summary a run (attempt) to `summaries`.  FALSE with an error when nothing more could be
- * done; what was stored stays, and summaries tell of it. */
-gboolean entro_analyze_file(const char *path, EntroStore *store, const EntroAnalyzeOptions *options,
-                            GPtrArray *summaries, GError **error);
+ * done; what was stored stays, and summaries tell of it.  *store is opened here if it is NULL, when
+ * there is a trace to put into it, and stays the caller's. */
+gboolean entro_analyze_file(const char *path, EntroStore **store,
+                            const EntroAnalyzeOptions *options, GPtrArray *summaries,
+                            GError **error);
 void entro_summary_print(const EntroAnalyzeSummary *summary);
 void entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder);
 

@@ -26,11 +26,10 @@ gboolean
 entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
                     const GOptionEntry *more, int *argc, char ***argv, GError **error)
 {
-    g_autofree char *usage = g_strdup_printf("%s", command->arguments);
     g_autofree char *summary = g_strdup_printf("%s.", command->about);
     g_autofree char *name = g_strdup_printf("entroscope %s", command->name);
     g_autoptr(GError) failure = NULL;
-    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
 
     g_set_prgname(name); /* what GOption prints as the program */
     g_option_context_set_summary(context, summary);
