@@ -32,12 +32,11 @@ compare_index(gconstpointer a, gconstpointer b)
     return *(const guint *)a < *(const guint *)b ? -1 : *(const guint *)a > *(const guint *)b;
 }
 
-/* A part beside the attention, in a layout that has room for it. */
+/* A part beside the attention, in the layer's own folder. */
 static gboolean
-exists_below(EntroSource *source, guint layer, const char *name, gboolean *ret_exists,
+exists_below(EntroSource *source, const char *folder, const char *name, gboolean *ret_exists,
              GError **error)
 {
-    g_autofree char *folder = entro_layout_folder(source->layout, layer);
     g_autofree char *path = g_strdup_printf("%s/%s", folder, name);
 
     return entro_path_exists(source->file, path, ret_exists, error);
@@ -55,7 +54,7 @@ check_layer_parts(EntroSource *source, guint layer, gboolean *ret_attention, GEr
     if (!entro_path_exists(source->file, path, ret_attention, error))
         return FALSE;
     for (guint i = 0; folder != NULL && i < G_N_ELEMENTS(later); i++) {
-        if (!exists_below(source, layer, later[i], &exists, error))
+        if (!exists_below(source, folder, later[i], &exists, error))
             return FALSE;
         if (exists && (!*ret_attention || g_str_equal(later[i], "query_rows"))) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,

@@ -177,8 +177,7 @@ read_run_name(EntroSource *source)
         return;
     g_autofree char *base = g_path_get_basename(trace->path);
     char *dot = strrchr(base, '.');
-    g_autofree char *stem = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
-    trace->run_name = g_strdup(stem);
+    trace->run_name = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
     entro_note(trace->notes, "no usable run_name in the file: named after it");
 }
 
