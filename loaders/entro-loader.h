@@ -50,6 +50,18 @@ typedef enum { ENTRO_F16, ENTRO_BF16, ENTRO_F32, ENTRO_F64 } EntroElement;
 ENTRO_API const char *entro_element_name(EntroElement element); /* "f16", "bf16", "f32", "f64" */
 ENTRO_API gsize entro_element_size(EntroElement element);       /* bytes */
 
+/* ---- learnable parameters, one entry a capture ------------------------------------------------ */
+
+typedef enum {
+    ENTRO_PARAM_TEMPERATURE, /* [H][Tq] of the softmax */
+    ENTRO_PARAM_THRESHOLD,   /* [H] of the entropy regularizer, as a fraction of E_max = ln T */
+    ENTRO_PARAM_ALPHA,       /* scaling of the FFN, one number a layer */
+    ENTRO_PARAM_BETA,
+    ENTRO_N_PARAMS
+} EntroParam;
+
+ENTRO_API const char *entro_param_name(EntroParam param); /* of the dataset beside the attention */
+
 /* ---- what a trace holds --------------------------------------------------------------------- */
 
 typedef enum { ENTRO_CAUSAL_UNKNOWN = -1, ENTRO_CAUSAL_NO = 0, ENTRO_CAUSAL_YES = 1 } EntroCausal;
@@ -251,6 +263,7 @@ typedef struct {
     EntroElement element;
     guint deflate;                /* 0: none; 1 to 9: shuffle and deflate */
     gboolean key_mask;            /* a /key_mask will be given with every capture */
+    guint params;                 /* bits 1u << ENTRO_PARAM_X: will be given for every layer */
     const EntroAttribute *config; /* /config, [n_config] */
     guint n_config;
     const char *const *scalars; /* names under /scalars, NULL-terminated; may be NULL */
@@ -269,6 +282,10 @@ ENTRO_API gboolean entro_writer_put_attention(EntroWriter *writer, guint layer, 
                                               GError **error);
 ENTRO_API gboolean entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask,
                                              GError **error); /* [n_samples][n_keys] */
+/* One parameter of one layer of the coming capture, as many values as EntroParam says.  One not
+ * given stays missing. */
+ENTRO_API gboolean entro_writer_put_param(EntroWriter *writer, guint layer, EntroParam param,
+                                          const float *values, GError **error);
 /* A scalar may be given at any step, also between captures. */
 ENTRO_API gboolean entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step,
                                            double value, GError **error);

@@ -80,8 +80,13 @@ char *entro_value_to_text(const EntroValue *value);
 
 /* Bytes of a trace file without captures; the caller frees them. */
 guint8 *entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error);
-/* Where a layer's attention lies in the file; the caller frees it. */
-char *entro_layer_path(const EntroWriterOptions *options, guint layer);
+/* Where a part of a layer ("attention") lies in the file; the caller frees it. */
+char *entro_layer_path(const EntroWriterOptions *options, guint layer, const char *part);
+
+/* ---- learnable parameters (params.c) ------------------------------------------------------------- */
+
+/* Shape of one capture's entry, 1 along the first axis; returns the rank, at most 3. */
+int entro_param_dims(EntroParam param, guint n_heads, gsize n_queries, hsize_t *ret_dims);
 
 /* ---- opening (gate.c) ---------------------------------------------------------------------------- */
 

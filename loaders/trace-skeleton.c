@@ -4,6 +4,8 @@
  * because HDF5 crashes where it cannot finish a file on a full disk. */
 #include "loader-private.h"
 
+#include <string.h>
+
 /* The bounds between which readers and the page cache are happy (h5py's guidance as well). */
 #define CHUNK_BYTES_MIN (64u << 10)
 #define CHUNK_BYTES_MAX (1u << 20)
@@ -112,10 +114,25 @@ create_series(hid_t file, const char *path, hid_t type)
 }
 
 char *
-entro_layer_path(const EntroWriterOptions *options, guint layer)
+entro_layer_path(const EntroWriterOptions *options, guint layer, const char *part)
 {
-    return g_strdup_printf("layers/%u/attention",
-                           options->layer_index ? options->layer_index[layer] : layer);
+    return g_strdup_printf("layers/%u/%s",
+                           options->layer_index ? options->layer_index[layer] : layer, part);
+}
+
+/* One capture a chunk: an entry that was not given is a chunk that was never written, and what is
+ * there is never written again beside readers. */
+static gboolean
+create_param(hid_t file, const EntroWriterOptions *options, guint layer, EntroParam param)
+{
+    g_autofree char *path = entro_layer_path(options, layer, entro_param_name(param));
+    hsize_t dims[3], chunk[3];
+    int rank = entro_param_dims(param, options->n_heads[layer], options->n_queries, dims);
+
+    memcpy(chunk, dims, sizeof chunk);
+    if (rank == 3)
+        chunk[1] = even_share(dims[1], CHUNK_BYTES_MAX / (dims[2] * sizeof(float)));
+    return create_at(file, path, H5T_IEEE_F32LE, rank, dims, chunk, 0);
 }
 
 static gboolean
@@ -124,7 +141,7 @@ create_layers(hid_t file, const EntroWriterOptions *options)
     g_auto(EntroHid) type = entro_element_type(options->element);
 
     for (guint layer = 0; layer < options->n_layers; layer++) {
-        g_autofree char *path = entro_layer_path(options, layer);
+        g_autofree char *path = entro_layer_path(options, layer, "attention");
         hsize_t dims[5] = {0, options->n_samples, options->n_heads[layer], options->n_queries,
                            options->n_keys};
         hsize_t chunk[5];
@@ -132,6 +149,9 @@ create_layers(hid_t file, const EntroWriterOptions *options)
         choose_chunk(options, options->n_heads[layer], chunk);
         if (!create_at(file, path, type, 5, dims, chunk, options->deflate))
             return FALSE;
+        for (guint param = 0; param < ENTRO_N_PARAMS; param++)
+            if ((options->params & 1u << param) && !create_param(file, options, layer, param))
+                return FALSE;
     }
     return TRUE;
 }

@@ -17,6 +17,7 @@ struct EntroWriter {
     char *path;
     hid_t file, step, complete, key_mask;
     hid_t *attention;      /* [n_layers] */
+    hid_t *params;         /* [n_layers][ENTRO_N_PARAMS], negative where none will be given */
     guint *n_heads;        /* [n_layers] */
     ScalarSeries *scalars; /* [n_scalars] */
     guint n_layers, n_scalars;
@@ -105,14 +106,30 @@ check_options(const char *path, const EntroWriterOptions *options, GError **erro
 }
 
 static gboolean
+open_params(EntroWriter *writer, const EntroWriterOptions *options, guint layer)
+{
+    gboolean good = TRUE;
+
+    for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+        g_autofree char *path = entro_layer_path(options, layer, entro_param_name(param));
+        if ((options->params & 1u << param) == 0)
+            continue;
+        hid_t id = H5Dopen2(writer->file, path, H5P_DEFAULT);
+        writer->params[layer * ENTRO_N_PARAMS + param] = id;
+        good = good && id >= 0;
+    }
+    return good;
+}
+
+static gboolean
 open_parts(EntroWriter *writer, const EntroWriterOptions *options)
 {
     gboolean good = TRUE;
 
     for (guint layer = 0; layer < writer->n_layers; layer++) {
-        g_autofree char *path = entro_layer_path(options, layer);
+        g_autofree char *path = entro_layer_path(options, layer, "attention");
         writer->attention[layer] = H5Dopen2(writer->file, path, H5P_DEFAULT);
-        good = good && writer->attention[layer] >= 0;
+        good = good && writer->attention[layer] >= 0 && open_params(writer, options, layer);
     }
     for (guint i = 0; i < writer->n_scalars; i++) {
         ScalarSeries *series = &writer->scalars[i];
@@ -161,6 +178,9 @@ writer_alloc(const char *path, const EntroWriterOptions *options)
     writer->attention = g_new(hid_t, options->n_layers);
     for (guint layer = 0; layer < options->n_layers; layer++)
         writer->attention[layer] = H5I_INVALID_HID;
+    writer->params = g_new(hid_t, options->n_layers * ENTRO_N_PARAMS);
+    for (guint i = 0; i < options->n_layers * ENTRO_N_PARAMS; i++)
+        writer->params[i] = H5I_INVALID_HID;
     writer->n_scalars = options->scalars ? g_strv_length((char **)options->scalars) : 0;
     writer->scalars = g_new0(ScalarSeries, writer->n_scalars);
     for (guint i = 0; i < writer->n_scalars; i++)
@@ -184,6 +204,7 @@ EntroWriter *
 entro_writer_new(const char *path, const EntroWriterOptions *options, GError **error)
 {
     g_return_val_if_fail(path != NULL && options != NULL, NULL);
+    g_return_val_if_fail(options->params >> ENTRO_N_PARAMS == 0, NULL);
 
     entro_h5_quiet();
     if (!check_options(path, options, error))
@@ -238,6 +259,24 @@ entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask, GError **erro
 }
 
 gboolean
+entro_writer_put_param(EntroWriter *writer, guint layer, EntroParam param, const float *values,
+                       GError **error)
+{
+    g_return_val_if_fail(layer < writer->n_layers && (guint)param < ENTRO_N_PARAMS, FALSE);
+    hid_t dataset = writer->params[layer * ENTRO_N_PARAMS + param];
+    g_return_val_if_fail(dataset >= 0, FALSE);
+    hsize_t dims[3];
+    int rank = entro_param_dims(param, writer->n_heads[layer], writer->n_queries, dims);
+
+    entro_h5_quiet();
+    if (!is_alive(writer, error))
+        return FALSE;
+    if (!append(dataset, rank, dims, writer->n_captures, H5T_NATIVE_FLOAT, values))
+        return fail(writer, error, "write the %s of layer %u", entro_param_name(param), layer);
+    return TRUE;
+}
+
+gboolean
 entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step, double value,
                         GError **error)
 {
@@ -264,6 +303,9 @@ flush_capture(EntroWriter *writer)
 {
     for (guint layer = 0; layer < writer->n_layers; layer++)
         if (H5Dflush(writer->attention[layer]) < 0)
+            return FALSE;
+    for (guint i = 0; i < writer->n_layers * ENTRO_N_PARAMS; i++)
+        if (writer->params[i] >= 0 && H5Dflush(writer->params[i]) < 0)
             return FALSE;
     for (guint i = 0; i < writer->n_scalars; i++)
         if (H5Dflush(writer->scalars[i].value) < 0 || H5Dflush(writer->scalars[i].step) < 0)
@@ -294,6 +336,8 @@ close_handles(EntroWriter *writer)
 
     for (guint layer = 0; layer < writer->n_layers; layer++)
         good &= writer->attention[layer] < 0 || H5Dclose(writer->attention[layer]) >= 0;
+    for (guint i = 0; i < writer->n_layers * ENTRO_N_PARAMS; i++)
+        good &= writer->params[i] < 0 || H5Dclose(writer->params[i]) >= 0;
     for (guint i = 0; i < writer->n_scalars; i++) {
         good &= writer->scalars[i].step < 0 || H5Dclose(writer->scalars[i].step) >= 0;
         good &= writer->scalars[i].value < 0 || H5Dclose(writer->scalars[i].value) >= 0;
@@ -339,6 +383,7 @@ entro_writer_free(EntroWriter *writer)
         g_free(writer->scalars[i].name);
     g_free(writer->scalars);
     g_free(writer->attention);
+    g_free(writer->params);
     g_free(writer->n_heads);
     g_free(writer->encoded);
     g_free(writer->path);

@@ -191,6 +191,102 @@ test_layers_not_given_are_missing(void)
                         tile->layer == 1 && tile->capture % 2 ? ENTRO_TILE_MISSING : ENTRO_TILE_OK);
 }
 
+/* ---- learnable parameters ------------------------------------------------------------------------------- */
+
+enum { ALL_PARAMS = (1u << ENTRO_N_PARAMS) - 1, N_VALUES = 4 * 5 };
+
+static float
+param_value(guint layer, guint param, gsize capture, gsize i)
+{
+    return (float)(1000 * layer + 100 * param + 10 * capture) + (float)i / 32;
+}
+
+/* Everything but alpha in capture 1. */
+static void
+put_params(EntroWriter *writer, const EntroWriterOptions *options, gsize capture)
+{
+    g_autoptr(GError) error = NULL;
+    float values[N_VALUES];
+
+    for (guint layer = 0; layer < options->n_layers; layer++)
+        for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+            if ((options->params & 1u << param) == 0 ||
+                (param == ENTRO_PARAM_ALPHA && capture == 1))
+                continue;
+            for (gsize i = 0; i < N_VALUES; i++)
+                values[i] = param_value(layer, param, capture, i);
+            g_assert_true(entro_writer_put_param(writer, layer, param, values, &error));
+        }
+}
+
+static void
+write_params(const char *path, const EntroWriterOptions *options, gsize n_captures)
+{
+    g_autoptr(GError) error = NULL;
+    EntroWriter *writer = start(path, options);
+
+    for (gsize capture = 0; capture < n_captures; capture++) {
+        put_params(writer, options, capture);
+        g_assert_true(fixture_put_capture(writer, options, capture, &error));
+    }
+    g_assert_true(entro_writer_close(writer, &error));
+}
+
+/* What HDF5 itself reads; an entry that was not given is not stored at all. */
+static void
+test_parameters_are_as_the_format_says(void)
+{
+    static const int ranks[] = {3, 2, 1, 1};
+    EntroWriterOptions options = fixture_writer_options(heads, 2);
+    const char *path = fixture_path("params.h5");
+
+    options.params = ALL_PARAMS;
+    write_params(path, &options, 3);
+    g_auto(EntroHid) file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    for (guint layer = 0; layer < 2; layer++)
+        for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+            const hsize_t expected[3] = {3, heads[layer], 5};
+            g_autofree char *name =
+                g_strdup_printf("/layers/%u/%s", layer, entro_param_name(param));
+            g_auto(EntroHid) dataset = H5Dopen2(file, name, H5P_DEFAULT);
+            g_auto(EntroHid) space = H5Dget_space(dataset);
+            g_auto(EntroHid) type = H5Dget_type(dataset);
+            g_auto(EntroHid) properties = H5Dget_create_plist(dataset);
+            float values[3 * N_VALUES];
+            hsize_t dims[3], stored = 0, second[3] = {1};
+            g_assert_cmpint(H5Sget_simple_extent_dims(space, dims, NULL), ==, ranks[param]);
+            g_assert_cmpint(H5Tequal(type, H5T_IEEE_F32LE), >, 0);
+            g_assert_cmpint(H5Pget_nfilters(properties), ==, 1); /* fletcher32 */
+            gsize n = 1;
+            for (int axis = 0; axis < ranks[param]; axis++) {
+                g_assert_cmpuint(dims[axis], ==, expected[axis]);
+                n *= axis == 0 ? 1 : dims[axis];
+            }
+            H5Dget_chunk_storage_size(dataset, second, &stored);
+            g_assert_cmpuint(stored, ==, param == ENTRO_PARAM_ALPHA ? 0 : 4 * n + 4);
+            g_assert_cmpint(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                    values),
+                            >=, 0);
+            for (gsize i = 0; i < 3 * n; i++)
+                if (param != ENTRO_PARAM_ALPHA || i != 1)
+                    g_assert_cmpfloat(values[i], ==, param_value(layer, param, i / n, i % n));
+        }
+}
+
+static void
+test_only_the_parameters_asked_for_are_there(void)
+{
+    EntroWriterOptions options = fixture_writer_options(heads, 1);
+    const char *path = fixture_path("one-param.h5");
+
+    options.params = 1u << ENTRO_PARAM_THRESHOLD;
+    write_params(path, &options, 1);
+    g_auto(EntroHid) file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    g_assert_cmpint(H5Lexists(file, "/layers/0/threshold", H5P_DEFAULT), >, 0);
+    g_assert_cmpint(H5Lexists(file, "/layers/0/temperature", H5P_DEFAULT), ==, 0);
+    g_assert_cmpint(H5Lexists(file, "/layers/0/alpha", H5P_DEFAULT), ==, 0);
+}
+
 /* ---- the file ------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -438,6 +534,8 @@ main(int argc, char **argv)
     ADD("a-uuid-of-its-own-is-given", test_a_uuid_of_its_own_is_given);
     ADD("the-key-mask-comes-back", test_the_key_mask_comes_back);
     ADD("layers-not-given-are-missing", test_layers_not_given_are_missing);
+    ADD("parameters-are-as-the-format-says", test_parameters_are_as_the_format_says);
+    ADD("only-the-parameters-asked-for-are-there", test_only_the_parameters_asked_for_are_there);
     ADD("chunks-are-of-a-good-size", test_chunks_are_of_a_good_size);
     ADD("texts-are-of-fixed-length", test_texts_are_of_fixed_length);
     ADD("same-options-and-uuid-make-the-same-bytes",
