@@ -74,6 +74,7 @@ typedef struct {
     EntroCausal causal; /* row q sees keys <= q + n_keys - n_queries */
     EntroElement element;
     gboolean big_endian;
+    guint params;          /* bits 1u << ENTRO_PARAM_X: learnable parameters beside it */
     gboolean split_rows;   /* a row is spread over several chunks: assembled, slower */
     gboolean checksummed;  /* fletcher32 on every chunk */
     gboolean complete;     /* the dataset holds every capture that /step announces */
@@ -223,6 +224,15 @@ ENTRO_API const float *entro_tile_rows_get(const EntroTileRows *rows, gsize capt
 
 /* Key mask of one sample, [n_keys] of 0 and 1, or NULL when the trace has none. */
 ENTRO_API const guint8 *entro_tile_key_mask(const EntroTile *tile, gsize capture, gsize sample);
+
+/* Values of one entry of the layer. */
+ENTRO_API gsize entro_param_size(EntroParam param, const EntroLayer *layer);
+/* One capture's entry of a parameter that layer->params names, [entro_param_size()]; `layer` is the
+ * position in trace->layers.  Only the thread that calls entro_source_next() may call it.  What
+ * cannot be read is NaN, with a sentence that the caller frees. */
+ENTRO_API EntroTileStatus entro_source_read_param(EntroSource *source, guint layer,
+                                                  EntroParam param, gsize capture, float *values,
+                                                  char **ret_problem);
 
 /* ---- layouts --------------------------------------------------------------------------------- */
 

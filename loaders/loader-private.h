@@ -189,6 +189,10 @@ void entro_box_first_chunk(const EntroDataset *dataset, const hsize_t *origin, h
 EntroRead entro_dataset_read_box(const EntroDataset *dataset, const hsize_t *origin,
                                  const hsize_t *dims, void *to, char **ret_problem);
 
+/* The same beside a writer: what it was just replacing is read again (trace-series.c). */
+EntroRead entro_read_patiently(const EntroDataset *dataset, const hsize_t *origin,
+                               const hsize_t *dims, void *to, char **ret_problem);
+
 /* pread until done; FALSE with a sentence at the end of the file or on an error. */
 gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_problem);
 
@@ -213,6 +217,13 @@ typedef struct {
     gboolean direct;  /* the box is one chunk and its rows are whole: no assembly */
 } EntroPlan;
 
+/* A learnable parameter of one layer. */
+typedef struct {
+    EntroDataset dataset; /* without a name: there is none */
+    EntroElement element;
+    gboolean big_endian;
+} EntroParamData;
+
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
@@ -221,6 +232,7 @@ struct EntroSource {
     int fd;                  /* the file's own */
     EntroDataset *attention; /* [n_layers] */
     EntroPlan *plan;         /* [n_layers] */
+    EntroParamData *params;  /* [n_layers][ENTRO_N_PARAMS] */
     EntroDataset key_mask;   /* [S,B,T], when the trace has one */
 
     gsize *selected; /* positions along /step */
@@ -269,6 +281,8 @@ gboolean entro_trace_read_steps(EntroSource *source, GError **error);
 gboolean entro_trace_read_config(EntroSource *source, GError **error);
 void entro_trace_read_scalars(EntroSource *source);
 gboolean entro_trace_read_layers(EntroSource *source, GError **error);
+/* Those beside the layer at `position`; what is wrong with one is a problem of the trace (params.c). */
+void entro_trace_read_params(EntroSource *source, guint position);
 gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
 
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */

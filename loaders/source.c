@@ -196,10 +196,13 @@ entro_source_free(EntroSource *source)
         return;
     for (guint layer = 0; source->attention != NULL && layer < source->trace.n_layers; layer++)
         entro_dataset_clear(&source->attention[layer]);
+    for (guint i = 0; source->params != NULL && i < source->trace.n_layers * ENTRO_N_PARAMS; i++)
+        entro_dataset_clear(&source->params[i].dataset);
     entro_dataset_clear(&source->key_mask);
     entro_hid_close(source->file);
     entro_trace_clear(&source->trace);
     g_free(source->attention);
+    g_free(source->params);
     g_free(source->plan);
     g_free(source->selected);
     g_free(source->mask);

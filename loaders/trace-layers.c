@@ -215,7 +215,7 @@ read_layer(EntroSource *source, guint index, GError **error)
     }
     layer->index = index;
     if (read_attention(source, dataset, layer, error)) {
-        trace->n_layers++;
+        entro_trace_read_params(source, trace->n_layers++);
         return TRUE;
     }
     entro_dataset_clear(dataset);
@@ -280,5 +280,6 @@ entro_trace_read_layers(EntroSource *source, GError **error)
     }
     trace->layers = g_new0(EntroLayer, MAX(indices->len, 1));
     source->attention = g_new0(EntroDataset, MAX(indices->len, 1));
+    source->params = g_new0(EntroParamData, MAX(indices->len, 1) * ENTRO_N_PARAMS);
     return read_each_layer(source, indices, error);
 }

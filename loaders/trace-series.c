@@ -11,9 +11,9 @@
 
 /* A writer replaces the last chunk of a series in place: who reads it just then finds half of each,
  * and the checksum tells. */
-static EntroRead
-read_patiently(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *count, void *to,
-               char **ret_problem)
+EntroRead
+entro_read_patiently(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *count,
+                     void *to, char **ret_problem)
 {
     EntroRead read = entro_dataset_read_box(dataset, origin, count, to, ret_problem);
     unsigned intent = 0;
@@ -36,7 +36,7 @@ read_entries(const EntroDataset *dataset, guint8 *to, gboolean may_cut, char **r
     gsize n = dataset->dims[0], unit = dataset->chunked ? dataset->chunk[0] : 1, done = 0;
     hsize_t origin[1] = {0}, all[1] = {n};
 
-    if (n == 0 || read_patiently(dataset, origin, all, to, ret_problem) == ENTRO_READ_OK)
+    if (n == 0 || entro_read_patiently(dataset, origin, all, to, ret_problem) == ENTRO_READ_OK)
         return n;
     while (may_cut && done < n) {
         g_autofree char *again = NULL;
