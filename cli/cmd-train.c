@@ -8,18 +8,40 @@
 #define REPORTED_LINES 20 /* about so many lines when stderr is no terminal */
 
 static struct {
-    char *arch, *lr, *min_lr, *warmup, *decay, *clip, *init_std, *held_out, *element;
+    char *arch, *ffn, *weight_norm, *spectral_norm, *regularize;
+    char *temperature_init, *temperature_guard, *gamma, *lambda, *threshold_init;
+    char *lr, *min_lr, *warmup, *decay, *clip, *init_std, *held_out, *element;
     char *trace, *run, *init, *checkpoint;
     char **data;
     gint layers, heads, dim, context, batch, steps, eval_every, eval_batches, capture_every;
     gint capture_samples, deflate, threads, checkpoint_every;
     gint64 seed;
-    gboolean no_final_norm;
+    gboolean no_final_norm, learnable_temperature;
 } chosen;
 
 static const GOptionEntry entries[] = {
     {"arch", 0, 0, G_OPTION_ARG_STRING, &chosen.arch, "Architecture (default SM+LN+G; see below)",
      "ARCH"},
+    {"ffn", 0, 0, G_OPTION_ARG_STRING, &chosen.ffn,
+     "plain, scaled (learnable alpha and beta) or fused (scaled, one matrix)", "KIND"},
+    {"weight-norm", 0, 0, G_OPTION_ARG_STRING, &chosen.weight_norm,
+     "Weight normalisation of QK, FFN, QK+FFN, QKV+FFN, QKVO+FFN or none", "PLACE"},
+    {"spectral-norm", 0, 0, G_OPTION_ARG_STRING, &chosen.spectral_norm,
+     "Spectral normalisation, of the same places", "PLACE"},
+    {"learnable-temperature", 0, 0, G_OPTION_ARG_NONE, &chosen.learnable_temperature,
+     "One softmax temperature a head and query position", NULL},
+    {"temperature-init", 0, 0, G_OPTION_ARG_STRING, &chosen.temperature_init,
+     "Where it starts (1e-2)", "X"},
+    {"temperature-guard", 0, 0, G_OPTION_ARG_STRING, &chosen.temperature_guard,
+     "It never falls below (1e-4)", "X"},
+    {"regularize", 0, 0, G_OPTION_ARG_STRING, &chosen.regularize,
+     "Entropy regularisation of rows or of headmean, or off", "KIND"},
+    {"gamma", 0, 0, G_OPTION_ARG_STRING, &chosen.gamma,
+     "Its margin, fraction of ln T (0.2)", "X"},
+    {"lambda", 0, 0, G_OPTION_ARG_STRING, &chosen.lambda,
+     "Its strength, of the mean penalty (0.164)", "X"},
+    {"threshold-init", 0, 0, G_OPTION_ARG_STRING, &chosen.threshold_init,
+     "Where its learnable thresholds start, fraction of ln T (0.5)", "X"},
     {"data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.data,
      "File or folder of text to train on; may be repeated", "PATH"},
     {"trace", 0, 0, G_OPTION_ARG_FILENAME, &chosen.trace, "Write attention and scalars to FILE",
@@ -115,6 +137,11 @@ static gboolean
 set_reals(EntroTrainConfig *config, GError **error)
 {
     const RealRow rows[] = {
+        {"--temperature-init", chosen.temperature_init, &config->temperature_init},
+        {"--temperature-guard", chosen.temperature_guard, &config->temperature_guard},
+        {"--gamma", chosen.gamma, &config->gamma},
+        {"--lambda", chosen.lambda, &config->lambda},
+        {"--threshold-init", chosen.threshold_init, &config->threshold_init},
         {"--lr", chosen.lr, &config->lr},
         {"--min-lr-fraction", chosen.min_lr, &config->min_lr_fraction},
         {"--warmup", chosen.warmup, &config->warmup},
@@ -148,11 +175,46 @@ set_element(EntroTrainConfig *config, GError **error)
                              chosen.element);
 }
 
+/* An option that would change nothing is a misunderstanding, better told now than after the run. */
+static gboolean
+check_effect(const EntroTrainConfig *config, GError **error)
+{
+    EntroArch arch;
+
+    if (!entro_train_config_arch(config, &arch, error))
+        return FALSE;
+    const gboolean regularized = arch.regularize != ENTRO_REGULARIZE_OFF;
+    const struct {
+        const char *option, *given;
+        gboolean has_effect;
+        const char *needs;
+    } rows[] = {
+        {"--gamma", chosen.gamma, regularized, "--regularize"},
+        {"--lambda", chosen.lambda, regularized, "--regularize"},
+        {"--threshold-init", chosen.threshold_init, regularized, "--regularize"},
+        {"--temperature-init", chosen.temperature_init, arch.temperature,
+         "--learnable-temperature"},
+        {"--temperature-guard", chosen.temperature_guard, arch.temperature,
+         "--learnable-temperature"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].given != NULL && !rows[i].has_effect)
+            return entro_usage_error(error, "%s has no effect with %s: it needs %s",
+                                     rows[i].option, config->arch, rows[i].needs);
+    return TRUE;
+}
+
 static gboolean
 make_config(EntroTrainConfig *config, GError **error)
 {
     if (chosen.arch != NULL)
         config->arch = chosen.arch;
+    config->ffn = chosen.ffn;
+    config->weight_norm = chosen.weight_norm;
+    config->spectral_norm = chosen.spectral_norm;
+    config->regularize = chosen.regularize;
+    config->learnable_temperature = chosen.learnable_temperature;
     config->seed = (guint64)chosen.seed;
     config->final_norm = !chosen.no_final_norm;
     config->data = (const char *const *)chosen.data;
@@ -160,7 +222,8 @@ make_config(EntroTrainConfig *config, GError **error)
     config->run_name = chosen.run;
     config->init = chosen.init;
     config->checkpoint = chosen.checkpoint;
-    return set_wholes(config, error) && set_reals(config, error) && set_element(config, error);
+    return set_wholes(config, error) && set_reals(config, error) && set_element(config, error) &&
+           check_effect(config, error);
 }
 
 /* GOption knows no "not given" for numbers. */
@@ -186,7 +249,7 @@ list_archs(void)
     GString *text = g_string_new("Architectures:\n");
 
     for (guint i = 0; i < n_archs; i++)
-        g_string_append_printf(text, "  %-9s %s\n", archs[i].name, archs[i].about);
+        g_string_append_printf(text, "  %-19s %s\n", archs[i].name, archs[i].about);
     g_string_append(text, "\nThe trace is complete and readable after each capture, also while "
                           "training goes on.");
     return g_string_free(text, FALSE);
@@ -244,7 +307,7 @@ train(EntroTrainer *trainer, const EntroTrainConfig *config, Outcome *outcome, G
 static void
 print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer, const Outcome *outcome)
 {
-    printf("%s, %" G_GSIZE_FORMAT " parameters, %s\n", config->arch,
+    printf("%s, %" G_GSIZE_FORMAT " parameters, %s\n", entro_trainer_get_arch(trainer),
            entro_trainer_get_n_parameters(trainer), entro_trainer_describe_data(trainer));
     if (outcome->diverged_at > 0)
         printf("diverged at step %u: loss or gradient is no longer finite\n", outcome->diverged_at);
@@ -266,7 +329,7 @@ print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
     json_builder_begin_object(builder);
-    entro_json_string(builder, "arch", config->arch);
+    entro_json_string(builder, "arch", entro_trainer_get_arch(trainer));
     entro_json_integer(builder, "parameters", (gint64)entro_trainer_get_n_parameters(trainer));
     entro_json_string(builder, "data", entro_trainer_describe_data(trainer));
     entro_json_integer(builder, "steps", outcome->last.step);

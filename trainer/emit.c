@@ -4,11 +4,37 @@
  * step s are those of update s: loss and gradient norm before it is applied. */
 #include "trainer-private.h"
 
+/* The learnable parameters that go into the trace beside the attention, and where they are. */
+static const struct {
+    EntroParam param;
+    TensorKind kind;
+} emitted[] = {
+    {ENTRO_PARAM_TEMPERATURE, TENSOR_TEMPERATURE},
+    {ENTRO_PARAM_THRESHOLD, TENSOR_THRESHOLD},
+    {ENTRO_PARAM_ALPHA, TENSOR_ALPHA},
+    {ENTRO_PARAM_BETA, TENSOR_BETA},
+};
+
+/* Every layer has them or none. */
+static guint
+emitted_params(const EntroTrainer *trainer)
+{
+    guint params = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(emitted); i++)
+        if (tensor_at(trainer->table, trainer->weights, emitted[i].kind, 0) != NULL)
+            params |= 1u << emitted[i].param;
+    return params;
+}
+
 static EntroWriter *
 open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_config,
             GError **error)
 {
-    static const char *const scalars[] = {"loss", "lr", "grad_norm", "eval_loss", NULL};
+    /* the last only with a regulariser */
+    const char *const scalars[] = {
+        "loss", "lr",      "grad_norm",
+        "eval_loss", trainer->arch.regularize != ENTRO_REGULARIZE_OFF ? "reg_loss" : NULL, NULL};
     const EntroTrainConfig *from = &trainer->config;
     g_autofree guint *n_heads = g_new(guint, from->n_layers);
 
@@ -26,6 +52,7 @@ open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_c
                                         .n_keys = from->context,
                                         .element = from->element,
                                         .deflate = from->deflate,
+                                        .params = emitted_params(trainer),
                                         .config = config,
                                         .n_config = n_config,
                                         .scalars = scalars};
@@ -38,7 +65,7 @@ emit_open(EntroTrainer *trainer, GError **error)
     const EntroTrainConfig *from = &trainer->config;
     g_autofree char *paths = g_strjoinv(" ", (char **)from->data);
     const EntroAttribute config[] = {
-        ENTRO_TEXT("arch", from->arch),
+        ENTRO_TEXT("arch", trainer->arch.name),
         ENTRO_INTEGER("n_layers", from->n_layers),
         ENTRO_INTEGER("n_heads", from->n_heads),
         ENTRO_INTEGER("d_model", from->d_model),
@@ -52,6 +79,12 @@ emit_open(EntroTrainer *trainer, GError **error)
         ENTRO_INTEGER("n_steps", from->n_steps),
         ENTRO_INTEGER("seed", (gint64)from->seed),
         ENTRO_INTEGER("threads", from->n_threads),
+        ENTRO_TEXT("regularize", entro_regularize_name(trainer->arch.regularize)),
+        ENTRO_REAL("gamma", from->gamma),
+        ENTRO_REAL("lambda", from->lambda),
+        ENTRO_REAL("threshold_init", from->threshold_init),
+        ENTRO_REAL("temperature_init", from->temperature_init),
+        ENTRO_REAL("temperature_guard", from->temperature_guard),
         ENTRO_REAL("lr", from->lr),
         ENTRO_REAL("min_lr_fraction", from->min_lr_fraction),
         ENTRO_REAL("warmup", from->warmup),
@@ -80,15 +113,34 @@ emit_scalar(EntroTrainer *trainer, const char *name, double value, GError **erro
            entro_writer_put_scalar(trainer->writer, name, trainer->step, value, error);
 }
 
+static gboolean
+put_params(EntroTrainer *trainer, guint layer, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(emitted); i++) {
+        const real *values = tensor_at(trainer->table, trainer->weights, emitted[i].kind, layer);
+        const gsize n = tensor_size(trainer->table, emitted[i].kind);
+
+        if (values == NULL)
+            continue;
+        for (gsize k = 0; k < n; k++)
+            trainer->attention[k] = (float)values[k]; /* at least [H][T] */
+        if (!entro_writer_put_param(trainer->writer, layer, emitted[i].param, trainer->attention,
+                                    error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 emit_capture(EntroTrainer *trainer, GError **error)
 {
     const Batch *batch = &trainer->capture.batch;
 
-    team_evaluate(trainer->team, trainer->weights, batch);
+    team_evaluate(trainer->team, trainer->model, batch);
     for (guint layer = 0; layer < trainer->config.n_layers; layer++) {
         team_get_attention(trainer->team, layer, batch->n_samples, trainer->attention);
-        if (!entro_writer_put_attention(trainer->writer, layer, trainer->attention, error))
+        if (!entro_writer_put_attention(trainer->writer, layer, trainer->attention, error) ||
+            !put_params(trainer, layer, error))
             return FALSE;
     }
     return entro_writer_commit(trainer->writer, trainer->step, error);

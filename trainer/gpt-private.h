@@ -11,10 +11,12 @@ typedef struct {
     real *norm1, *stats1; /* [N][D], [N][2]; without norm: norm1 is x */
     real *qk, *v;         /* [N][2D], [N][D] */
     real *p;              /* [samples][H][T][T] attention, 0 after the query */
+    real *pull;           /* [samples][H][T] of the regulariser; without one NULL */
     real *mixed;          /* [N][D] p v, heads side by side */
     real *middle;         /* [N][D] x + mixed w_o */
     real *norm2, *stats2; /* of middle; without norm: norm2 is middle */
-    real *slope, *hidden; /* [N][F] act' and act of norm2 w_in; linear FFN: hidden is slope */
+    real *slope, *hidden; /* [N][F] act' and act of norm2 w_in; linear FFN: hidden is slope; fused
+                           * FFN: both NULL */
 } BlockState;
 
 typedef struct {
@@ -32,6 +34,7 @@ typedef struct {
 typedef struct {
     const TensorTable *table;
     const Layers *layers;
+    double gamma, lambda; /* of the entropy regulariser, where the architecture has one */
 } Gpt;
 
 /* Elements that the state of so many samples takes. */
@@ -47,6 +50,11 @@ void gpt_forward(const Gpt *gpt, real *weights, GptState *state, const guint8 *t
 /* Sum of the losses in nats; state->logits becomes the gradient of scale * sum. */
 double gpt_loss(const Gpt *gpt, GptState *state, const guint8 *targets, gsize n_samples,
                 double scale);
+/* After gpt_forward(): what the regulariser adds to the mean loss of a batch of n_batch samples, of
+ * which these n_samples are a part.  Its gradient goes to `grads` and through gpt_backward().  0
+ * for an architecture without. */
+double gpt_regularize(const Gpt *gpt, real *weights, real *grads, GptState *state, gsize n_samples,
+                      gsize n_batch);
 /* Adds to the arena `grads`. */
 void gpt_backward(const Gpt *gpt, real *weights, real *grads, GptState *state, const guint8 *tokens,
                   gsize n_samples);

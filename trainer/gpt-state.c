@@ -26,6 +26,8 @@ carve_block(Carver *carver, BlockState *block, const GptShape *shape, gsize capa
     const gsize d = shape->d_model;
     const gboolean norm = shape->arch->norm == ENTRO_NORM_LAYER;
     const gboolean linear = shape->arch->activation == ENTRO_ACT_IDENTITY;
+    const gboolean fused = shape->arch->ffn == ENTRO_FFN_FUSED;
+    const gboolean regularized = shape->arch->regularize != ENTRO_REGULARIZE_OFF;
 
     block->x = take(carver, n * d);
     block->norm1 = norm ? take(carver, n * d) : block->x;
@@ -33,11 +35,12 @@ carve_block(Carver *carver, BlockState *block, const GptShape *shape, gsize capa
     block->qk = take(carver, n * 2 * d);
     block->v = take(carver, n * d);
     block->p = take(carver, capacity * shape->n_heads * t * t);
+    block->pull = regularized ? take(carver, capacity * shape->n_heads * t) : NULL;
     block->mixed = take(carver, n * d);
     block->middle = take(carver, n * d);
     block->norm2 = norm ? take(carver, n * d) : block->middle;
     block->stats2 = norm ? take(carver, n * 2) : NULL;
-    block->slope = take(carver, n * 4 * d);
+    block->slope = fused ? NULL : take(carver, n * 4 * d);
     block->hidden = linear ? block->slope : take(carver, n * 4 * d);
 }
 

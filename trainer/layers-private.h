@@ -20,6 +20,33 @@ typedef struct {
     gsize n_samples, context, n_heads, d_model;
 } AttentionShape;
 
+/* One layer's attention: what the forward reads and leaves, NULL where a model has no such part. */
+typedef struct {
+    const real *qk;          /* [N][2D] queries, then keys */
+    const real *v;           /* [N][D] */
+    const real *temperature; /* [H][T] t: softmax(z / t), above 0 */
+    real *p;                 /* [samples][H][T][T] */
+    const real *pull;        /* [samples][H][T] derivative of the penalty by each row's entropy */
+} Attention;
+
+/* Its gradients; those of weights are added to. */
+typedef struct {
+    const real *dy; /* [N][D] in */
+    real *dqk, *dv;
+    real *dtemperature; /* [H][T] */
+    real *scratch;      /* [ATTENTION_BLOCK][T] */
+} AttentionGrads;
+
+/* The entropy regulariser of one layer, Algorithm 1 of the paper: delta = E - theta E_max, penalty
+ * delta^2 where |delta| > tolerance, else 0. */
+typedef struct {
+    gboolean head_means;      /* E is a head's mean, not a row's entropy */
+    double e_max;             /* ln T */
+    double tolerance;         /* gamma E_max */
+    double scale;             /* of the mean penalty of one head, so that all together are lambda times the mean */
+    const real *threshold;    /* [H] theta */
+} Regularizer;
+
 /* Constants of one AdamW step. */
 typedef struct {
     double lr, decay; /* decay is that of this tensor: 0 for biases and gains */
@@ -36,12 +63,16 @@ typedef struct {
     void (*embed_backward)(real *dwte, real *dwpe, const real *dx, const guint8 *tokens,
                            gsize n_tokens, gsize context, gsize d);
 
-    /* y = x w + bias; bias NULL: none.  `residual`: y += x w instead. */
-    void (*linear_forward)(real *y, const real *x, const real *w, const real *bias,
-                           gboolean residual, gsize n_tokens, gsize n_in, gsize n_out);
-    /* dx NULL: not wanted; `add`: adds to dx. */
+    /* y = x w + bias; bias NULL: none. */
+    void (*linear_forward)(real *y, const real *x, const real *w, const real *bias, gsize n_tokens,
+                           gsize n_in, gsize n_out);
+    /* y += scale x w */
+    void (*linear_add)(real *y, const real *x, const real *w, real scale, gsize n_tokens,
+                       gsize n_in, gsize n_out);
+    /* Of y = scale x w + bias.  dx NULL: not wanted; `add`: adds to dx. */
     void (*linear_backward)(real *dx, real *dw, real *dbias, const real *dy, const real *x,
-                            const real *w, gboolean add, gsize n_tokens, gsize n_in, gsize n_out);
+                            const real *w, real scale, gboolean add, gsize n_tokens, gsize n_in,
+                            gsize n_out);
 
     /* stats[N][2]: mean and 1/sd of each row, for the backward. */
     void (*norm_forward)(real *y, real *stats, const real *x, const real *gain, const real *bias,
@@ -54,12 +85,14 @@ typedef struct {
     void (*activation_forward)(EntroActivation kind, real *y, real *x_to_slope, gsize n);
     void (*activation_backward)(EntroActivation kind, real *dy_to_dx, const real *slope, gsize n);
 
-    /* qk[N][2D] holds queries then keys, v[N][D]; p[samples][H][T][T]; y[N][D]. */
-    void (*attention_forward)(real *y, real *p, const real *qk, const real *v,
-                              const AttentionShape *shape);
-    /* scratch[ATTENTION_BLOCK][T] */
-    void (*attention_backward)(real *dqk, real *dv, real *scratch, const real *dy, const real *p,
-                               const real *qk, const real *v, const AttentionShape *shape);
+    void (*attention_forward)(real *y, const Attention *attention, const AttentionShape *shape);
+    void (*attention_backward)(const AttentionGrads *grads, const Attention *attention,
+                               const AttentionShape *shape);
+
+    /* Returns the layer's penalty; pull[samples][H][T] becomes its derivative by the entropy of each
+     * row of p, dthreshold[H] is added to. */
+    double (*regularize)(real *pull, real *dthreshold, const real *p, const Regularizer *how,
+                         const AttentionShape *shape);
 
     /* Sum over tokens of -ln softmax(logits)[target]; logits[N][V] become the gradient of
      * scale * that sum. */
@@ -69,6 +102,8 @@ typedef struct {
     /* The optimizer's loops over one tensor. */
     double (*sum_of_squares)(const real *x, gsize n);
     void (*add)(real *sum, const real *x, gsize n);
+    void (*multiply)(real *y, const real *x, real factor, gsize n); /* y = factor x; may be x */
+    double (*dot)(const real *x, const real *y, gsize n);
     void (*adamw)(real *w, real *m, real *v, const real *g, gsize n, const AdamwStep *step);
 } Layers;
 

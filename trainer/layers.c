@@ -8,13 +8,13 @@
 
 #define NORM_EPS 1e-5 /* as in GPT-2 */
 
-/* c[m][n] = a b + beta c, all row-major and dense; `ta`, `tb`: the stored matrix is transposed. */
+/* c[m][n] = alpha a b + beta c, all row-major and dense; `ta`, `tb`: stored transposed. */
 static void
-gemm(gboolean ta, gboolean tb, gsize m, gsize n, gsize k, const real *a, const real *b, real beta,
-     real *c)
+gemm(gboolean ta, gboolean tb, gsize m, gsize n, gsize k, real alpha, const real *a, const real *b,
+     real beta, real *c)
 {
     real_gemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m,
-              (int)n, (int)k, 1, a, (int)(ta ? m : k), b, (int)(tb ? k : n), beta, c, (int)n);
+              (int)n, (int)k, alpha, a, (int)(ta ? m : k), b, (int)(tb ? k : n), beta, c, (int)n);
 }
 
 static void
@@ -23,6 +23,25 @@ add(real *sum, const real *x, gsize n)
 #pragma omp simd
     for (gsize i = 0; i < n; i++)
         sum[i] += x[i];
+}
+
+static void
+multiply(real *y, const real *x, real factor, gsize n)
+{
+#pragma omp simd
+    for (gsize i = 0; i < n; i++)
+        y[i] = factor * x[i];
+}
+
+static double
+dot(const real *x, const real *y, gsize n)
+{
+    double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (gsize i = 0; i < n; i++)
+        sum += (double)x[i] * (double)y[i];
+    return sum;
 }
 
 /* ---- embedding: x[n] = wte[token of n] + wpe[position of n] -------------------------------- */
@@ -52,26 +71,33 @@ embed_backward(real *dwte, real *dwpe, const real *dx, const guint8 *tokens, gsi
 /* ---- linear: y = x w + bias ------------------------------------------------------------------ */
 
 static void
-linear_forward(real *y, const real *x, const real *w, const real *bias, gboolean residual,
-               gsize n_tokens, gsize n_in, gsize n_out)
+linear_forward(real *y, const real *x, const real *w, const real *bias, gsize n_tokens, gsize n_in,
+               gsize n_out)
 {
     if (bias != NULL)
         for (gsize token = 0; token < n_tokens; token++)
             memcpy(y + token * n_out, bias, n_out * sizeof(real));
-    gemm(FALSE, FALSE, n_tokens, n_out, n_in, x, w, bias != NULL || residual ? 1 : 0, y);
+    gemm(FALSE, FALSE, n_tokens, n_out, n_in, 1, x, w, bias != NULL ? 1 : 0, y);
 }
 
-/* dx = dy w^T, dw += x^T dy, dbias += column sums of dy */
+static void
+linear_add(real *y, const real *x, const real *w, real scale, gsize n_tokens, gsize n_in,
+           gsize n_out)
+{
+    gemm(FALSE, FALSE, n_tokens, n_out, n_in, scale, x, w, 1, y);
+}
+
+/* dx = scale dy w^T, dw += scale x^T dy, dbias += column sums of dy */
 static void
 linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real *x, const real *w,
-                gboolean add_to_dx, gsize n_tokens, gsize n_in, gsize n_out)
+                real scale, gboolean add_to_dx, gsize n_tokens, gsize n_in, gsize n_out)
 {
-    gemm(TRUE, FALSE, n_in, n_out, n_tokens, x, dy, 1, dw);
+    gemm(TRUE, FALSE, n_in, n_out, n_tokens, scale, x, dy, 1, dw);
     if (dbias != NULL)
         for (gsize token = 0; token < n_tokens; token++)
             add(dbias, dy + token * n_out, n_out);
     if (dx != NULL)
-        gemm(FALSE, TRUE, n_tokens, n_in, n_out, dy, w, add_to_dx ? 1 : 0, dx);
+        gemm(FALSE, TRUE, n_tokens, n_in, n_out, scale, dy, w, add_to_dx ? 1 : 0, dx);
 }
 
 /* ---- LayerNorm: y = xhat * gain + bias, xhat = (x - mean) / sqrt(var + eps) ------------------- */
@@ -271,6 +297,7 @@ const Layers LAYER_NAME(layers) = {
     .embed_forward = embed_forward,
     .embed_backward = embed_backward,
     .linear_forward = linear_forward,
+    .linear_add = linear_add,
     .linear_backward = linear_backward,
     .norm_forward = norm_forward,
     .norm_backward = norm_backward,
@@ -278,8 +305,11 @@ const Layers LAYER_NAME(layers) = {
     .activation_backward = activation_backward,
     .attention_forward = LAYER_NAME(attention_forward),
     .attention_backward = LAYER_NAME(attention_backward),
+    .regularize = LAYER_NAME(regularize),
     .loss = loss,
     .sum_of_squares = sum_of_squares,
     .add = add,
+    .multiply = multiply,
+    .dot = dot,
     .adamw = adamw,
 };

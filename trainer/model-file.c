@@ -85,7 +85,7 @@ model_file_write(EntroTrainer *trainer, const char *path, GError **error)
         ENTRO_INTEGER("final_norm", shape->final_norm != FALSE),
         ENTRO_INTEGER("step", trainer->step),
         ENTRO_REAL("capture_loss",
-                   team_evaluate(trainer->team, trainer->weights, &trainer->capture.batch)),
+                   team_evaluate(trainer->team, trainer->model, &trainer->capture.batch)),
     };
     return entro_tensors_write(path, FORMAT, attributes, G_N_ELEMENTS(attributes), tensors,
                                table->n + 1, error);

@@ -12,9 +12,11 @@
 #ifdef ENTRO_TRAIN_DOUBLE
 typedef double real;
 #define real_gemm cblas_dgemm
+#define real_gemv cblas_dgemv
 #else
 typedef float real;
 #define real_gemm cblas_sgemm
+#define real_gemv cblas_sgemv
 #endif
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-typedef enum { RNG_INIT = 1, RNG_DATA = 2 } RngUse;
+typedef enum { RNG_INIT = 1, RNG_DATA = 2, RNG_POWER_ITERATION = 3 } RngUse;
 
 typedef struct {
     guint64 state[4];

@@ -24,8 +24,9 @@ Team *team_new(const Gpt *gpt, guint n_parts, gsize capacity);
 void team_free(Team *team);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Team, team_free)
 
-/* Mean loss in nats a byte; team->grads[0] becomes its gradient. */
-double team_train(Team *team, real *weights, const Batch *batch);
+/* Mean loss in nats a byte, and what the regulariser adds to it (0 without one);
+ * team->grads[0] becomes the gradient of their sum. */
+double team_train(Team *team, real *weights, const Batch *batch, double *ret_reg_loss);
 /* Mean loss only; the states keep what the forward left. */
 double team_evaluate(Team *team, real *weights, const Batch *batch);
 /* After team_evaluate(): attention of one layer, ret_p[n_samples][H][T][T]. */

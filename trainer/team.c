@@ -58,8 +58,12 @@ first_sample(const Team *team, guint part, gsize n_samples)
     return n_samples * part / team->n_parts;
 }
 
-/* One part's share; returns the sum of its losses. */
-static double
+/* What a part adds to the sum of the losses and to the regulariser's penalty. */
+typedef struct {
+    double loss, reg_loss;
+} Share;
+
+static Share
 run_part(Team *team, guint part, real *weights, const Batch *batch, gboolean backward)
 {
     const gsize context = team->gpt->table->shape.context;
@@ -68,31 +72,38 @@ run_part(Team *team, guint part, real *weights, const Batch *batch, gboolean bac
     const guint8 *inputs = batch->inputs + first * context;
     const double scale = 1.0 / (double)(batch->n_samples * context);
     GptState *state = team->state[part];
+    real *grads = team->grads[part];
+    Share share = {0, 0};
 
     if (backward)
-        memset(team->grads[part], 0, team->gpt->table->arena * sizeof(real));
+        memset(grads, 0, team->gpt->table->arena * sizeof(real));
     if (n == 0)
-        return 0;
+        return share;
     gpt_forward(team->gpt, weights, state, inputs, n);
-    const double loss = gpt_loss(team->gpt, state, batch->targets + first * context, n, scale);
-    if (backward)
-        gpt_backward(team->gpt, weights, team->grads[part], state, inputs, n);
-    return loss;
+    share.loss = gpt_loss(team->gpt, state, batch->targets + first * context, n, scale);
+    if (backward) {
+        share.reg_loss = gpt_regularize(team->gpt, weights, grads, state, n, batch->n_samples);
+        gpt_backward(team->gpt, weights, grads, state, inputs, n);
+    }
+    return share;
 }
 
-static double
+static Share
 run_parts(Team *team, real *weights, const Batch *batch, gboolean backward)
 {
     const gsize n_tokens = batch->n_samples * team->gpt->table->shape.context;
-    g_autofree double *losses = g_new(double, team->n_parts);
-    double sum = 0;
+    g_autofree Share *shares = g_new(Share, team->n_parts);
+    Share sum = {0, 0};
 
 #pragma omp parallel for schedule(static, 1) num_threads((int)team->n_parts)
     for (guint part = 0; part < team->n_parts; part++)
-        losses[part] = run_part(team, part, weights, batch, backward);
-    for (guint part = 0; part < team->n_parts; part++)
-        sum += losses[part];
-    return sum / (double)n_tokens;
+        shares[part] = run_part(team, part, weights, batch, backward);
+    for (guint part = 0; part < team->n_parts; part++) {
+        sum.loss += shares[part].loss;
+        sum.reg_loss += shares[part].reg_loss;
+    }
+    sum.loss /= (double)n_tokens;
+    return sum;
 }
 
 static void
@@ -109,18 +120,19 @@ add_grads(Team *team)
 }
 
 double
-team_train(Team *team, real *weights, const Batch *batch)
+team_train(Team *team, real *weights, const Batch *batch, double *ret_reg_loss)
 {
-    const double loss = run_parts(team, weights, batch, TRUE);
+    const Share sum = run_parts(team, weights, batch, TRUE);
 
     add_grads(team);
-    return loss;
+    *ret_reg_loss = sum.reg_loss;
+    return sum.loss;
 }
 
 double
 team_evaluate(Team *team, real *weights, const Batch *batch)
 {
-    return run_parts(team, weights, batch, FALSE);
+    return run_parts(team, weights, batch, FALSE).loss;
 }
 
 void

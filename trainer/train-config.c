@@ -45,6 +45,15 @@ static const struct {
     {"the gradient clip", G_STRUCT_OFFSET(EntroTrainConfig, grad_clip), 0, 1e30, FALSE, FALSE},
     {"the initial standard deviation", G_STRUCT_OFFSET(EntroTrainConfig, init_std), 0, 1e3, FALSE,
      FALSE},
+    {"the initial temperature", G_STRUCT_OFFSET(EntroTrainConfig, temperature_init), 0, 1e6, TRUE,
+     FALSE},
+    {"the least temperature", G_STRUCT_OFFSET(EntroTrainConfig, temperature_guard), 0, 1e6, TRUE,
+     FALSE},
+    {"the initial threshold", G_STRUCT_OFFSET(EntroTrainConfig, threshold_init), 0, 1, FALSE,
+     FALSE},
+    {"the margin gamma", G_STRUCT_OFFSET(EntroTrainConfig, gamma), 0, 1, FALSE, FALSE},
+    {"the regulariser's strength lambda", G_STRUCT_OFFSET(EntroTrainConfig, lambda), 0, 1e6, FALSE,
+     FALSE},
     {"the held-out fraction", G_STRUCT_OFFSET(EntroTrainConfig, held_out), 0, 1, TRUE, TRUE},
 };
 
@@ -88,17 +97,15 @@ check_numbers(const EntroTrainConfig *config, GError **error)
 static gboolean
 check_arch(const EntroTrainConfig *config, GError **error)
 {
-    g_autoptr(GString) names = g_string_new(NULL);
-    guint n = 0;
-    const EntroArch *archs = entro_archs(&n);
+    EntroArch arch;
 
-    if (entro_arch_find(config->arch) != NULL)
+    if (!entro_train_config_arch(config, &arch, error))
+        return FALSE;
+    if (!arch.temperature || config->temperature_init >= config->temperature_guard)
         return TRUE;
-    for (guint i = 0; i < n; i++)
-        g_string_append_printf(names, "%s%s", i == 0 ? "" : ", ", archs[i].name);
     g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                "there is no architecture \"%s\"; there are %s",
-                config->arch == NULL ? "" : config->arch, names->str);
+                "the initial temperature %g lies below the least temperature %g",
+                config->temperature_init, config->temperature_guard);
     return FALSE;
 }
 
@@ -180,6 +187,10 @@ train_config_copy(EntroTrainConfig *copy, const EntroTrainConfig *config)
 
     *copy = *config;
     copy->arch = g_strdup(config->arch);
+    copy->ffn = g_strdup(config->ffn);
+    copy->weight_norm = g_strdup(config->weight_norm);
+    copy->spectral_norm = g_strdup(config->spectral_norm);
+    copy->regularize = g_strdup(config->regularize);
     copy->data = (const char *const *)g_strdupv((char **)config->data);
     copy->trace = g_strdup(config->trace);
     copy->run_name = config->run_name != NULL || config->trace == NULL ? g_strdup(config->run_name)
@@ -195,6 +206,10 @@ void
 train_config_clear(EntroTrainConfig *config)
 {
     g_free((char *)config->arch);
+    g_free((char *)config->ffn);
+    g_free((char *)config->weight_norm);
+    g_free((char *)config->spectral_norm);
+    g_free((char *)config->regularize);
     g_strfreev((char **)config->data);
     g_free((char *)config->trace);
     g_free((char *)config->run_name);

@@ -1,6 +1,6 @@
 /* trainer-private.h: the trainer's state, and the files that work on it.
  *
- *     train-config.c  is the configuration possible?      memory.c  does it fit?
+ *     train-config.c  is the configuration possible?      train-memory.c  does it fit?
  *     emit.c          the trace                           model-file.c  the checkpoint
  *     trainer.c       the step */
 #ifndef ENTRO_TRAINER_PRIVATE_H
@@ -8,6 +8,7 @@
 
 #include "adamw.h"
 #include "corpus-private.h"
+#include "matrix-norms.h"
 #include "team-private.h"
 
 /* A batch with memory of its own. */
@@ -24,11 +25,13 @@ typedef struct {
 
 struct EntroTrainer {
     EntroTrainConfig config; /* strings and data are copies */
+    EntroArch arch;          /* what config means; its name is arch_name() of it */
     GptShape shape;
     TensorTable *table;
     Gpt gpt;
     Team *team;
     real *weights, *moment1, *moment2; /* arenas */
+    real *model; /* the arena that the forward reads: weights, or these with matrices normalised */
     Corpus *corpus;
     OwnBatch training, capture, evaluation;
     EntroWriter *writer; /* NULL: no trace, or closed */
@@ -38,6 +41,9 @@ struct EntroTrainer {
     gboolean finished;
 };
 
+/* configs.c: "EReg(SM(t)+ScFuFFN)"; caller frees */
+char *arch_name(const EntroArch *arch);
+
 /* train-config.c */
 gboolean train_config_check(const EntroTrainConfig *config, GError **error);
 /* Strings become copies, zeros that stand for a default become it. */
@@ -45,8 +51,8 @@ void train_config_copy(EntroTrainConfig *copy, const EntroTrainConfig *config);
 void train_config_clear(EntroTrainConfig *config);
 
 /* train-memory.c: the formula of entro-trainer.h */
-double train_memory(const EntroTrainConfig *config);
-gboolean train_memory_check(const EntroTrainConfig *config, GError **error);
+double train_memory(const EntroTrainConfig *config, const EntroArch *arch);
+gboolean train_memory_check(const EntroTrainConfig *config, const EntroArch *arch, GError **error);
 
 /* emit.c */
 gboolean emit_open(EntroTrainer *trainer, GError **error);

@@ -76,14 +76,22 @@ read_corpus(EntroTrainer *trainer, GError **error)
 }
 
 static GptShape
-shape_of(const EntroTrainConfig *config)
+shape_of(const EntroTrainer *trainer)
 {
-    return (GptShape){.arch = entro_arch_find(config->arch),
+    const EntroTrainConfig *config = &trainer->config;
+
+    return (GptShape){.arch = &trainer->arch,
                       .n_layers = config->n_layers,
                       .n_heads = config->n_heads,
                       .d_model = config->d_model,
                       .context = config->context,
                       .final_norm = config->final_norm};
+}
+
+static real *
+new_arena(const EntroTrainer *trainer)
+{
+    return g_try_malloc0_n(trainer->table->arena, sizeof(real));
 }
 
 static gboolean
@@ -93,28 +101,47 @@ build_model(EntroTrainer *trainer, GError **error)
     const gsize capacity = MAX(config->batch, config->capture_samples);
     const gsize per_sample = (gsize)config->n_heads * config->context * config->context;
 
-    trainer->shape = shape_of(config);
+    trainer->shape = shape_of(trainer);
     trainer->table = tensor_table_new(&trainer->shape);
-    trainer->gpt = (Gpt){.table = trainer->table, .layers = supported_layers(0)};
-    trainer->weights = g_try_malloc0_n(trainer->table->arena, sizeof(real));
-    trainer->moment1 = g_try_malloc0_n(trainer->table->arena, sizeof(real));
-    trainer->moment2 = g_try_malloc0_n(trainer->table->arena, sizeof(real));
+    trainer->gpt = (Gpt){.table = trainer->table,
+                         .layers = supported_layers(0),
+                         .gamma = config->gamma,
+                         .lambda = config->lambda};
+    trainer->weights = new_arena(trainer);
+    trainer->moment1 = new_arena(trainer);
+    trainer->moment2 = new_arena(trainer);
+    trainer->model = trainer->table->normed ? new_arena(trainer) : trainer->weights;
     trainer->team = team_new(&trainer->gpt, config->n_threads, capacity);
     trainer->attention = g_try_malloc_n(per_sample, config->capture_samples * sizeof(float));
     if (trainer->weights == NULL || trainer->moment1 == NULL || trainer->moment2 == NULL ||
-        trainer->team == NULL || trainer->attention == NULL)
+        trainer->model == NULL || trainer->team == NULL || trainer->attention == NULL)
         return no_memory(error, "the model");
     return TRUE;
+}
+
+/* Whenever the weights have changed. */
+static void
+refresh_model(EntroTrainer *trainer)
+{
+    if (trainer->table->normed)
+        matrix_norms_apply(trainer->table, trainer->weights, trainer->model,
+                           trainer->config.n_threads);
 }
 
 static gboolean
 set_weights(EntroTrainer *trainer, GError **error)
 {
-    Rng rng = rng_new(trainer->config.seed, RNG_INIT, 0);
+    const EntroTrainConfig *config = &trainer->config;
+    const TensorStart start = {.std = config->init_std,
+                               .temperature = config->temperature_init,
+                               .threshold = config->threshold_init};
+    Rng rng = rng_new(config->seed, RNG_INIT, 0);
 
-    if (trainer->config.init != NULL)
-        return model_file_read(trainer, trainer->config.init, error);
-    tensors_init(trainer->table, trainer->weights, trainer->config.init_std, &rng);
+    if (config->init != NULL && !model_file_read(trainer, config->init, error))
+        return FALSE;
+    if (config->init == NULL)
+        tensors_init(trainer->table, trainer->weights, &start, &rng);
+    refresh_model(trainer);
     return TRUE;
 }
 
@@ -127,9 +154,12 @@ entro_trainer_new(const EntroTrainConfig *config, GError **error)
         return NULL;
     g_autoptr(EntroTrainer) trainer = g_new0(EntroTrainer, 1);
     train_config_copy(&trainer->config, config);
+    if (!entro_train_config_arch(config, &trainer->arch, error))
+        return NULL;
+    trainer->arch.name = arch_name(&trainer->arch);
     /* The threads share out samples; OpenBLAS must not add its own to each of them. */
     openblas_set_num_threads(1);
-    if (!train_memory_check(&trainer->config, error) || !read_corpus(trainer, error) ||
+    if (!train_memory_check(&trainer->config, &trainer->arch, error) || !read_corpus(trainer, error) ||
         !build_model(trainer, error) || !set_weights(trainer, error) || !emit_open(trainer, error))
         return NULL;
     return g_steal_pointer(&trainer);
@@ -147,12 +177,21 @@ entro_trainer_free(EntroTrainer *trainer)
     own_batch_clear(&trainer->training);
     own_batch_clear(&trainer->evaluation);
     own_batch_clear(&trainer->capture);
+    if (trainer->model != trainer->weights)
+        g_free(trainer->model);
     g_free(trainer->weights);
     g_free(trainer->moment1);
     g_free(trainer->moment2);
     g_free(trainer->attention);
+    g_free((char *)trainer->arch.name);
     train_config_clear(&trainer->config);
     g_free(trainer);
+}
+
+const char *
+entro_trainer_get_arch(const EntroTrainer *trainer)
+{
+    return trainer->arch.name;
 }
 
 gsize
@@ -164,7 +203,7 @@ entro_trainer_get_n_parameters(const EntroTrainer *trainer)
 gsize
 entro_trainer_get_memory(const EntroTrainer *trainer)
 {
-    return (gsize)train_memory(&trainer->config);
+    return (gsize)train_memory(&trainer->config, &trainer->arch);
 }
 
 const char *
@@ -179,6 +218,29 @@ static gboolean
 is_due(const EntroTrainer *trainer, guint every)
 {
     return trainer->step == trainer->config.n_steps || (every > 0 && trainer->step % every == 0);
+}
+
+static gboolean
+is_regularized(const EntroTrainer *trainer)
+{
+    return trainer->arch.regularize != ENTRO_REGULARIZE_OFF;
+}
+
+/* Gradients of the weights, in the first part of the team. */
+static void
+differentiate(EntroTrainer *trainer, EntroTrainReport *report)
+{
+    const TensorTable *table = trainer->table;
+    const guint n_threads = trainer->config.n_threads;
+
+    if (table->normed)
+        matrix_norms_iterate(table, trainer->weights, n_threads);
+    refresh_model(trainer);
+    report->loss = team_train(trainer->team, trainer->model, &trainer->training.batch,
+                              &report->reg_loss);
+    if (table->normed)
+        matrix_norms_backward(table, trainer->weights, trainer->model, trainer->team->grads[0],
+                              n_threads);
 }
 
 /* One update of the weights. */
@@ -202,10 +264,15 @@ update(EntroTrainer *trainer, EntroTrainReport *report)
     corpus_draw(trainer->corpus, &rng, config->batch, config->context, trainer->training.inputs,
                 trainer->training.targets);
     report->lr = adamw.lr;
-    report->loss = team_train(trainer->team, trainer->weights, &trainer->training.batch);
+    differentiate(trainer, report);
     report->grad_norm = adamw_step(&trainer->gpt, &adamw, trainer->weights, trainer->moment1,
                                    trainer->moment2, trainer->team->grads[0]);
-    report->diverged = !isfinite(report->loss) || !isfinite(report->grad_norm);
+    tensors_guard(trainer->table, trainer->weights, config->temperature_guard);
+    refresh_model(trainer);
+    report->diverged = !isfinite(report->loss) || !isfinite(report->reg_loss) ||
+                       !isfinite(report->grad_norm);
+    if (!is_regularized(trainer))
+        report->reg_loss = NAN;
 }
 
 /* Mean over the evaluation batches, whose windows are the same in every run on these data. */
@@ -219,7 +286,7 @@ evaluate(EntroTrainer *trainer)
     for (guint batch = 0; batch < config->eval_batches; batch++) {
         corpus_held_out(trainer->corpus, (gsize)batch * config->batch, config->batch, n_all,
                         config->context, trainer->evaluation.inputs, trainer->evaluation.targets);
-        sum += team_evaluate(trainer->team, trainer->weights, &trainer->evaluation.batch);
+        sum += team_evaluate(trainer->team, trainer->model, &trainer->evaluation.batch);
     }
     return sum / config->eval_batches;
 }
@@ -230,6 +297,8 @@ record_scalars(EntroTrainer *trainer, const EntroTrainReport *report, GError **e
     return emit_scalar(trainer, "loss", report->loss, error) &&
            emit_scalar(trainer, "lr", report->lr, error) &&
            emit_scalar(trainer, "grad_norm", report->grad_norm, error) &&
+           (!is_regularized(trainer) ||
+            emit_scalar(trainer, "reg_loss", report->reg_loss, error)) &&
            (!report->evaluated || emit_scalar(trainer, "eval_loss", report->eval_loss, error));
 }
 
@@ -296,7 +365,7 @@ take_step(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
 gboolean
 entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report, GError **error)
 {
-    *ret_report = (EntroTrainReport){.step = trainer->step, .eval_loss = NAN};
+    *ret_report = (EntroTrainReport){.step = trainer->step, .reg_loss = NAN, .eval_loss = NAN};
 
     if (trainer->finished) {
         ret_report->finished = TRUE;

@@ -22,10 +22,12 @@ except ImportError as missing:
 
 LOSS_TOLERANCE = 1e-4
 ATTENTION_TOLERANCE = 1e-5
-ARCHS = {  # name: (LayerNorm, activation)
-    "SM+LN+G": (True, "gelu"), "SM+LN+R": (True, "relu"), "SM+LN": (True, None),
-    "SM+G": (False, "gelu"), "SM+R": (False, "relu"), "SM": (False, None),
-}
+
+
+def activation_of(arch):
+    """What the FFN applies, from the architecture's name."""
+    parts = arch.removeprefix("EReg(").split("+")
+    return "gelu" if "G" in parts else "relu" if "R" in parts else None
 
 
 def norm(x, group):
@@ -45,15 +47,34 @@ def softmax(z):
     return e / e.sum(-1, keepdims=True)
 
 
+def matrix(group, name):
+    """The matrix that the model uses, with its normalisation."""
+    raw = group[name]
+    if name + "_gain" in group:
+        return raw * group[name + "_gain"] / np.sqrt((raw ** 2).sum(0))
+    if name + "_sn_u" in group:
+        return raw / (group[name + "_sn_v"] @ raw @ group[name + "_sn_u"])
+    return raw
+
+
 def attend(x, attn, n_heads):
     """x [B,T,D] -> what attention adds to it, and the probabilities [B,H,T,T]."""
     b, t, d = x.shape
     split = lambda m: m.reshape(b, t, n_heads, d // n_heads).transpose(0, 2, 1, 3)
-    qk = x @ attn["w_qk"] + attn["b_qk"]
-    q, k, v = split(qk[..., :d]), split(qk[..., d:]), split(x @ attn["w_v"])
+    qk = x @ matrix(attn, "w_qk") + attn["b_qk"]
+    q, k, v = split(qk[..., :d]), split(qk[..., d:]), split(x @ matrix(attn, "w_v"))
     z = q @ k.transpose(0, 1, 3, 2) / math.sqrt(d // n_heads)
+    if "temperature" in attn:
+        z = z / attn["temperature"][None, :, :, None]
     p = softmax(np.where(np.tril(np.ones((t, t), bool)), z, -np.inf))
-    return (p @ v).transpose(0, 2, 1, 3).reshape(b, t, d) @ attn["w_o"], p
+    return (p @ v).transpose(0, 2, 1, 3).reshape(b, t, d) @ matrix(attn, "w_o"), p
+
+
+def feed(x, ffn, activation):
+    """What the FFN makes of its (normalised) input."""
+    if "w_fused" in ffn:
+        return x @ matrix(ffn, "w_fused")
+    return activate(x @ matrix(ffn, "w_in"), activation) @ matrix(ffn, "w_out")
 
 
 def load(group):
@@ -64,17 +85,18 @@ def load(group):
 
 def forward(weights, attrs, tokens):
     """Mean loss in nats a byte, and the attention of every layer."""
-    with_norm, activation = ARCHS[attrs["arch"]]
+    activation = activation_of(attrs["arch"])
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     x = weights["wte"][inputs] + weights["wpe"]
     attention = []
     for layer in range(int(attrs["n_layers"])):
         block = weights["blocks"][str(layer)]
-        added, p = attend(norm(x, block["norm1"]) if with_norm else x, block["attn"],
-                          int(attrs["n_heads"]))
+        normed = norm(x, block["norm1"]) if "norm1" in block else x
+        added, p = attend(normed, block["attn"], int(attrs["n_heads"]))
         x = x + added
-        hidden = (norm(x, block["norm2"]) if with_norm else x) @ block["ffn"]["w_in"]
-        x = x + activate(hidden, activation) @ block["ffn"]["w_out"]
+        normed = norm(x, block["norm2"]) if "norm2" in block else x
+        ffn = block["ffn"]
+        x = ffn.get("beta", 1.0) * x + feed(normed, ffn, activation) / ffn.get("alpha", 1.0)
         attention.append(p)
     if attrs["final_norm"]:
         x = norm(x, weights["final_norm"])
@@ -123,7 +145,8 @@ def main(arguments):
         print(__doc__)
         return 2
     good = True
-    for arch, final_norm in ("SM+LN+G", 1), ("SM+R", 1), ("SM", 0):
+    for arch, final_norm in (("SM+LN+G", 1), ("SM+R", 1), ("SM", 0), ("SM+WN(FFN)", 1),
+                             ("SM+SN(FFN)", 1), ("SM+ScFFN", 0), ("EReg(SM(t)+ScFuFFN)", 1)):
         with tempfile.TemporaryDirectory() as folder:
             good &= make_and_check(os.path.abspath(arguments[0]), arch, final_norm, folder)
     return 0 if good else 1

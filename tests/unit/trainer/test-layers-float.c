@@ -28,6 +28,20 @@ test_exp_extremes(void)
 }
 
 static void
+test_log(void)
+{
+    for (double power = -37.9; power < 38; power += 0.000385) {
+        const float given = (float)pow(10, power);
+        const double exact = log((double)given);
+
+        g_assert_cmpfloat(fabs((double)fast_log(given) - exact), <, 2e-7 * fabs(exact) + 1e-7);
+    }
+    g_assert_cmpfloat(fast_log(1.0f), ==, 0.0f);
+    g_assert_cmpfloat(0.0f * fast_log(0.0f), ==, 0.0f);
+    g_assert_true(isnan(NAN * fast_log(NAN)));
+}
+
+static void
 test_normal(void)
 {
     for (double x = -9; x < 9; x += 0.000385) {
@@ -83,9 +97,10 @@ test_attention(gconstpointer data)
     const Layers *layers = data;
     const AttentionShape shape = {1, CONTEXT, HEADS, WIDTH};
     static float qk[2 * LENGTH], v[LENGTH], y[LENGTH], p[HEADS * CONTEXT * CONTEXT];
+    const Attention attention = {.qk = qk, .v = v, .p = p};
 
     fill(qk, v, 1.7); /* logits up to about 30 */
-    layers->attention_forward(y, p, qk, v, &shape);
+    layers->attention_forward(y, &attention, &shape);
     for (int head = 0; head < HEADS; head++)
         for (int query = 0; query < CONTEXT; query++) {
             double sum = 0;
@@ -107,11 +122,12 @@ test_attention_nan(gconstpointer data)
     const Layers *layers = data;
     const AttentionShape shape = {1, CONTEXT, HEADS, WIDTH};
     static float qk[2 * LENGTH], v[LENGTH], y[LENGTH], p[HEADS * CONTEXT * CONTEXT];
+    const Attention attention = {.qk = qk, .v = v, .p = p};
 
     fill(qk, v, 1);
     qk[7 * 2 * WIDTH] = NAN; /* query 7 of head 0 */
     qk[9 * 2 * WIDTH + 1] = INFINITY;
-    layers->attention_forward(y, p, qk, v, &shape);
+    layers->attention_forward(y, &attention, &shape);
     for (int key = 0; key < CONTEXT; key++) {
         g_assert_true(key <= 7 ? isnan(p[7 * CONTEXT + key]) : p[7 * CONTEXT + key] == 0);
         g_assert_true(key <= 9 ? isnan(p[9 * CONTEXT + key]) : p[9 * CONTEXT + key] == 0);
@@ -173,6 +189,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/trainer/fast-math/exp-is-good-to-3e-7", test_exp);
     g_test_add_func("/trainer/fast-math/exp-takes-extremes-and-nan", test_exp_extremes);
+    g_test_add_func("/trainer/fast-math/log-is-good-to-2e-7-and-gives-0-ln-0", test_log);
     g_test_add_func("/trainer/fast-math/normal-distribution-and-density-are-good", test_normal);
     for (guint build = 0; supported_layers(build) != NULL; build++)
         for (guint i = 0; i < G_N_ELEMENTS(tests); i++) {

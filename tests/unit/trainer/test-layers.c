@@ -81,14 +81,15 @@ linear_objective(gpointer data)
 {
     Fixture *f = data;
 
-    f->layers->linear_forward(f->y, f->x, f->w, f->bias, FALSE, TOKENS, WIDTH, OUT);
+    f->layers->linear_forward(f->y, f->x, f->w, f->bias, TOKENS, WIDTH, OUT);
     return weighted_sum(f->c, f->y, TOKENS * OUT);
 }
 
 static void
 test_linear(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
-    f->layers->linear_backward(f->dx, f->dw, f->dbias, f->c, f->x, f->w, FALSE, TOKENS, WIDTH, OUT);
+    f->layers->linear_backward(f->dx, f->dw, f->dbias, f->c, f->x, f->w, 1, FALSE, TOKENS, WIDTH,
+                               OUT);
     check_gradient("x", f->x, f->dx, TOKENS * WIDTH, 1, linear_objective, f);
     check_gradient("w", f->w, f->dw, WIDTH * OUT, 1, linear_objective, f);
     check_gradient("bias", f->bias, f->dbias, OUT, 1, linear_objective, f);
@@ -97,18 +98,33 @@ test_linear(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 static void
 test_linear_adds(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
-    f->layers->linear_backward(f->dx, f->dw, NULL, f->c, f->x, f->w, FALSE, TOKENS, WIDTH, OUT);
+    f->layers->linear_backward(f->dx, f->dw, NULL, f->c, f->x, f->w, 1, FALSE, TOKENS, WIDTH, OUT);
     const double once = (double)f->dx[7];
     const double once_w = (double)f->dw[7];
 
-    f->layers->linear_backward(f->dx, f->dw, NULL, f->c, f->x, f->w, TRUE, TOKENS, WIDTH, OUT);
+    f->layers->linear_backward(f->dx, f->dw, NULL, f->c, f->x, f->w, 1, TRUE, TOKENS, WIDTH, OUT);
     g_assert_cmpfloat_with_epsilon((double)f->dx[7], 2 * once, 1e-12);
     g_assert_cmpfloat_with_epsilon((double)f->dw[7], 2 * once_w, 1e-12);
-    f->y[3] = 2.385;
-    f->layers->linear_forward(f->y, f->x, f->w, NULL, TRUE, 1, WIDTH, OUT);
-    const double with = (double)f->y[3];
-    f->layers->linear_forward(f->y, f->x, f->w, NULL, FALSE, 1, WIDTH, OUT);
-    g_assert_cmpfloat_with_epsilon(with - (double)f->y[3], 2.385, 1e-12);
+}
+
+static double
+linear_add_objective(gpointer data)
+{
+    Fixture *f = data;
+
+    memcpy(f->y, f->bias, TOKENS * OUT * sizeof(real));
+    f->layers->linear_add(f->y, f->x, f->w, (real)0.385, TOKENS, WIDTH, OUT);
+    return weighted_sum(f->c, f->y, TOKENS * OUT);
+}
+
+static void
+test_linear_add(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    f->layers->linear_backward(f->dx, f->dw, NULL, f->c, f->x, f->w, (real)0.385, FALSE, TOKENS,
+                               WIDTH, OUT);
+    check_gradient("x", f->x, f->dx, TOKENS * WIDTH, 1, linear_add_objective, f);
+    check_gradient("w", f->w, f->dw, WIDTH * OUT, 1, linear_add_objective, f);
+    check_gradient("what is added to", f->bias, f->c, TOKENS * OUT, 1, linear_add_objective, f);
 }
 
 /* ---- LayerNorm ------------------------------------------------------------------------------------ */
@@ -181,14 +197,21 @@ test_identity(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 
 /* ---- attention -------------------------------------------------------------------------------------- */
 
-static const AttentionShape attention = {SAMPLES, CONTEXT, HEADS, WIDTH};
+static const AttentionShape attention_shape = {SAMPLES, CONTEXT, HEADS, WIDTH};
+
+static Attention
+attention_of(Fixture *f, const real *temperature)
+{
+    return (Attention){.qk = f->x, .v = f->v, .temperature = temperature, .p = f->kept};
+}
 
 static double
 attention_objective(gpointer data)
 {
     Fixture *f = data;
+    const Attention attention = attention_of(f, NULL);
 
-    f->layers->attention_forward(f->y, f->kept, f->x, f->v, &attention);
+    f->layers->attention_forward(f->y, &attention, &attention_shape);
     return weighted_sum(f->c, f->y, TOKENS * WIDTH);
 }
 
@@ -196,11 +219,141 @@ static void
 test_attention(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
     g_autofree real *scratch = g_new0(real, ATTENTION_BLOCK * CONTEXT);
+    const Attention attention = attention_of(f, NULL);
+    const AttentionGrads grads = {.dy = f->c, .dqk = f->dx, .dv = f->dv, .scratch = scratch};
 
     attention_objective(f);
-    f->layers->attention_backward(f->dx, f->dv, scratch, f->c, f->kept, f->x, f->v, &attention);
+    f->layers->attention_backward(&grads, &attention, &attention_shape);
     check_gradient("queries and keys", f->x, f->dx, TOKENS * 2 * WIDTH, 1, attention_objective, f);
     check_gradient("values", f->v, f->dv, TOKENS * WIDTH, 1, attention_objective, f);
+}
+
+/* |gain| + 0.3 are the temperatures: some sharpen, some blur. */
+static double
+temperature_objective(gpointer data)
+{
+    Fixture *f = data;
+    const Attention attention = attention_of(f, f->gain);
+
+    f->layers->attention_forward(f->y, &attention, &attention_shape);
+    return weighted_sum(f->c, f->y, TOKENS * WIDTH);
+}
+
+static void
+test_temperature(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autofree real *scratch = g_new0(real, ATTENTION_BLOCK * CONTEXT);
+    const Attention attention = attention_of(f, f->gain);
+    const AttentionGrads grads = {
+        .dy = f->c, .dqk = f->dx, .dv = f->dv, .dtemperature = f->dw, .scratch = scratch};
+
+    for (gsize i = 0; i < HEADS * CONTEXT; i++)
+        f->gain[i] = (real)(fabs((double)f->gain[i]) + 0.3);
+    temperature_objective(f);
+    f->layers->attention_backward(&grads, &attention, &attention_shape);
+    check_gradient("temperatures", f->gain, f->dw, HEADS * CONTEXT, 1, temperature_objective, f);
+    check_gradient("queries and keys", f->x, f->dx, TOKENS * 2 * WIDTH, 1, temperature_objective,
+                   f);
+}
+
+/* ---- regulariser ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    Fixture *f;
+    Regularizer how;
+    real *threshold; /* [HEADS] */
+    real *pull;
+} Penalty;
+
+static double
+penalty_objective(gpointer data)
+{
+    Penalty *penalty = data;
+    Fixture *f = penalty->f;
+    real ignored[HEADS] = {0};
+
+    return temperature_objective(f) + f->layers->regularize(penalty->pull, ignored, f->kept,
+                                                            &penalty->how, &attention_shape);
+}
+
+static void
+check_regularizer(Fixture *f, gboolean head_means)
+{
+    g_autofree real *scratch = g_new0(real, ATTENTION_BLOCK * CONTEXT);
+    g_autofree real *pull = g_new0(real, SAMPLES * HEADS * CONTEXT);
+    real threshold[HEADS] = {(real)0.2, (real)0.5, (real)0.8};
+    real dthreshold[HEADS] = {0};
+    Penalty penalty = {.f = f,
+                       .how = {.head_means = head_means,
+                               .e_max = log(CONTEXT),
+                               .tolerance = 0.1 * log(CONTEXT),
+                               .scale = 0.7,
+                               .threshold = threshold},
+                       .threshold = threshold,
+                       .pull = pull};
+    Attention attention = attention_of(f, f->gain);
+    const AttentionGrads grads = {
+        .dy = f->c, .dqk = f->dx, .dv = f->dv, .dtemperature = f->dw, .scratch = scratch};
+
+    for (gsize i = 0; i < HEADS * CONTEXT; i++)
+        f->gain[i] = (real)(fabs((double)f->gain[i]) + 0.3);
+    attention.pull = pull;
+    penalty_objective(&penalty);
+    f->layers->regularize(pull, dthreshold, f->kept, &penalty.how, &attention_shape);
+    f->layers->attention_backward(&grads, &attention, &attention_shape);
+    check_gradient("thresholds", threshold, dthreshold, HEADS, 1, penalty_objective, &penalty);
+    check_gradient("queries and keys", f->x, f->dx, TOKENS * 2 * WIDTH, 1, penalty_objective,
+                   &penalty);
+    check_gradient("temperatures", f->gain, f->dw, HEADS * CONTEXT, 1, penalty_objective, &penalty);
+}
+
+static void
+test_regularized_rows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    check_regularizer(f, FALSE);
+}
+
+static void
+test_regularized_heads(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    check_regularizer(f, TRUE);
+}
+
+/* A uniform row of n keys has entropy ln n: closed form of both kinds, and of the margin. */
+static void
+test_regularizer_closed_form(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    enum { T = 3 };
+    static const AttentionShape shape = {1, T, 1, 4};
+    const real p[T * T] = {1, 0, 0, 0.5, 0.5, 0, (real)(1.0 / 3), (real)(1.0 / 3), (real)(1.0 / 3)};
+    const real threshold[] = {0.5};
+    const double target = 0.5 * log(3);
+    /* row 1 lies |ln 2 - target| = 0.144 away: inside a margin of 0.2 */
+    Regularizer how = {.e_max = log(3), .tolerance = 0.2, .scale = 2, .threshold = threshold};
+    real pull[T], dthreshold[1] = {0};
+
+    g_assert_cmpfloat_with_epsilon(f->layers->regularize(pull, dthreshold, p, &how, &shape),
+                                   2 * (target * target + target * target) / 3, 1e-12);
+    g_assert_cmpfloat_with_epsilon((double)pull[0], -2 * 2 * target / 3, 1e-12);
+    g_assert_cmpfloat((double)pull[1], ==, 0);
+    g_assert_cmpfloat_with_epsilon((double)dthreshold[0], 0, 1e-12); /* rows 0 and 2 balance */
+    how.head_means = TRUE;
+    how.tolerance = 0;
+    const double delta = (log(2) + log(3)) / 3 - target;
+    g_assert_cmpfloat_with_epsilon(f->layers->regularize(pull, dthreshold, p, &how, &shape),
+                                   2 * delta * delta, 1e-12);
+}
+
+static void
+test_regularizer_nan(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    static const AttentionShape shape = {1, 2, 1, 4};
+    const real p[4] = {1, 0, (real)NAN, (real)NAN};
+    const real threshold[] = {0.5};
+    const Regularizer how = {.e_max = log(2), .tolerance = 0.1, .scale = 1, .threshold = threshold};
+    real pull[2], dthreshold[1] = {0};
+
+    g_assert_true(isnan(f->layers->regularize(pull, dthreshold, p, &how, &shape)));
 }
 
 static void
@@ -250,12 +403,18 @@ main(int argc, char **argv)
         {"embedding-adds-rows-of-two-tables", test_embed},
         {"linear-has-the-gradients-of-input-weights-and-bias", test_linear},
         {"linear-adds-where-it-says-so", test_linear_adds},
+        {"linear-adds-scaled-to-what-is-there", test_linear_add},
         {"norm-has-the-gradients-of-input-gain-and-bias", test_norm},
         {"gelu-is-the-exact-form", test_gelu},
         {"relu-passes-a-nan-on", test_relu},
         {"identity-leaves-the-gradient", test_identity},
         {"attention-has-the-gradients-of-queries-keys-and-values", test_attention},
         {"attention-rows-sum-to-one-and-see-no-later-key", test_attention_rows},
+        {"temperature-has-its-gradient", test_temperature},
+        {"regularizer-of-rows-has-the-gradients-of-all-it-depends-on", test_regularized_rows},
+        {"regularizer-of-heads-has-the-gradients-of-all-it-depends-on", test_regularized_heads},
+        {"regularizer-of-uniform-rows-is-the-closed-form", test_regularizer_closed_form},
+        {"regularizer-keeps-nan", test_regularizer_nan},
         {"loss-is-the-cross-entropy-of-the-target", test_loss},
     };
 

@@ -27,7 +27,7 @@ set_up(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     Rng rng = rng_new(1, RNG_INIT, 0);
 
     f->table = tensor_table_new(&shape);
-    f->gpt = (Gpt){f->table, supported_layers(0)};
+    f->gpt = (Gpt){.table = f->table, .layers = supported_layers(0)};
     f->weights = random_numbers(&rng, f->table->arena, 0.5);
     f->grads = random_numbers(&rng, f->table->arena, 0.3);
     f->moment1 = g_new0(real, f->table->arena);

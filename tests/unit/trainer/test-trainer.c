@@ -331,7 +331,8 @@ test_memory(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     for (guint arch = 0; arch < n; arch++) {
         f->config.arch = archs[arch].name;
         g_autoptr(EntroTrainer) trainer = entro_trainer_new(&f->config, NULL);
-        const gsize elements = team_size(trainer->table, 2, 16) + 3 * trainer->table->arena;
+        const gsize n_arenas = trainer->model == trainer->weights ? 3 : 4;
+        const gsize elements = team_size(trainer->table, 2, 16) + n_arenas * trainer->table->arena;
         const double taken = (double)elements * sizeof(real) + 3 * 2 * 24 * 24 * sizeof(float);
 
         g_test_message("%zu bytes stated, %.0f taken", entro_trainer_get_memory(trainer), taken);
