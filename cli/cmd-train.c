@@ -36,8 +36,7 @@ static const GOptionEntry entries[] = {
      "It never falls below (1e-4)", "X"},
     {"regularize", 0, 0, G_OPTION_ARG_STRING, &chosen.regularize,
      "Entropy regularisation of rows or of headmean, or off", "KIND"},
-    {"gamma", 0, 0, G_OPTION_ARG_STRING, &chosen.gamma,
-     "Its margin, fraction of ln T (0.2)", "X"},
+    {"gamma", 0, 0, G_OPTION_ARG_STRING, &chosen.gamma, "Its margin, fraction of ln T (0.2)", "X"},
     {"lambda", 0, 0, G_OPTION_ARG_STRING, &chosen.lambda,
      "Its strength, of the mean penalty (0.164)", "X"},
     {"threshold-init", 0, 0, G_OPTION_ARG_STRING, &chosen.threshold_init,
@@ -200,8 +199,8 @@ check_effect(const EntroTrainConfig *config, GError **error)
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].given != NULL && !rows[i].has_effect)
-            return entro_usage_error(error, "%s has no effect with %s: it needs %s",
-                                     rows[i].option, config->arch, rows[i].needs);
+            return entro_usage_error(error, "%s has no effect with %s: it needs %s", rows[i].option,
+                                     config->arch, rows[i].needs);
     return TRUE;
 }
 
@@ -307,12 +306,17 @@ train(EntroTrainer *trainer, const EntroTrainConfig *config, Outcome *outcome, G
 static void
 print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer, const Outcome *outcome)
 {
+    g_autofree char *added =
+        isnan(outcome->last.reg_loss)
+            ? g_strdup("")
+            : g_strdup_printf(" and %.4f of the entropy regulariser", outcome->last.reg_loss);
+
     printf("%s, %" G_GSIZE_FORMAT " parameters, %s\n", entro_trainer_get_arch(trainer),
            entro_trainer_get_n_parameters(trainer), entro_trainer_describe_data(trainer));
     if (outcome->diverged_at > 0)
         printf("diverged at step %u: loss or gradient is no longer finite\n", outcome->diverged_at);
     else
-        printf("%u steps, training loss %.4f\n", outcome->last.step, outcome->last.loss);
+        printf("%u steps, training loss %.4f%s\n", outcome->last.step, outcome->last.loss, added);
     if (isfinite(outcome->eval_loss))
         printf("held-out loss %.4f nats a byte, perplexity %.3f%s\n", outcome->eval_loss,
                exp(outcome->eval_loss), outcome->diverged_at > 0 ? " (the last before that)" : "");
@@ -334,6 +338,7 @@ print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
     entro_json_string(builder, "data", entro_trainer_describe_data(trainer));
     entro_json_integer(builder, "steps", outcome->last.step);
     entro_json_real(builder, "loss", outcome->last.loss);
+    entro_json_real(builder, "reg_loss", outcome->last.reg_loss);
     entro_json_real(builder, "eval_loss", outcome->eval_loss);
     entro_json_real(builder, "perplexity", exp(outcome->eval_loss));
     json_builder_set_member_name(builder, "diverged_at");

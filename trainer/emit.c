@@ -32,9 +32,13 @@ open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_c
             GError **error)
 {
     /* the last only with a regulariser */
-    const char *const scalars[] = {
-        "loss", "lr",      "grad_norm",
-        "eval_loss", trainer->arch.regularize != ENTRO_REGULARIZE_OFF ? "reg_loss" : NULL, NULL};
+    const char *const scalars[] = {"loss",
+                                   "lr",
+                                   "grad_norm",
+                                   "eval_loss",
+                                   trainer->arch.regularize != ENTRO_REGULARIZE_OFF ? "reg_loss"
+                                                                                    : NULL,
+                                   NULL};
     const EntroTrainConfig *from = &trainer->config;
     g_autofree guint *n_heads = g_new(guint, from->n_layers);
 

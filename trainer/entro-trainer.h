@@ -106,15 +106,16 @@ ENTRO_API const EntroArch *entro_arch_find(const char *name); /* NULL if there i
 typedef struct {
     const char *arch; /* name of a row */
     /* Replace fields of that row; NULL: as it has them. */
-    const char *ffn;                         /* "plain", "scaled", "fused" */
-    const char *weight_norm, *spectral_norm; /* "QK", "FFN", "QK+FFN", "QKV+FFN", "QKVO+FFN", "none" */
-    const char *regularize;                  /* "off", "rows", "headmean" */
-    gboolean learnable_temperature;          /* TRUE adds it */
+    const char *ffn; /* "plain", "scaled", "fused" */
+    const char *weight_norm,
+        *spectral_norm;             /* "QK", "FFN", "QK+FFN", "QKV+FFN", "QKVO+FFN", "none" */
+    const char *regularize;         /* "off", "rows", "headmean" */
+    gboolean learnable_temperature; /* TRUE adds it */
 
     double temperature_init, temperature_guard; /* t never falls below the guard */
     double threshold_init;                      /* of the regulariser, fraction of E_max = ln T */
     double gamma;                               /* margin of the regulariser, fraction of E_max */
-    double lambda; /* of the mean penalty; see below */
+    double lambda;                              /* of the mean penalty; see below */
 
     guint n_layers, n_heads, d_model, context, batch;
     guint n_steps;
@@ -188,8 +189,8 @@ typedef struct {
     gboolean captured, evaluated, checkpointed;
     double loss, lr, grad_norm; /* loss: cross-entropy, without the regulariser */
     double reg_loss;            /* what the regulariser adds to it; NaN without one */
-    double eval_loss;         /* nats a byte; NaN unless evaluated */
-    double tokens_per_second; /* over the last seconds */
+    double eval_loss;           /* nats a byte; NaN unless evaluated */
+    double tokens_per_second;   /* over the last seconds */
     double seconds_left;
 } EntroTrainReport;
 

@@ -79,8 +79,8 @@ LAYER_NAME(regularize)(real *pull, real *dthreshold, const real *p, const Regula
 
         for (gsize query = 0; query < n; query++)
             entropy[query] = row_entropy(p + (i * n + query) * n, query);
-        sum += how->scale * (how->head_means ? pull_head : pull_rows)(entropy, target, how, n,
-                                                                      &slope);
+        sum +=
+            how->scale * (how->head_means ? pull_head : pull_rows)(entropy, target, how, n, &slope);
         dthreshold[head] -= (real)(how->scale * slope * how->e_max);
     }
     return sum;

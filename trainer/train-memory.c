@@ -46,8 +46,8 @@ train_memory(const EntroTrainConfig *config, const EntroArch *arch)
     const double t = config->context;
     const double arenas = 3 + (arch->weight_norm | arch->spectral_norm ? 1 : 0) + threads;
 
-    return sizeof(real) * (n_parameters(config, arch) * arenas +
-                           samples * state_per_sample(config, arch)) +
+    return sizeof(real) *
+               (n_parameters(config, arch) * arenas + samples * state_per_sample(config, arch)) +
            sizeof(float) * (double)config->capture_samples * config->n_heads * t * t;
 }
 

@@ -159,8 +159,9 @@ entro_trainer_new(const EntroTrainConfig *config, GError **error)
     trainer->arch.name = arch_name(&trainer->arch);
     /* The threads share out samples; OpenBLAS must not add its own to each of them. */
     openblas_set_num_threads(1);
-    if (!train_memory_check(&trainer->config, &trainer->arch, error) || !read_corpus(trainer, error) ||
-        !build_model(trainer, error) || !set_weights(trainer, error) || !emit_open(trainer, error))
+    if (!train_memory_check(&trainer->config, &trainer->arch, error) ||
+        !read_corpus(trainer, error) || !build_model(trainer, error) ||
+        !set_weights(trainer, error) || !emit_open(trainer, error))
         return NULL;
     return g_steal_pointer(&trainer);
 }
@@ -236,8 +237,8 @@ differentiate(EntroTrainer *trainer, EntroTrainReport *report)
     if (table->normed)
         matrix_norms_iterate(table, trainer->weights, n_threads);
     refresh_model(trainer);
-    report->loss = team_train(trainer->team, trainer->model, &trainer->training.batch,
-                              &report->reg_loss);
+    report->loss =
+        team_train(trainer->team, trainer->model, &trainer->training.batch, &report->reg_loss);
     if (table->normed)
         matrix_norms_backward(table, trainer->weights, trainer->model, trainer->team->grads[0],
                               n_threads);
@@ -269,8 +270,8 @@ update(EntroTrainer *trainer, EntroTrainReport *report)
                                    trainer->moment2, trainer->team->grads[0]);
     tensors_guard(trainer->table, trainer->weights, config->temperature_guard);
     refresh_model(trainer);
-    report->diverged = !isfinite(report->loss) || !isfinite(report->reg_loss) ||
-                       !isfinite(report->grad_norm);
+    report->diverged =
+        !isfinite(report->loss) || !isfinite(report->reg_loss) || !isfinite(report->grad_norm);
     if (!is_regularized(trainer))
         report->reg_loss = NAN;
 }

@@ -1,6 +1,7 @@
 """The trainer from the command line, with models that take no time."""
 import os
 import random
+import re
 import resource
 import signal
 
@@ -60,8 +61,49 @@ def the_same_seed_gives_the_same_numbers(world):
 @test
 def every_architecture_trains(world):
     write_text(world)
-    for arch in ("SM+LN+G", "SM+LN+R", "SM+LN", "SM+G", "SM+R", "SM"):
+    listed = re.findall(r"^  ((?:SM|EReg)\S*) ", world.run("train", "--help", check=0).out, re.M)
+    assert len(listed) == 12 and listed[-1] == "EReg(SM(t)+ScFuFFN)", listed
+    for arch in listed:
         train(world, "--arch", arch, "--trace", "t.h5", steps=2)
+
+
+@test
+def parts_combine_and_the_name_says_how(world):
+    write_text(world)
+    for options, name in (
+            (["--arch", "SM", "--weight-norm", "QKV+FFN"], "SM+WN(QKV+FFN)"),
+            (["--arch", "SM", "--spectral-norm", "QKVO+FFN"], "SM+SN(QKVO+FFN)"),
+            (["--arch", "SM+R", "--weight-norm", "QK", "--spectral-norm", "FFN"],
+             "SM+R+WN(QK)+SN(FFN)"),
+            (["--arch", "SM", "--ffn", "fused", "--regularize", "headmean", "--gamma", "0"],
+             "EReg(SM+ScFuFFN)"),
+            (["--learnable-temperature", "--temperature-init", "1"], "SM(t)+LN+G")):
+        result = train(world, *options, "--trace", "t.h5", "--json", steps=2)
+        assert result.json()["arch"] == name, str(result)
+        world.run("analyze", "t.h5", "--db", "r.db", "--replace", check=0)
+        assert query(world / "r.db", "SELECT arch FROM runs") == [(name,)]
+
+
+@test
+def options_without_effect_are_refused(world):
+    write_text(world)
+    for options in (["--arch", "SM", "--gamma", "0.1"], ["--lambda", "1"],
+                    ["--threshold-init", "0.3"], ["--temperature-init", "1"],
+                    ["--arch", "EReg(SM(t)+ScFuFFN)", "--regularize", "off", "--gamma", "0.1"]):
+        result = train(world, *options, "--trace", "t.h5", check=2)
+        assert "has no effect" in result.err, str(result)
+
+
+@test
+def the_regularizer_is_told_and_stored(world):
+    write_text(world)
+    result = train(world, "--arch", "EReg(SM(t)+ScFuFFN)", "--trace", "t.h5", "--json", steps=4)
+    world.run("analyze", "t.h5", "--db", "r.db", check=0)
+    stored = query(world / "r.db",
+                   "SELECT step, value FROM scalars WHERE name = 'reg_loss' ORDER BY step")
+    assert [step for step, _ in stored] == [1, 2, 3, 4], stored
+    assert result.json()["reg_loss"] == stored[-1][1], str(result)
+    assert train(world, "--trace", "t.h5", "--json").json()["reg_loss"] is None
 
 
 @test
@@ -177,6 +219,9 @@ def values_that_cannot_be_are_sentences(world):
     write_text(world)
     (world / "short.txt").write_text("too short")
     for option, value in (
+            ("--ffn", "fat"), ("--ffn", "fused"), ("--weight-norm", "LN"), ("--weight-norm", ""),
+            ("--spectral-norm", "W"), ("--regularize", "x"), ("--gamma", "-1"), ("--gamma", "x"),
+            ("--temperature-init", "0"),
             ("--arch", "nosuch"), ("--layers", "0"), ("--layers", "-1"), ("--layers", "100000"),
             ("--heads", "3"), ("--heads", "0"), ("--dim", "15"), ("--dim", "2147483647"),
             ("--context", "1"), ("--context", "2147483647"), ("--batch", "2147483647"),

@@ -272,8 +272,8 @@ penalty_objective(gpointer data)
     Fixture *f = penalty->f;
     real ignored[HEADS] = {0};
 
-    return temperature_objective(f) + f->layers->regularize(penalty->pull, ignored, f->kept,
-                                                            &penalty->how, &attention_shape);
+    return temperature_objective(f) +
+           f->layers->regularize(penalty->pull, ignored, f->kept, &penalty->how, &attention_shape);
 }
 
 static void

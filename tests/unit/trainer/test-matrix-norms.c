@@ -183,7 +183,8 @@ main(int argc, char **argv)
     const EntroArch *spectral = entro_arch_find("SM+SN(FFN)");
 
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, arch, test) g_test_add("/trainer/matrix-norms/" name, Fixture, arch, set_up, test, tear_down)
+#define ADD(name, arch, test)                                                                      \
+    g_test_add("/trainer/matrix-norms/" name, Fixture, arch, set_up, test, tear_down)
     ADD("columns-have-the-length-of-their-gain", weight, test_weight);
     ADD("only-the-places-asked-for-are-normalised", weight, test_places);
     ADD("largest-singular-value-becomes-one", spectral, test_spectral);

@@ -281,8 +281,150 @@ test_absurd(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     EXPECT(held_out, 1, "held-out fraction is 1");
     EXPECT(capture_samples, 0, "captured samples is 0");
     EXPECT(deflate, 10, "deflate level is 10");
+    EXPECT(gamma, -0.1, "margin gamma is -0.1, expected at least 0");
+    EXPECT(gamma, NAN, "margin gamma is nan");
+    EXPECT(lambda, -1, "lambda is -1");
+    EXPECT(threshold_init, 1.5, "initial threshold is 1.5");
+    EXPECT(temperature_init, 0, "initial temperature is 0, expected above 0");
+    EXPECT(temperature_guard, -1, "least temperature is -1");
+    EXPECT(ffn, "big", "no FFN \"big\"; there are plain, scaled, fused");
+    EXPECT(ffn, "fused", "no place for the activation of SM+LN+G");
+    EXPECT(regularize, "all", "there are off, rows, headmean");
+    EXPECT(weight_norm, "LN", "weight normalisation \"LN\"; there are QK, FFN, QK+FFN");
+    EXPECT(spectral_norm, "", "placement of spectral normalisation \"\"");
     EXPECT(data, NULL, "no data");
     EXPECT(data, no_data, "no data");
+}
+
+static void
+test_impossible_combinations(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    f->config.arch = "SM+WN(FFN)";
+    EXPECT(spectral_norm, "QK+FFN", "on FFN and spectral normalisation on QK+FFN meet");
+    f->config.arch = "SM(t)+ScFuFFN";
+    EXPECT(temperature_guard, 0.5, "initial temperature 0.01 lies below the least temperature 0.5");
+}
+
+/* A row's name is what its parts are called; options give others. */
+static void
+test_names(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    guint n = 0;
+    const EntroArch *archs = entro_archs(&n);
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *name = arch_name(&archs[i]);
+        g_assert_cmpstr(name, ==, archs[i].name);
+    }
+    f->config.arch = "SM+LN+R";
+    f->config.weight_norm = "QKVO+FFN";
+    f->config.ffn = "scaled";
+    f->config.learnable_temperature = TRUE;
+    f->config.regularize = "headmean";
+    g_autoptr(EntroTrainer) trainer = entro_trainer_new(&f->config, NULL);
+    g_assert_cmpstr(entro_trainer_get_arch(trainer), ==, "EReg(SM(t)+LN+R+ScFFN+WN(QKVO+FFN))");
+    f->config.arch = "EReg(SM(t)+ScFuFFN)";
+    f->config.weight_norm = NULL;
+    f->config.ffn = "plain";
+    f->config.regularize = "off";
+    g_autoptr(EntroTrainer) less = entro_trainer_new(&f->config, NULL);
+    g_assert_cmpstr(entro_trainer_get_arch(less), ==, "SM(t)");
+}
+
+/* ---- learnable parameters --------------------------------------------------------------------- */
+
+static float *
+read_floats(const Fixture *f, const char *name, guint n_dims, const gsize *dims)
+{
+    gsize n = 1;
+
+    for (guint i = 0; i < n_dims; i++)
+        n *= dims[i];
+    EntroTensor tensor = {.name = name, .n_dims = n_dims, .data = g_new(float, n)};
+    memcpy(tensor.dims, dims, n_dims * sizeof *dims);
+    g_autoptr(GError) error = NULL;
+    entro_tensors_read(f->trace, "attention-trace", &tensor, 1, &error);
+    g_assert_no_error(error);
+    return tensor.data;
+}
+
+/* 12 steps with captures at 0, 5, 10 and 12: where each parameter starts, and that it moves. */
+static void
+test_emits_parameters(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    f->config.arch = "EReg(SM(t)+ScFuFFN)";
+    f->config.trace = f->trace;
+    f->config.threshold_init = 0.25;
+    f->config.temperature_init = 0.75;
+    const EntroTrainReport last = run(f, NULL);
+    g_autofree float *threshold = read_floats(f, "layers/1/threshold", 2, (gsize[]){4, 2});
+    g_autofree float *temperature = read_floats(f, "layers/1/temperature", 3, (gsize[]){4, 2, 24});
+    g_autofree float *alpha = read_floats(f, "layers/0/alpha", 1, (gsize[]){4});
+    g_autofree float *beta = read_floats(f, "layers/0/beta", 1, (gsize[]){4});
+    g_autofree float *reg_loss = read_floats(f, "scalars/reg_loss/value", 1, (gsize[]){12});
+
+    g_assert_cmpfloat(threshold[0], ==, 0.25f);
+    g_assert_cmpfloat(threshold[3 * 2], !=, 0.25f);
+    g_assert_cmpfloat(temperature[24 + 23], ==, 0.75f);
+    g_assert_cmpfloat(temperature[3 * 48 + 24 + 23], !=, 0.75f);
+    g_assert_cmpfloat(alpha[0], ==, 1.0f);
+    g_assert_cmpfloat(alpha[3], !=, 1.0f);
+    g_assert_cmpfloat(beta[0], ==, 1.0f);
+    g_assert_cmpfloat(beta[3], !=, 1.0f);
+    for (int step = 0; step < 12; step++)
+        g_assert_cmpfloat(reg_loss[step], >, 0);
+    g_assert_cmpfloat_with_epsilon((double)reg_loss[11], last.reg_loss, 1e-7);
+}
+
+/* Plain models have none of these, and their report says so. */
+static void
+test_plain_has_no_regularizer(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    f->config.trace = f->trace;
+    g_assert_true(isnan(run(f, NULL).reg_loss));
+    g_autoptr(EntroSource) source = entro_source_open(f->trace, NULL, NULL);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    for (guint i = 0; i < trace->n_scalars; i++)
+        g_assert_cmpstr(trace->scalars[i].name, !=, "reg_loss");
+}
+
+/* A learning rate that would carry temperatures through 0 at once. */
+static void
+test_guard(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    f->config.arch = "SM(t)+ScFuFFN";
+    f->config.lr = 0.3;
+    f->config.warmup = 0;
+    f->config.temperature_guard = 0.005;
+    f->config.trace = f->trace;
+    run(f, NULL);
+    g_autofree float *temperature = read_floats(f, "layers/0/temperature", 3, (gsize[]){4, 2, 24});
+    g_autofree float *alpha = read_floats(f, "layers/0/alpha", 1, (gsize[]){4});
+    guint n_at_guard = 0;
+
+    for (guint i = 0; i < 4 * 2 * 24; i++) {
+        g_assert_cmpfloat(temperature[i], >=, 0.005f);
+        n_at_guard += temperature[i] == 0.005f;
+    }
+    g_assert_cmpuint(n_at_guard, >, 0);
+    g_assert_cmpfloat(alpha[3], >=, (float)ALPHA_GUARD);
+}
+
+/* lambda 0 leaves the model as it would be without, thresholds included. */
+static void
+test_lambda_zero(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+    double without[12], with[12];
+
+    f->config.arch = "SM+ScFuFFN";
+    run(f, without);
+    f->config.regularize = "rows";
+    f->config.lambda = 0;
+    run(f, with);
+    g_assert_cmpmem(with, sizeof with, without, sizeof without);
+    f->config.lambda = 5;
+    run(f, with);
+    g_assert_cmpfloat(with[11], !=, without[11]);
 }
 
 static void
@@ -365,6 +507,12 @@ main(int argc, char **argv)
     ADD("a-checkpoint-starts-where-it-was-written", test_checkpoint);
     ADD("a-checkpoint-of-another-model-is-refused", test_other_model);
     ADD("absurd-values-are-refused-in-a-sentence", test_absurd);
+    ADD("impossible-combinations-are-refused", test_impossible_combinations);
+    ADD("names-say-what-is-combined", test_names);
+    ADD("learnable-parameters-go-into-the-trace", test_emits_parameters);
+    ADD("a-plain-model-has-no-reg-loss", test_plain_has_no_regularizer);
+    ADD("temperatures-stay-above-their-guard", test_guard);
+    ADD("a-regularizer-of-strength-0-changes-nothing", test_lambda_zero);
     ADD("absurd-sizes-are-refused-before-memory-is-taken", test_too_large);
     ADD("a-corpus-that-is-too-short-is-refused", test_too_short);
     ADD("paths-that-cannot-be-are-refused", test_paths);
