@@ -13,7 +13,8 @@ static struct {
     char *lr, *min_lr, *warmup, *decay, *clip, *init_std, *held_out, *element;
     char *trace, *run, *init, *checkpoint;
     char **data;
-    gint layers, heads, dim, context, batch, steps, eval_every, eval_batches, capture_every;
+    gint layers, heads, dim, context, batch, steps, eval_every, eval_batches, log_every,
+        capture_every;
     gint capture_samples, deflate, threads, checkpoint_every;
     gint64 seed;
     gboolean no_final_norm, learnable_temperature;
@@ -71,6 +72,8 @@ static const GOptionEntry entries[] = {
     {"eval-every", 0, 0, G_OPTION_ARG_INT, &chosen.eval_every, "Steps (100)", "N"},
     {"eval-batches", 0, 0, G_OPTION_ARG_INT, &chosen.eval_batches, "Batches of an evaluation (8)",
      "N"},
+    {"log-every", 0, 0, G_OPTION_ARG_INT, &chosen.log_every,
+     "Steps between the scalars in the trace (1)", "N"},
     {"capture-every", 0, 0, G_OPTION_ARG_INT, &chosen.capture_every, "Steps (50)", "N"},
     {"capture-samples", 0, 0, G_OPTION_ARG_INT, &chosen.capture_samples,
      "Held-out sequences of a capture (8)", "N"},
@@ -109,6 +112,7 @@ set_wholes(EntroTrainConfig *config, GError **error)
         {"--steps", &chosen.steps, &config->n_steps, 1},
         {"--eval-every", &chosen.eval_every, &config->eval_every, 1},
         {"--eval-batches", &chosen.eval_batches, &config->eval_batches, 1},
+        {"--log-every", &chosen.log_every, &config->log_every, 1},
         {"--capture-every", &chosen.capture_every, &config->capture_every, 1},
         {"--capture-samples", &chosen.capture_samples, &config->capture_samples, 1},
         {"--deflate", &chosen.deflate, &config->deflate, 0},
@@ -229,11 +233,11 @@ make_config(EntroTrainConfig *config, GError **error)
 static void
 forget_options(void)
 {
-    gint *const wholes[] = {&chosen.layers,          &chosen.heads,        &chosen.dim,
-                            &chosen.context,         &chosen.batch,        &chosen.steps,
-                            &chosen.eval_every,      &chosen.eval_batches, &chosen.capture_every,
-                            &chosen.capture_samples, &chosen.deflate,      &chosen.threads,
-                            &chosen.checkpoint_every};
+    gint *const wholes[] = {&chosen.layers,     &chosen.heads,           &chosen.dim,
+                            &chosen.context,    &chosen.batch,           &chosen.steps,
+                            &chosen.eval_every, &chosen.eval_batches,    &chosen.capture_every,
+                            &chosen.log_every,  &chosen.capture_samples, &chosen.deflate,
+                            &chosen.threads,    &chosen.checkpoint_every};
 
     for (guint i = 0; i < G_N_ELEMENTS(wholes); i++)
         *wholes[i] = ENTRO_NOT_GIVEN;

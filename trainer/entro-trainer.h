@@ -136,6 +136,7 @@ typedef struct {
     double held_out;  /* fraction of the files' bytes kept for evaluation */
     guint eval_every; /* steps; 0: only at the end */
     guint eval_batches;
+    guint log_every; /* steps between the scalars in the trace; evaluations and the end always are */
 
     const char *trace;     /* file to write, NULL: none */
     const char *run_name;  /* NULL: stem of trace */
@@ -174,6 +175,7 @@ typedef struct {
                         .held_out = 0.1,                                                           \
                         .eval_every = 100,                                                         \
                         .eval_batches = 8,                                                         \
+                        .log_every = 1,                                                            \
                         .capture_every = 50,                                                       \
                         .capture_samples = 8,                                                      \
                         .element = ENTRO_F16})

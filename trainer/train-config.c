@@ -22,6 +22,8 @@ static const struct {
     {"the number of threads", G_STRUCT_OFFSET(EntroTrainConfig, n_threads), 0, 1024},
     {"the number of evaluation batches", G_STRUCT_OFFSET(EntroTrainConfig, eval_batches), 1,
      1 << 20},
+    {"the number of steps between scalars", G_STRUCT_OFFSET(EntroTrainConfig, log_every), 1,
+     1000000000},
     {"the number of captured samples", G_STRUCT_OFFSET(EntroTrainConfig, capture_samples), 1,
      65536},
     {"the deflate level", G_STRUCT_OFFSET(EntroTrainConfig, deflate), 0, 9},

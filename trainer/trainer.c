@@ -295,6 +295,8 @@ evaluate(EntroTrainer *trainer)
 static gboolean
 record_scalars(EntroTrainer *trainer, const EntroTrainReport *report, GError **error)
 {
+    if (!is_due(trainer, trainer->config.log_every) && !report->evaluated && !report->diverged)
+        return TRUE;
     return emit_scalar(trainer, "loss", report->loss, error) &&
            emit_scalar(trainer, "lr", report->lr, error) &&
            emit_scalar(trainer, "grad_norm", report->grad_norm, error) &&

@@ -95,6 +95,16 @@ def options_without_effect_are_refused(world):
 
 
 @test
+def scalars_can_be_logged_less_often(world):
+    write_text(world)
+    train(world, "--trace", "t.h5", "--log-every", "4", "--eval-every", "5", steps=11)
+    world.run("analyze", "t.h5", "--db", "r.db", check=0)
+    stored = query(world / "r.db", "SELECT step FROM scalars WHERE name = 'loss' ORDER BY step")
+    assert [step for step, in stored] == [4, 5, 8, 10, 11], stored
+    train(world, "--trace", "t.h5", "--log-every", "0", check=2)
+
+
+@test
 def the_regularizer_is_told_and_stored(world):
     write_text(world)
     result = train(world, "--arch", "EReg(SM(t)+ScFuFFN)", "--trace", "t.h5", "--json", steps=4)
