@@ -35,9 +35,9 @@ assert_head(const TraceShape *shape, const EntroCapture *capture, guint row)
                       param_value(capture->position, layer, ENTRO_PARAM_TEMPERATURE, first));
     g_assert_cmpfloat(params->values[ENTRO_HEAD_PARAM_TEMPERATURE_MAX], ==,
                       param_value(capture->position, layer, ENTRO_PARAM_TEMPERATURE, last));
-    g_assert_cmpfloat(
-        params->values[ENTRO_HEAD_PARAM_TEMPERATURE_MEAN], ==,
-        param_value(capture->position, layer, ENTRO_PARAM_TEMPERATURE, first + 2)); /* the middle */
+    g_assert_cmpfloat(params->values[ENTRO_HEAD_PARAM_TEMPERATURE_MEAN], ==,
+                      param_value(capture->position, layer, ENTRO_PARAM_TEMPERATURE,
+                                  first + 2)); /* the middle */
 }
 
 static void
