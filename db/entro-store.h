@@ -126,6 +126,9 @@ ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, c
  * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
+/* Whether select_layer_curves() takes a mean over heads of this column, or it is the layer's own. */
+ENTRO_API gboolean entro_store_is_of_heads(EntroStore *store, const char *column,
+                                           gboolean *ret_of_heads, GError **error);
 ENTRO_API EntroCurve *entro_store_select_scalar(EntroStore *store, gint64 run_id, const char *name,
                                                 GError **error);
 ENTRO_API char **entro_store_list_scalars(EntroStore *store, gint64 run_id, GError **error);

@@ -178,6 +178,18 @@ entro_columns_find(EntroStore *store, gboolean of_heads, const char *column, con
     return find_among(store, of_heads ? heads : layers, column, ret_table, error);
 }
 
+gboolean
+entro_store_is_of_heads(EntroStore *store, const char *column, gboolean *ret_of_heads,
+                        GError **error)
+{
+    const char *table = NULL;
+
+    if (!entro_columns_find(store, TRUE, column, &table, error))
+        return FALSE;
+    *ret_of_heads = table != NULL;
+    return TRUE;
+}
+
 /* Where two tables share a name, that of the heads is meant. */
 gboolean
 entro_store_describe(EntroStore *store, const char *column, char **ret_title, char **ret_unit,

@@ -50,7 +50,7 @@ static const EntroColumn layer_columns[] = {
 
 static const EntroColumn head_param_columns[] = {
     [ENTRO_HEAD_PARAM_THRESHOLD] =
-        {"threshold", "Entropy threshold", "1",
+        {"threshold", "Entropy threshold", "E_max",
          "Learnable threshold of the entropy regularizer, as a fraction of E_max = ln T "
          "(arXiv 2501.03489); as stored by the trainer."},
     [ENTRO_HEAD_PARAM_TEMPERATURE_MEAN] = {"temperature_mean", "Mean softmax temperature", "1",

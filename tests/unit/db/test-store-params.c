@@ -60,8 +60,7 @@ what_is_not_finite_is_null(Fixture *fixture, gconstpointer data)
     add_params(&capture, 2, 3);
     capture.head_params[4].values[ENTRO_HEAD_PARAM_THRESHOLD] = NAN;
     capture.layer_params[0].values[ENTRO_LAYER_PARAM_BETA] = INFINITY;
-    g_assert_true(
-        entro_store_put_captures(store, begin_run(store, "a", 1), &capture, 1, NULL));
+    g_assert_true(entro_store_put_captures(store, begin_run(store, "a", 1), &capture, 1, NULL));
     free_capture(&capture);
     g_assert_cmpint(query_int(fixture->path, "SELECT 10 * layer + head FROM head_params"
                                              " WHERE threshold IS NULL"),
@@ -158,9 +157,9 @@ a_parameter_of_heads_makes_a_grid(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(grid->n_columns, ==, 3);
     for (guint cell = 0; cell < 6; cell++) {
         g_assert_cmpint(grid->state[cell], ==, ENTRO_CELL_VALUE);
-        g_assert_cmpfloat(
-            grid->value[cell], ==,
-            expected_param(10, cell / 3, cell % 3, ENTRO_HEAD_PARAM_TEMPERATURE_MEAN));
+        g_assert_cmpfloat(grid->value[cell], ==,
+                          expected_param(10, cell / 3, cell % 3,
+                                         ENTRO_HEAD_PARAM_TEMPERATURE_MEAN));
     }
     g_assert_null(entro_store_select_grid(store, run_id, "alpha", 10, &error)); /* of layers */
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
@@ -215,7 +214,7 @@ they_are_described(Fixture *fixture, gconstpointer data)
     (void)data;
     g_assert_true(entro_store_describe(store, "threshold", &title, &unit, NULL));
     g_assert_cmpstr(title, ==, "Entropy threshold");
-    g_assert_cmpstr(unit, ==, "1");
+    g_assert_cmpstr(unit, ==, "E_max");
 }
 
 static void
