@@ -15,6 +15,8 @@ entro_capture_clear(EntroCapture *capture)
     g_free(capture->detail);
     g_free(capture->heads);
     g_free(capture->layers);
+    g_free(capture->head_params);
+    g_free(capture->layer_params);
     *capture = (EntroCapture){0};
 }
 

@@ -56,8 +56,25 @@ typedef enum {
     ENTRO_LAYER_N_COLUMNS
 } EntroLayerColumn;
 
-ENTRO_API const EntroColumn *entro_head_columns(void);  /* [ENTRO_HEAD_N_COLUMNS] */
-ENTRO_API const EntroColumn *entro_layer_columns(void); /* [ENTRO_LAYER_N_COLUMNS] */
+/* What the trainer learned beside the weights, as it stored it. */
+typedef enum {
+    ENTRO_HEAD_PARAM_THRESHOLD,
+    ENTRO_HEAD_PARAM_TEMPERATURE_MEAN, /* over the queries; then min, max */
+    ENTRO_HEAD_PARAM_TEMPERATURE_MIN,
+    ENTRO_HEAD_PARAM_TEMPERATURE_MAX,
+    ENTRO_HEAD_PARAM_N_COLUMNS
+} EntroHeadParamColumn;
+
+typedef enum {
+    ENTRO_LAYER_PARAM_ALPHA,
+    ENTRO_LAYER_PARAM_BETA,
+    ENTRO_LAYER_PARAM_N_COLUMNS
+} EntroLayerParamColumn;
+
+ENTRO_API const EntroColumn *entro_head_columns(void);        /* [ENTRO_HEAD_N_COLUMNS] */
+ENTRO_API const EntroColumn *entro_layer_columns(void);       /* [ENTRO_LAYER_N_COLUMNS] */
+ENTRO_API const EntroColumn *entro_head_param_columns(void);  /* [ENTRO_HEAD_PARAM_N_COLUMNS] */
+ENTRO_API const EntroColumn *entro_layer_param_columns(void); /* [ENTRO_LAYER_PARAM_N_COLUMNS] */
 /* The integer columns of a head: n_rows, n_nan, n_masked, n_off_sum; [4]. */
 ENTRO_API const EntroColumn *entro_count_columns(void);
 
@@ -75,9 +92,20 @@ typedef struct {
     double values[ENTRO_LAYER_N_COLUMNS];
 } EntroLayerStats;
 
+/* NaN in `values`: not in the trace, not finite, or not to be read. */
+typedef struct {
+    guint layer, head;
+    double values[ENTRO_HEAD_PARAM_N_COLUMNS];
+} EntroHeadParams;
+
+typedef struct {
+    guint layer;
+    double values[ENTRO_LAYER_PARAM_N_COLUMNS];
+} EntroLayerParams;
+
 typedef enum {
     ENTRO_CAPTURE_COMPLETE,
-    ENTRO_CAPTURE_PARTIAL, /* a layer is missing or damaged: it has no rows */
+    ENTRO_CAPTURE_PARTIAL, /* a layer is missing or damaged: it has no rows; or a parameter is */
 } EntroCaptureStatus;
 
 ENTRO_API const char *
@@ -91,11 +119,15 @@ typedef struct {
     gint64 n_rows;
     guint64 digest; /* of the decoded values; the same for any chunking, filter, CPU and thread */
     EntroCaptureStatus status;
-    char *detail; /* NULL, or one line a layer that could not be read */
+    char *detail; /* NULL, or one line a layer or parameter that could not be read */
     guint n_heads;
     EntroHeadStats *heads; /* ascending (layer, head); heads of unreadable layers are absent */
     guint n_layers;
     EntroLayerStats *layers;
+    guint n_head_params; /* of layers that have such datasets, also where the layer is unreadable */
+    EntroHeadParams *head_params; /* ascending (layer, head) */
+    guint n_layer_params;
+    EntroLayerParams *layer_params;
 } EntroCapture;
 
 ENTRO_API void entro_capture_clear(EntroCapture *capture);

@@ -45,11 +45,24 @@ allocate_batches(EntroRun *run, const Most *most, GError **error)
         batch->rows = g_try_malloc_n(group_max * most->rows, sizeof(EntroRow));
         batch->heads = g_try_malloc_n(group_max * most->heads, sizeof(EntroHeadWork));
         batch->problems = g_new0(char *, group_max);
+        batch->layer_params = g_malloc_n(group_max, sizeof *batch->layer_params);
+        batch->param_problems = g_new(GPtrArray *, group_max);
+        for (gsize capture = 0; capture < group_max; capture++)
+            batch->param_problems[capture] = g_ptr_array_new_with_free_func(g_free);
         if (batch->rows == NULL || batch->heads == NULL)
             return out_of_memory(run, ENTRO_RUN_BATCHES * group_max * most->rows * sizeof(EntroRow),
                                  error);
     }
     return TRUE;
+}
+
+static gboolean
+allocate_params(EntroRun *run, GError **error)
+{
+    gsize n = entro_run_param_values(run->trace);
+
+    run->param_values = g_try_new(float, n);
+    return n == 0 || run->param_values != NULL || out_of_memory(run, n * sizeof(float), error);
 }
 
 static gboolean
@@ -104,15 +117,19 @@ entro_run_allocate(EntroRun *run, const EntroRunOptions *options, GError **error
 
     run->n_workers = affordable_workers(run->source, options);
     return allocate_workers(run, &most, error) && allocate_batches(run, &most, error) &&
-           allocate_tiles(run, error);
+           allocate_params(run, error) && allocate_tiles(run, error);
 }
 
 static void
 release_batch(EntroLayerBatch *batch, gsize group_max)
 {
-    for (gsize i = 0; batch->problems != NULL && i < group_max; i++)
+    for (gsize i = 0; batch->problems != NULL && i < group_max; i++) {
         g_free(batch->problems[i]);
+        g_ptr_array_unref(batch->param_problems[i]);
+    }
     g_free(batch->problems);
+    g_free(batch->param_problems);
+    g_free(batch->layer_params);
     g_free(batch->rows);
     g_free(batch->heads);
 }
@@ -137,5 +154,6 @@ entro_run_release(EntroRun *run)
     for (guint i = 0; run->workers != NULL && i < run->n_workers; i++)
         release_worker(&run->workers[i]);
     g_free(run->workers);
+    g_free(run->param_values);
     g_free(run->log_n);
 }

@@ -13,6 +13,7 @@ typedef struct {
     gint64 counts[4]; /* by EntroRowClass; atomic */
     guint64 digest;   /* sum over rows, so their order does not matter; atomic */
     double values[ENTRO_HEAD_N_COLUMNS];
+    double params[ENTRO_HEAD_PARAM_N_COLUMNS];
 } EntroHeadWork;
 
 typedef struct {
@@ -22,6 +23,8 @@ typedef struct {
     EntroRow *rows;       /* [n_captures][n_heads][n_samples * n_queries] */
     EntroHeadWork *heads; /* [n_captures][n_heads] */
     char **problems;      /* [group_max] the first of each capture, NULL when all is well */
+    double (*layer_params)[ENTRO_LAYER_PARAM_N_COLUMNS]; /* [group_max] */
+    GPtrArray **param_problems;                          /* [group_max] char *: of each parameter */
 } EntroLayerBatch;
 
 /* What one worker alone writes to. */
@@ -44,6 +47,7 @@ struct EntroRun {
     EntroWorker *workers;
     guint n_workers;
     guint64 bytes;
+    float *param_values; /* one entry of a parameter: the reader's */
 
     EntroCapture *group; /* captures being put together */
     gsize n_group, group_next;
@@ -61,6 +65,16 @@ gboolean entro_run_fill(gpointer data, gpointer slot, guint64 number, gboolean *
                         gboolean *ret_end, GError **error);
 void entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker);
 void entro_run_retire(gpointer data, gpointer slot, guint64 number);
+
+/* Learnable parameters (run-params.c): the most values that an entry has; the reader takes those of a
+ * layer and group of captures; the caller puts one capture's where they belong. */
+gsize entro_run_param_values(const EntroTrace *trace);
+void entro_run_read_params(EntroRun *run, EntroLayerBatch *batch);
+void entro_run_add_params(const EntroRun *run, const EntroLayerBatch *batch, gsize capture,
+                          EntroCapture *target);
+
+/* A part could not be read: one line more (run.c). */
+void entro_capture_spoil(EntroCapture *capture, const char *problem);
 
 /* Tiles, batches and workers; needs source, trace and options. */
 gboolean entro_run_allocate(EntroRun *run, const EntroRunOptions *options, GError **error);

@@ -118,6 +118,7 @@ begin_batch(EntroRun *run, EntroLayerBatch *batch, guint64 number, const EntroTi
         g_clear_pointer(&batch->problems[i], g_free);
     for (gsize i = 0; i < batch->n_captures * layer->n_heads; i++)
         batch->heads[i] = (EntroHeadWork){.remaining = (gint64)entro_rows_per_head(layer)};
+    entro_run_read_params(run, batch);
 }
 
 gboolean

@@ -75,6 +75,16 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
 /* ---- captures -------------------------------------------------------------------------------------------- */
 
+void
+entro_capture_spoil(EntroCapture *capture, const char *problem)
+{
+    char *so_far = capture->detail;
+
+    capture->detail = g_strconcat(so_far ? so_far : "", so_far ? "\n" : "", problem, NULL);
+    capture->status = ENTRO_CAPTURE_PARTIAL;
+    g_free(so_far);
+}
+
 static void
 add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCapture *target)
 {
@@ -83,11 +93,7 @@ add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCaptu
     EntroHeadStats *first;
 
     if (batch->problems[capture] != NULL) {
-        char *so_far = target->detail;
-        target->detail =
-            g_strconcat(so_far ? so_far : "", so_far ? "\n" : "", batch->problems[capture], NULL);
-        target->status = ENTRO_CAPTURE_PARTIAL;
-        g_free(so_far);
+        entro_capture_spoil(target, batch->problems[capture]);
         return;
     }
     target->heads = g_renew(EntroHeadStats, target->heads, target->n_heads + layer->n_heads);
@@ -139,8 +145,10 @@ collect_group(EntroRun *run, gboolean *ret_end, GError **error)
         const EntroLayerBatch *batch = &run->batches[number % ENTRO_RUN_BATCHES];
         if (layer == 0)
             begin_captures(run, batch);
-        for (gsize capture = 0; capture < run->n_group; capture++)
+        for (gsize capture = 0; capture < run->n_group; capture++) {
             add_layer(run, batch, capture, &run->group[capture]);
+            entro_run_add_params(run, batch, capture, &run->group[capture]);
+        }
         entro_ring_release(run->ring);
     }
     return TRUE;

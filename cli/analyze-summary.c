@@ -59,17 +59,17 @@ has_value(const EntroCapture *capture)
     return FALSE;
 }
 
-/* One sentence a capture; the database has one a layer. */
+/* One sentence a capture; the database has one a layer or parameter. */
 static char *
 describe_problem(const EntroCapture *capture)
 {
-    g_auto(GStrv) layers = g_strsplit(capture->detail, "\n", -1);
-    guint n_layers = g_strv_length(layers);
+    g_auto(GStrv) parts = g_strsplit(capture->detail, "\n", -1);
+    guint n_parts = g_strv_length(parts);
 
-    if (n_layers == 1)
-        return g_strdup_printf("step %" G_GINT64_FORMAT ": %s", capture->step, layers[0]);
-    return g_strdup_printf("step %" G_GINT64_FORMAT ": %u layers could not be read, the first: %s",
-                           capture->step, n_layers, layers[0]);
+    if (n_parts == 1)
+        return g_strdup_printf("step %" G_GINT64_FORMAT ": %s", capture->step, parts[0]);
+    return g_strdup_printf("step %" G_GINT64_FORMAT ": %u parts could not be read, the first: %s",
+                           capture->step, n_parts, parts[0]);
 }
 
 void

@@ -30,8 +30,31 @@ same_layer(const EntroLayer *a, const EntroLayer *b)
 {
     return a->n_heads == b->n_heads && a->n_samples == b->n_samples &&
            a->n_queries == b->n_queries && a->n_keys == b->n_keys && a->element == b->element &&
-           a->big_endian == b->big_endian && a->causal == b->causal &&
+           a->big_endian == b->big_endian && a->causal == b->causal && a->params == b->params &&
            g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
+}
+
+/* Names of the learnable parameters beside the attention. */
+static GPtrArray *
+param_names(const EntroLayer *layer)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (guint param = 0; param < ENTRO_N_PARAMS; param++)
+        if (layer->params & 1u << param)
+            g_ptr_array_add(names, (gpointer)entro_param_name(param));
+    return names;
+}
+
+static void
+print_params(const EntroLayer *layer)
+{
+    g_autoptr(GPtrArray) names = param_names(layer);
+
+    for (guint i = 0; i < names->len; i++)
+        printf("%s%s", i ? ", " : "             with learnable ", (const char *)names->pdata[i]);
+    if (names->len > 0)
+        printf("\n");
 }
 
 /* Layers that are alike share a line. */
@@ -52,6 +75,7 @@ print_layers(const EntroTrace *trace)
                label, layer->n_samples, layer->n_heads, layer->n_queries, layer->n_keys,
                entro_element_name(layer->element), layer->big_endian ? " big-endian" : "",
                causal_word(layer->causal), layer->storage);
+        print_params(layer);
     }
 }
 
@@ -137,6 +161,8 @@ layer_json(JsonBuilder *builder, const EntroLayer *layer)
         json_builder_add_boolean_value(builder, layer->causal == ENTRO_CAUSAL_YES);
     entro_json_string(builder, "storage", layer->storage);
     entro_json_boolean(builder, "split_rows", layer->split_rows);
+    g_autoptr(GPtrArray) params = param_names(layer);
+    entro_json_strings(builder, "parameters", params);
     json_builder_end_object(builder);
 }
 

@@ -91,7 +91,7 @@ typedef struct {
     const char *type;
 } EntroColumnSet;
 
-enum { ENTRO_N_COLUMN_SETS = 4, ENTRO_N_COUNT_COLUMNS = 4 };
+enum { ENTRO_N_COLUMN_SETS = 6, ENTRO_N_COUNT_COLUMNS = 4 };
 void entro_column_sets(EntroColumnSet ret_sets[ENTRO_N_COLUMN_SETS]);
 /* Columns that are missing, or not described in `metric` as they are now: counted, and if `apply`
  * added. */
@@ -100,6 +100,9 @@ gboolean entro_columns_sync(EntroStore *store, gboolean apply, guint *ret_n_miss
 /* Whether `column` is one of the table's statistics, here and in the file. */
 gboolean entro_columns_has(EntroStore *store, const char *table, const char *column,
                            gboolean *ret_has, GError **error);
+/* The table of heads, or of layers, that has this statistic; *ret_table NULL when none has. */
+gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *column,
+                            const char **ret_table, GError **error);
 
 /* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
 

@@ -73,7 +73,7 @@ ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GEr
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-/* One transaction: rows of head_stats, layer_stats and captures; those of the same (run, step) are
+/* One transaction: rows of head_stats, layer_stats, head_params, layer_params and captures; those of the same (run, step) are
  * replaced where they differ. */
 ENTRO_API gboolean entro_store_put_captures(EntroStore *store, gint64 run_id,
                                             const EntroCapture *captures, gsize n, GError **error);
@@ -94,7 +94,7 @@ typedef enum {
     ENTRO_CELL_UNDEFINED /* NULL: no valid row (a diverged head), or not defined */
 } EntroCellState;
 
-/* One column of head_stats at one step: layers x heads. */
+/* One statistic of the heads at one step: layers x heads. */
 typedef struct {
     char *run, *column;
     gint64 step;
@@ -117,14 +117,18 @@ ENTRO_API void entro_curve_free(EntroCurve *curve);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroGrid, entro_grid_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCurve, entro_curve_free)
 
-/* `column` must be a statistic of head_stats (checked against the schema).  `step` must be stored. */
+/* `column` must be a statistic of head_stats or head_params (checked against the schema).  `step`
+ * must be stored. */
 ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, const char *column,
                                              gint64 step, GError **error);
 /* Mean over the heads of each layer (heads without value left out), one EntroCurve a layer, by
- * layer; statistics that only layer_stats has stand as they are.  Every curve has all captures:
+ * layer; statistics that only layer_stats or layer_params has stand as they are.  Every curve has all captures:
  * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
+/* Whether select_layer_curves() takes a mean over heads of this column, or it is the layer's own. */
+ENTRO_API gboolean entro_store_is_of_heads(EntroStore *store, const char *column,
+                                           gboolean *ret_of_heads, GError **error);
 ENTRO_API EntroCurve *entro_store_select_scalar(EntroStore *store, gint64 run_id, const char *name,
                                                 GError **error);
 ENTRO_API char **entro_store_list_scalars(EntroStore *store, gint64 run_id, GError **error);

@@ -21,6 +21,8 @@ static const Exportable exportables[] = {
     {"captures", "run_id", "run_id, step"},
     {"head_stats", "run_id", "run_id, step, layer, head"},
     {"layer_stats", "run_id", "run_id, step, layer"},
+    {"head_params", "run_id", "run_id, step, layer, head"},
+    {"layer_params", "run_id", "run_id, step, layer"},
     {"layer_entropy", "run_id", "run_id, step, layer"},
     {"metric", NULL, "table_name, name"},
 };

@@ -17,6 +17,8 @@ entro_column_sets(EntroColumnSet ret_sets[ENTRO_N_COLUMN_SETS])
         {"head_stats", entro_head_columns(), ENTRO_HEAD_N_COLUMNS, "REAL"},
         {"layer_stats", layer_counts, G_N_ELEMENTS(layer_counts), "INTEGER"},
         {"layer_stats", entro_layer_columns(), ENTRO_LAYER_N_COLUMNS, "REAL"},
+        {"head_params", entro_head_param_columns(), ENTRO_HEAD_PARAM_N_COLUMNS, "REAL"},
+        {"layer_params", entro_layer_param_columns(), ENTRO_LAYER_PARAM_N_COLUMNS, "REAL"},
     };
 
     G_STATIC_ASSERT(G_N_ELEMENTS(sets) == ENTRO_N_COLUMN_SETS);
@@ -147,6 +149,44 @@ entro_columns_has(EntroStore *store, const char *table, const char *column, gboo
     if (!entro_bind_ready(&bind, error) || !entro_sql_get_int(store, stmt, 0, &there, error))
         return FALSE;
     *ret_has = there != 0 && is_known(table, column);
+    return TRUE;
+}
+
+/* The table that is meant by `column`: the first of those of heads, or of layers, that has it. */
+static gboolean
+find_among(EntroStore *store, const char *const *tables, const char *column, const char **ret_table,
+           GError **error)
+{
+    gboolean has = FALSE;
+
+    *ret_table = NULL;
+    for (guint j = 0; tables[j] != NULL && !has; j++) {
+        if (!entro_columns_has(store, tables[j], column, &has, error))
+            return FALSE;
+        *ret_table = has ? tables[j] : NULL;
+    }
+    return TRUE;
+}
+
+gboolean
+entro_columns_find(EntroStore *store, gboolean of_heads, const char *column, const char **ret_table,
+                   GError **error)
+{
+    static const char *const heads[] = {"head_stats", "head_params", NULL};
+    static const char *const layers[] = {"layer_stats", "layer_params", NULL};
+
+    return find_among(store, of_heads ? heads : layers, column, ret_table, error);
+}
+
+gboolean
+entro_store_is_of_heads(EntroStore *store, const char *column, gboolean *ret_of_heads,
+                        GError **error)
+{
+    const char *table = NULL;
+
+    if (!entro_columns_find(store, TRUE, column, &table, error))
+        return FALSE;
+    *ret_of_heads = table != NULL;
     return TRUE;
 }
 

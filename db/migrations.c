@@ -89,6 +89,20 @@ static const char *const migrations[] = {
     "    (SELECT max(step) FROM captures WHERE run_id = r.id) AS last_step"
     "  FROM runs AS r"
     "  WHERE attempt = (SELECT max(attempt) FROM runs WHERE name = r.name);",
+    /* 2: learnable parameters, of traces that have them. */
+    "CREATE TABLE head_params ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  step INTEGER NOT NULL,"
+    "  layer INTEGER NOT NULL,"
+    "  head INTEGER NOT NULL,"
+    "  PRIMARY KEY (run_id, step, layer, head)"
+    ") STRICT;"
+    "CREATE TABLE layer_params ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  step INTEGER NOT NULL,"
+    "  layer INTEGER NOT NULL,"
+    "  PRIMARY KEY (run_id, step, layer)"
+    ") STRICT;",
 };
 
 gint64

@@ -4,38 +4,147 @@
  * the same trace leaves the file as it was. */
 #include "db-private.h"
 
-/* A table of one or more rows a capture. */
+typedef struct Batch Batch;
+
+/* Puts row `position` of the capture. */
+typedef gboolean (*PutRow)(Batch *batch, const EntroCapture *capture, guint position,
+                           GError **error);
+
+/* A table of one or more rows a capture; `upsert` has the columns of its sets behind the keys. */
+typedef struct {
+    const char *name;
+    const char *keys[5]; /* NULL-terminated */
+    gsize n_offset;      /* of the number of rows in EntroCapture */
+    PutRow put;
+} TableFacts;
+
 typedef struct {
     sqlite3_stmt *upsert;
     sqlite3_stmt *count;  /* rows of (run, step) */
     sqlite3_stmt *remove; /* rows of (run, step) */
 } RowTable;
 
-typedef struct {
+enum { TABLE_HEADS, TABLE_LAYERS, TABLE_HEAD_PARAMS, TABLE_LAYER_PARAMS, N_TABLES };
+
+struct Batch {
     EntroStore *store;
     gint64 run_id;
     sqlite3_stmt *capture;
-    RowTable heads;
-    RowTable layers;
-} Batch;
-
-static void
-row_table_clear(RowTable *table)
-{
-    sqlite3_finalize(table->upsert);
-    sqlite3_finalize(table->count);
-    sqlite3_finalize(table->remove);
-}
+    RowTable tables[N_TABLES];
+};
 
 static void
 batch_clear(Batch *batch)
 {
     sqlite3_finalize(batch->capture);
-    row_table_clear(&batch->heads);
-    row_table_clear(&batch->layers);
+    for (guint j = 0; j < N_TABLES; j++) {
+        sqlite3_finalize(batch->tables[j].upsert);
+        sqlite3_finalize(batch->tables[j].count);
+        sqlite3_finalize(batch->tables[j].remove);
+    }
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static EntroBinder
+bind_keys(Batch *batch, guint table, const EntroCapture *capture, guint layer)
+{
+    EntroBinder bind = entro_bind(batch->store, batch->tables[table].upsert);
+
+    entro_bind_int(&bind, batch->run_id);
+    entro_bind_int(&bind, capture->step);
+    entro_bind_int(&bind, layer);
+    return bind;
+}
+
+static gboolean
+bind_values(EntroBinder *bind, const double *values, guint n, GError **error)
+{
+    for (guint j = 0; j < n; j++)
+        entro_bind_double(bind, values[j]);
+    return entro_bind_execute(bind, error);
+}
+
+static gboolean
+put_head(Batch *batch, const EntroCapture *capture, guint position, GError **error)
+{
+    const EntroHeadStats *stats = &capture->heads[position];
+    EntroBinder bind = bind_keys(batch, TABLE_HEADS, capture, stats->layer);
+
+    entro_bind_int(&bind, stats->head);
+    entro_bind_int(&bind, stats->n_rows); /* as entro_count_columns() has them */
+    entro_bind_int(&bind, stats->n_nan);
+    entro_bind_int(&bind, stats->n_masked);
+    entro_bind_int(&bind, stats->n_off_sum);
+    return bind_values(&bind, stats->values, ENTRO_HEAD_N_COLUMNS, error);
+}
+
+static gboolean
+put_layer(Batch *batch, const EntroCapture *capture, guint position, GError **error)
+{
+    const EntroLayerStats *stats = &capture->layers[position];
+    EntroBinder bind = bind_keys(batch, TABLE_LAYERS, capture, stats->layer);
+
+    entro_bind_int(&bind, stats->n_heads);
+    entro_bind_int(&bind, stats->n_valid_heads);
+    return bind_values(&bind, stats->values, ENTRO_LAYER_N_COLUMNS, error);
+}
+
+static gboolean
+put_head_params(Batch *batch, const EntroCapture *capture, guint position, GError **error)
+{
+    const EntroHeadParams *params = &capture->head_params[position];
+    EntroBinder bind = bind_keys(batch, TABLE_HEAD_PARAMS, capture, params->layer);
+
+    entro_bind_int(&bind, params->head);
+    return bind_values(&bind, params->values, ENTRO_HEAD_PARAM_N_COLUMNS, error);
+}
+
+static gboolean
+put_layer_params(Batch *batch, const EntroCapture *capture, guint position, GError **error)
+{
+    const EntroLayerParams *params = &capture->layer_params[position];
+    EntroBinder bind = bind_keys(batch, TABLE_LAYER_PARAMS, capture, params->layer);
+
+    return bind_values(&bind, params->values, ENTRO_LAYER_PARAM_N_COLUMNS, error);
+}
+
+static const TableFacts facts[N_TABLES] = {
+    [TABLE_HEADS] = {"head_stats",
+                     {"run_id", "step", "layer", "head"},
+                     G_STRUCT_OFFSET(EntroCapture, n_heads),
+                     put_head},
+    [TABLE_LAYERS] = {"layer_stats",
+                      {"run_id", "step", "layer"},
+                      G_STRUCT_OFFSET(EntroCapture, n_layers),
+                      put_layer},
+    [TABLE_HEAD_PARAMS] = {"head_params",
+                           {"run_id", "step", "layer", "head"},
+                           G_STRUCT_OFFSET(EntroCapture, n_head_params),
+                           put_head_params},
+    [TABLE_LAYER_PARAMS] = {"layer_params",
+                            {"run_id", "step", "layer"},
+                            G_STRUCT_OFFSET(EntroCapture, n_layer_params),
+                            put_layer_params},
+};
+
+static gboolean
+put_capture_row(Batch *batch, const EntroCapture *capture, GError **error)
+{
+    g_autofree char *digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", capture->digest);
+    EntroBinder bind = entro_bind(batch->store, batch->capture);
+
+    entro_bind_int(&bind, batch->run_id);
+    entro_bind_int(&bind, capture->step);
+    entro_bind_int(&bind, (gint64)capture->position);
+    entro_bind_int(&bind, capture->n_rows);
+    entro_bind_text(&bind, digest);
+    entro_bind_text(&bind, entro_capture_status_name(capture->status));
+    entro_bind_text(&bind, capture->detail);
+    return entro_bind_execute(&bind, error);
+}
 
 /* ---- statements ----------------------------------------------------------------------------- */
 
@@ -58,44 +167,26 @@ prepare_rows(EntroStore *store, const char *table, const char *const *keys, GErr
     return entro_sql_prepare(store, sql, error);
 }
 
-static gboolean
-prepare_heads(Batch *batch, GError **error)
+/* What is to be done with the rows of (run, step). */
+static sqlite3_stmt *
+prepare_of_step(EntroStore *store, const char *verb, const char *table, GError **error)
 {
-    static const char *const keys[] = {"run_id", "step", "layer", "head", NULL};
-    RowTable *table = &batch->heads;
+    g_autofree char *sql = g_strdup_printf("%s FROM %s WHERE run_id = ? AND step = ?", verb, table);
 
-    table->upsert = prepare_rows(batch->store, "head_stats", keys, error);
-    if (table->upsert == NULL)
-        return FALSE;
-    table->count =
-        entro_sql_prepare(batch->store,
-                          "SELECT count(*) FROM head_stats WHERE run_id = ? AND step = ?", error);
-    if (table->count == NULL)
-        return FALSE;
-    table->remove =
-        entro_sql_prepare(batch->store, "DELETE FROM head_stats WHERE run_id = ? AND step = ?",
-                          error);
-    return table->remove != NULL;
+    return entro_sql_prepare(store, sql, error);
 }
 
 static gboolean
-prepare_layers(Batch *batch, GError **error)
+prepare_table(EntroStore *store, const TableFacts *table, RowTable *ret, GError **error)
 {
-    static const char *const keys[] = {"run_id", "step", "layer", NULL};
-    RowTable *table = &batch->layers;
-
-    table->upsert = prepare_rows(batch->store, "layer_stats", keys, error);
-    if (table->upsert == NULL)
+    ret->upsert = prepare_rows(store, table->name, table->keys, error);
+    if (ret->upsert == NULL)
         return FALSE;
-    table->count =
-        entro_sql_prepare(batch->store,
-                          "SELECT count(*) FROM layer_stats WHERE run_id = ? AND step = ?", error);
-    if (table->count == NULL)
+    ret->count = prepare_of_step(store, "SELECT count(*)", table->name, error);
+    if (ret->count == NULL)
         return FALSE;
-    table->remove =
-        entro_sql_prepare(batch->store, "DELETE FROM layer_stats WHERE run_id = ? AND step = ?",
-                          error);
-    return table->remove != NULL;
+    ret->remove = prepare_of_step(store, "DELETE", table->name, error);
+    return ret->remove != NULL;
 }
 
 static gboolean
@@ -106,66 +197,15 @@ prepare_batch(Batch *batch, GError **error)
     g_autofree char *sql = entro_sql_upsert("captures", columns, 2);
 
     batch->capture = entro_sql_prepare(batch->store, sql, error);
-    return batch->capture != NULL && prepare_heads(batch, error) && prepare_layers(batch, error);
-}
-
-/* ---- rows ----------------------------------------------------------------------------------- */
-
-static gboolean
-put_head(Batch *batch, const EntroCapture *capture, guint position, GError **error)
-{
-    const EntroHeadStats *stats = &capture->heads[position];
-    EntroBinder bind = entro_bind(batch->store, batch->heads.upsert);
-
-    entro_bind_int(&bind, batch->run_id);
-    entro_bind_int(&bind, capture->step);
-    entro_bind_int(&bind, stats->layer);
-    entro_bind_int(&bind, stats->head);
-    entro_bind_int(&bind, stats->n_rows); /* as entro_count_columns() has them */
-    entro_bind_int(&bind, stats->n_nan);
-    entro_bind_int(&bind, stats->n_masked);
-    entro_bind_int(&bind, stats->n_off_sum);
-    for (guint j = 0; j < ENTRO_HEAD_N_COLUMNS; j++)
-        entro_bind_double(&bind, stats->values[j]);
-    return entro_bind_execute(&bind, error);
-}
-
-static gboolean
-put_layer(Batch *batch, const EntroCapture *capture, guint position, GError **error)
-{
-    const EntroLayerStats *stats = &capture->layers[position];
-    EntroBinder bind = entro_bind(batch->store, batch->layers.upsert);
-
-    entro_bind_int(&bind, batch->run_id);
-    entro_bind_int(&bind, capture->step);
-    entro_bind_int(&bind, stats->layer);
-    entro_bind_int(&bind, stats->n_heads);
-    entro_bind_int(&bind, stats->n_valid_heads);
-    for (guint j = 0; j < ENTRO_LAYER_N_COLUMNS; j++)
-        entro_bind_double(&bind, stats->values[j]);
-    return entro_bind_execute(&bind, error);
-}
-
-static gboolean
-put_capture_row(Batch *batch, const EntroCapture *capture, GError **error)
-{
-    g_autofree char *digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", capture->digest);
-    EntroBinder bind = entro_bind(batch->store, batch->capture);
-
-    entro_bind_int(&bind, batch->run_id);
-    entro_bind_int(&bind, capture->step);
-    entro_bind_int(&bind, (gint64)capture->position);
-    entro_bind_int(&bind, capture->n_rows);
-    entro_bind_text(&bind, digest);
-    entro_bind_text(&bind, entro_capture_status_name(capture->status));
-    entro_bind_text(&bind, capture->detail);
-    return entro_bind_execute(&bind, error);
+    if (batch->capture == NULL)
+        return FALSE;
+    for (guint j = 0; j < N_TABLES; j++)
+        if (!prepare_table(batch->store, &facts[j], &batch->tables[j], error))
+            return FALSE;
+    return TRUE;
 }
 
 /* ---- captures ------------------------------------------------------------------------------- */
-
-typedef gboolean (*PutRow)(Batch *batch, const EntroCapture *capture, guint position,
-                           GError **error);
 
 static gboolean
 put_all(Batch *batch, const EntroCapture *capture, guint n, PutRow put_row, GError **error)
@@ -179,33 +219,38 @@ put_all(Batch *batch, const EntroCapture *capture, guint n, PutRow put_row, GErr
 /* More rows than were put: an earlier reading of this capture had layers that this one has not.
  * That is rare enough to begin again from nothing. */
 static gboolean
-put_rows(Batch *batch, RowTable *table, const EntroCapture *capture, guint n, PutRow put_row,
-         GError **error)
+put_rows(Batch *batch, guint which, const EntroCapture *capture, GError **error)
 {
+    const TableFacts *table = &facts[which];
+    const RowTable *stmts = &batch->tables[which];
+    guint n = G_STRUCT_MEMBER(guint, capture, table->n_offset);
     gint64 n_stored = 0;
 
-    if (!put_all(batch, capture, n, put_row, error))
+    if (!put_all(batch, capture, n, table->put, error))
         return FALSE;
-    EntroBinder count = entro_bind(batch->store, table->count);
+    EntroBinder count = entro_bind(batch->store, stmts->count);
     entro_bind_int(&count, batch->run_id);
     entro_bind_int(&count, capture->step);
     if (!entro_bind_ready(&count, error) ||
-        !entro_sql_get_int(batch->store, table->count, 0, &n_stored, error))
+        !entro_sql_get_int(batch->store, stmts->count, 0, &n_stored, error))
         return FALSE;
     if (n_stored <= n)
         return TRUE;
-    EntroBinder remove = entro_bind(batch->store, table->remove);
+    EntroBinder remove = entro_bind(batch->store, stmts->remove);
     entro_bind_int(&remove, batch->run_id);
     entro_bind_int(&remove, capture->step);
-    return entro_bind_execute(&remove, error) && put_all(batch, capture, n, put_row, error);
+    return entro_bind_execute(&remove, error) && put_all(batch, capture, n, table->put, error);
 }
 
 static gboolean
 put_capture(Batch *batch, const EntroCapture *capture, GError **error)
 {
-    return put_capture_row(batch, capture, error) &&
-           put_rows(batch, &batch->heads, capture, capture->n_heads, put_head, error) &&
-           put_rows(batch, &batch->layers, capture, capture->n_layers, put_layer, error);
+    if (!put_capture_row(batch, capture, error))
+        return FALSE;
+    for (guint j = 0; j < N_TABLES; j++)
+        if (!put_rows(batch, j, capture, error))
+            return FALSE;
+    return TRUE;
 }
 
 gboolean

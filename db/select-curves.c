@@ -116,20 +116,20 @@ compare_layers(gconstpointer a, gconstpointer b)
 static char *
 make_curve_query(EntroStore *store, const char *column, GError **error)
 {
-    gboolean of_heads = FALSE;
-    gboolean of_layers = FALSE;
+    const char *of_heads = NULL;
+    const char *of_layers = NULL;
 
-    if (!entro_columns_has(store, "head_stats", column, &of_heads, error) ||
-        !entro_columns_has(store, "layer_stats", column, &of_layers, error))
+    if (!entro_columns_find(store, TRUE, column, &of_heads, error) ||
+        !entro_columns_find(store, FALSE, column, &of_layers, error))
         return NULL;
-    if (of_heads)
-        return g_strdup_printf("SELECT step, layer, avg(\"%s\") FROM head_stats"
+    if (of_heads != NULL)
+        return g_strdup_printf("SELECT step, layer, avg(\"%s\") FROM %s"
                                " WHERE run_id = ?1 GROUP BY step, layer ORDER BY step, layer",
-                               column);
-    if (of_layers)
-        return g_strdup_printf("SELECT step, layer, \"%s\" FROM layer_stats"
+                               column, of_heads);
+    if (of_layers != NULL)
+        return g_strdup_printf("SELECT step, layer, \"%s\" FROM %s"
                                " WHERE run_id = ?1 ORDER BY step, layer",
-                               column);
+                               column, of_layers);
     g_autofree char *quoted = entro_quote_name(column);
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND,
                 "%s: there is no statistic %s (the table \"metric\" lists them)", store->path,

@@ -19,20 +19,20 @@ entro_grid_free(EntroGrid *grid)
     g_free(grid);
 }
 
-static gboolean
-check_column(EntroStore *store, const char *table, const char *column, GError **error)
+static const char *
+find_table(EntroStore *store, const char *column, GError **error)
 {
-    gboolean has = FALSE;
+    const char *table = NULL;
 
-    if (!entro_columns_has(store, table, column, &has, error))
-        return FALSE;
-    if (has)
-        return TRUE;
+    if (!entro_columns_find(store, TRUE, column, &table, error))
+        return NULL;
+    if (table != NULL)
+        return table;
     g_autofree char *quoted = entro_quote_name(column);
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND,
-                "%s: %s has no statistic %s (the table \"metric\" lists them)", store->path, table,
+                "%s: heads have no statistic %s (the table \"metric\" lists them)", store->path,
                 quoted);
-    return FALSE;
+    return NULL;
 }
 
 /* ---- one step: a grid of layers and heads --------------------------------------------------- */
@@ -89,16 +89,14 @@ check_shape(EntroStore *store, gsize n_layers, gsize n_heads, GError **error)
 /* Layers and heads of the grid: those of the capture or, when some of its layers could not be
  * read, all that the run ever had. */
 static gboolean
-read_shape(EntroStore *store, EntroGrid *grid, gint64 run_id, gboolean complete, GError **error)
+read_shape(EntroStore *store, EntroGrid *grid, const char *table, gint64 run_id, gboolean complete,
+           GError **error)
 {
     g_autoptr(GArray) layers = g_array_new(FALSE, FALSE, sizeof(gint64));
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
-        store,
-        complete ? "SELECT layer, max(head) FROM head_stats WHERE run_id = ?1 AND step = ?2"
-                   " GROUP BY layer ORDER BY layer"
-                 : "SELECT layer, max(head) FROM head_stats WHERE run_id = ?1 AND ?2 IS NOT NULL"
-                   " GROUP BY layer ORDER BY layer",
-        run_id, error);
+    g_autofree char *sql = g_strdup_printf(
+        "SELECT layer, max(head) FROM %s WHERE run_id = ?1 AND %s GROUP BY layer ORDER BY layer",
+        table, complete ? "step = ?2" : "?2 IS NOT NULL");
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
     gsize n_heads = 0;
     gboolean row = TRUE;
 
@@ -135,11 +133,11 @@ set_cell(EntroGrid *grid, gsize row, gint64 head, sqlite3_stmt *stmt, int column
 
 /* Cells come ordered by layer, as the rows of the grid are: one walk along both. */
 static gboolean
-read_cells(EntroStore *store, EntroGrid *grid, gint64 run_id, GError **error)
+read_cells(EntroStore *store, EntroGrid *grid, const char *table, gint64 run_id, GError **error)
 {
-    g_autofree char *sql = g_strdup_printf("SELECT layer, head, \"%s\" FROM head_stats"
+    g_autofree char *sql = g_strdup_printf("SELECT layer, head, \"%s\" FROM %s"
                                            " WHERE run_id = ?1 AND step = ?2 ORDER BY layer, head",
-                                           grid->column);
+                                           grid->column, table);
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
     gsize position = 0;
     gboolean row = TRUE;
@@ -166,20 +164,20 @@ entro_store_select_grid(EntroStore *store, gint64 run_id, const char *column, gi
     g_auto(EntroTransaction) view = {NULL};
     g_autoptr(EntroGrid) grid = g_new0(EntroGrid, 1);
     gboolean complete = FALSE;
+    const char *table = find_table(store, column, error);
 
-    if (!check_column(store, "head_stats", column, error) ||
-        !entro_transaction_begin_read(&view, store, error))
+    if (table == NULL || !entro_transaction_begin_read(&view, store, error))
         return NULL;
     g_autoptr(EntroRunInfo) run = entro_store_get_run(store, run_id, error);
     if (run == NULL || !find_capture(store, run, step, &grid->step, &complete, error))
         return NULL;
     grid->run = g_strdup(run->name);
     grid->column = g_strdup(column);
-    if (!read_shape(store, grid, run_id, complete, error))
+    if (!read_shape(store, grid, table, run_id, complete, error))
         return NULL;
     grid->value = g_new(double, grid->n_rows * grid->n_columns);
     grid->state = g_new0(guint8, grid->n_rows * grid->n_columns); /* ENTRO_CELL_ABSENT */
     for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
         grid->value[cell] = NAN;
-    return read_cells(store, grid, run_id, error) ? g_steal_pointer(&grid) : NULL;
+    return read_cells(store, grid, table, run_id, error) ? g_steal_pointer(&grid) : NULL;
 }

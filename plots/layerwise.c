@@ -182,10 +182,14 @@ entro_view_layerwise(EntroStore *store, const EntroRunInfo *const *runs, guint n
     g_auto(EntroCurveSpec) spec;
     entro_curve_spec_init(&spec);
     g_autofree char *described = entro_view_value_label(store, options->column, error);
-    if (!palette || !described)
+    gboolean of_heads = TRUE;
+    if (!palette || !described ||
+        !entro_store_is_of_heads(store, options->column, &of_heads, error))
         return NULL;
 
-    g_autofree char *other = g_strdup_printf("%s, mean over the heads of each layer", described);
+    g_autofree char *other =
+        g_strdup_printf(of_heads ? "%s, mean over the heads of each layer" : "%s of each layer",
+                        described);
     spec.title = options->title ? options->title : own ? view->title : other;
     spec.y_label = own ? "Layer mean entropy (nats)" : described;
     spec.shared_y = options->shared_scale;

@@ -48,6 +48,29 @@ static const EntroColumn layer_columns[] = {
                                      "Mean of the heads' ceilings."},
 };
 
+static const EntroColumn head_param_columns[] = {
+    [ENTRO_HEAD_PARAM_THRESHOLD] =
+        {"threshold", "Entropy threshold", "E_max",
+         "Learnable threshold of the entropy regularizer, as a fraction of E_max = ln T "
+         "(arXiv 2501.03489); as stored by the trainer."},
+    [ENTRO_HEAD_PARAM_TEMPERATURE_MEAN] = {"temperature_mean", "Mean softmax temperature", "1",
+                                           "Learnable temperature of the softmax, mean over the "
+                                           "queries; NULL when one is not finite."},
+    [ENTRO_HEAD_PARAM_TEMPERATURE_MIN] = {"temperature_min", "Smallest softmax temperature", "1",
+                                          "Over the queries; NULL when one is not finite."},
+    [ENTRO_HEAD_PARAM_TEMPERATURE_MAX] = {"temperature_max", "Largest softmax temperature", "1",
+                                          "Over the queries; NULL when one is not finite."},
+};
+
+static const EntroColumn layer_param_columns[] = {
+    [ENTRO_LAYER_PARAM_ALPHA] = {"alpha", "FFN scaling alpha", "1",
+                                 "Learnable scaling alpha of the feed-forward network; as stored "
+                                 "by the trainer."},
+    [ENTRO_LAYER_PARAM_BETA] = {"beta", "FFN scaling beta", "1",
+                                "Learnable scaling beta of the feed-forward network; as stored by "
+                                "the trainer."},
+};
+
 static const EntroColumn count_columns[] = {
     {"n_rows", "Rows", "rows", "All rows of the head: samples times queries."},
     {"n_nan", "NaN rows", "rows", "Rows with a weight that is NaN or Inf; not in any statistic."},
@@ -62,6 +85,8 @@ static const EntroColumn count_columns[] = {
 
 G_STATIC_ASSERT(G_N_ELEMENTS(head_columns) == ENTRO_HEAD_N_COLUMNS);
 G_STATIC_ASSERT(G_N_ELEMENTS(layer_columns) == ENTRO_LAYER_N_COLUMNS);
+G_STATIC_ASSERT(G_N_ELEMENTS(head_param_columns) == ENTRO_HEAD_PARAM_N_COLUMNS);
+G_STATIC_ASSERT(G_N_ELEMENTS(layer_param_columns) == ENTRO_LAYER_PARAM_N_COLUMNS);
 
 const EntroColumn *
 entro_head_columns(void)
@@ -73,6 +98,18 @@ const EntroColumn *
 entro_layer_columns(void)
 {
     return layer_columns;
+}
+
+const EntroColumn *
+entro_head_param_columns(void)
+{
+    return head_param_columns;
+}
+
+const EntroColumn *
+entro_layer_param_columns(void)
+{
+    return layer_param_columns;
 }
 
 const EntroColumn *

@@ -36,6 +36,10 @@ P problems-counted  entroscope analyze $FIX/holes.h5 --db holes.db --json 2>/dev
 P runs-some-bad     entroscope runs --db c.db
 3 -                 entroscope analyze nosuch.h5 $FIX/hybrid.h5 --db c.db --json
 
+P -                 entroscope analyze $FIX/learned.h5 --db learned.db
+3 learned-damaged   entroscope analyze $FIX/learned-damaged.h5 --db learned.db
+3 learned-again     entroscope analyze $FIX/learned-damaged.h5 --db learned.db
+
 # ---- names, conflicts, replacement
 P named             entroscope analyze $FIX/healthy.h5 --db d.db --run 'my run'
 P -                 entroscope analyze $FIX/healthy.h5 --db d.db

@@ -6,6 +6,9 @@ P run_config-json   entroscope export run_config --db a.db --format json
 P scalars           entroscope export scalars --db a.db --run diverged
 P captures          entroscope export captures --db a.db --run '#2'
 P metric            entroscope export metric --db a.db
+S -                 entroscope analyze -q $FIX/healthy.h5 --db l.db; ! entroscope analyze -q $FIX/learned-damaged.h5 --db l.db
+P head_params       entroscope export head_params --db l.db
+P layer_params      entroscope export layer_params --db l.db --format json
 P .                 for t in $(entroscope export --db a.db); do \
                     entroscope export $t --db a.db > $t.csv || echo $t; \
                     entroscope export $t --db a.db --format json | $PYTHON -m json.tool >/dev/null || echo $t; \

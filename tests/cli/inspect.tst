@@ -12,6 +12,9 @@ P quiet-healthy     entroscope inspect -q $FIX/healthy.h5
 3 missing           entroscope inspect -q $FIX/missing.h5
 3 -                 entroscope inspect --json $FIX/missing.h5
 P json              entroscope inspect --json $FIX/uneven.h5
+P learned           entroscope inspect $FIX/learned.h5
+P learned-json      entroscope inspect --json $FIX/learned.h5
+3 learned-damaged   entroscope inspect $FIX/learned-damaged.h5
 4 empty             entroscope inspect $FIX/empty.h5
 
 # ---- names that no terminal should meet

@@ -17,6 +17,15 @@ P .                 entroscope plot layerwise-entropy --db a.db --column entropy
 P .                 entroscope plot scalars --db a.db --scalar loss --log-y --width 4 --height 3 --font-size 8 -o o.svg
 P .                 entroscope plot entropy-bands --db a.db --run healthy --band-max 2.5 -o o.svg
 P .                 entroscope plot headwise-entropy --db a.db --run all-nan --run one-token -o o.svg
+S -                 entroscope analyze -q $FIX/learned.h5 $FIX/healthy.h5 --db l.db
+P .                 for c in threshold temperature_mean; do for v in headwise-entropy layerwise-entropy entropy-bands; do \
+                    entroscope plot $v --db l.db --run learned --column $c -o $v-$c.svg && \
+                    grep -q '<svg' $v-$c.svg || echo $v $c; done; done
+P .                 entroscope plot layerwise-entropy --db l.db --column alpha -o o.svg
+P .                 entroscope plot headwise-entropy --db l.db --column threshold -o o.svg
+4 /no.heads.to.draw/ entroscope plot headwise-entropy --db l.db --run healthy --column threshold -o none.svg
+2 /no.statistic..alpha/ entroscope plot headwise-entropy --db l.db --run learned --column alpha -o none.svg
+P .                 test ! -e none.svg
 P font              entroscope plot scalars --db a.db --font 'No Such Font' -o o.svg
 P .                 entroscope plot -q scalars --db a.db --font 'No Such Font' -o o.svg
 

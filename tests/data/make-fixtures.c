@@ -12,6 +12,7 @@
 
 #define N_LAYERS_MOST 4
 #define N_KEYS_MOST   16
+#define N_HEADS_MOST  8
 #define N_SAMPLES     2
 #define FIRST_STEP    10 /* between captures, too */
 
@@ -31,6 +32,9 @@ struct Fixture {
     int nan_since; /* capture from which the last layer is NaN; 0: never, -1: always */
     int missing_from, damaged_at; /* captures, 0: none; it is layer 1 */
     int restart_at;               /* capture at which the steps begin again; 0: never */
+    guint params;                 /* learnable parameters, bits as the writer takes them */
+    int params_damaged_at,
+        params_missing_from; /* captures, 0: none; threshold and alpha of layer 1 */
 };
 
 /* ---- the stories ------------------------------------------------------------------------------------ */
@@ -71,7 +75,8 @@ wobbling(const Fixture *fixture, guint capture, guint layer)
     {                                                                                              \
         0, 1, 2, 3                                                                                 \
     }
-#define HOSTILE "\x1b[31mred\x1b[0m\nrun; DROP TABLE runs;--\t'\"\x7f"
+#define ALL_PARAMS ((1u << ENTRO_N_PARAMS) - 1)
+#define HOSTILE    "\x1b[31mred\x1b[0m\nrun; DROP TABLE runs;--\t'\"\x7f"
 
 static const Fixture fixtures[] = {
     {"healthy", "healthy", 1, 5, 4, 12, ALIKE, CONSECUTIVE, .sharpness = healthy},
@@ -149,6 +154,28 @@ static const Fixture fixtures[] = {
      .sharpness = healthy,
      .not_causal = TRUE,
      .element = ENTRO_F64},
+    {"learned",
+     "learned",
+     30,
+     5,
+     3,
+     8,
+     {2, 4, 2},
+     CONSECUTIVE,
+     .sharpness = healthy,
+     .params = ALL_PARAMS},
+    {"learned-damaged",
+     "learned-damaged",
+     31,
+     5,
+     3,
+     8,
+     {2, 4, 2},
+     CONSECUTIVE,
+     .sharpness = healthy,
+     .params = ALL_PARAMS,
+     .params_damaged_at = 2,
+     .params_missing_from = 4},
     {"empty", "empty", 16, 0, 2, 8, {2, 2}, CONSECUTIVE, .sharpness = healthy},
     {"long", "long", 18, 300, 2, 16, ALIKE, CONSECUTIVE, .sharpness = wobbling},
     {"bf16",
@@ -247,6 +274,16 @@ make_attention(const Fixture *fixture, guint capture, guint layer)
     return p;
 }
 
+/* As training might move them: temperatures near 1, thresholds from 0.5 to 1, alpha and beta near 1. */
+static float
+param_value(const Fixture *fixture, guint capture, guint layer, EntroParam param, gsize i)
+{
+    guint64 state = fixture->uuid * 7919u + capture * 1009u + layer * 31u + param * 5u + (guint)i;
+    double spread = capture * 0.1 * (noise(&state) - 0.5);
+
+    return (float)(param == ENTRO_PARAM_THRESHOLD ? 0.75 + spread : 1 + spread);
+}
+
 /* ---- files ---------------------------------------------------------------------------------------------- */
 
 static EntroWriter *
@@ -279,6 +316,7 @@ open_writer(const char *path, const Fixture *fixture, GError **error)
                                              : fixture->element,
                               .deflate = fixture->deflate,
                               .key_mask = fixture->key_mask,
+                              .params = fixture->params,
                               .config = config,
                               .n_config = G_N_ELEMENTS(config),
                               .scalars = scalars},
@@ -294,6 +332,27 @@ put_layers(EntroWriter *writer, const Fixture *fixture, guint capture, GError **
             fixture->missing_from > 0 && (int)capture >= fixture->missing_from && layer == 1;
 
         if (!missing && !entro_writer_put_attention(writer, layer, p, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+put_params(EntroWriter *writer, const Fixture *fixture, guint capture, GError **error)
+{
+    float values[N_KEYS_MOST * N_HEADS_MOST];
+
+    for (guint at = 0; at < fixture->n_layers * ENTRO_N_PARAMS; at++) {
+        guint layer = at / ENTRO_N_PARAMS, param = at % ENTRO_N_PARAMS;
+        gboolean missing = fixture->params_missing_from > 0 && layer == 1 &&
+                           (int)capture >= fixture->params_missing_from &&
+                           param == ENTRO_PARAM_ALPHA;
+
+        if ((fixture->params & 1u << param) == 0 || missing)
+            continue;
+        for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
+            values[i] = param_value(fixture, capture, layer, param, i);
+        if (!entro_writer_put_param(writer, layer, param, values, error))
             return FALSE;
     }
     return TRUE;
@@ -318,7 +377,8 @@ put_capture(EntroWriter *writer, const Fixture *fixture, guint capture, GError *
     int first = (int)capture >= fixture->restart_at ? fixture->restart_at : 0;
     gint64 step = FIRST_STEP * ((gint64)capture - first + (first > 0));
 
-    return put_layers(writer, fixture, capture, error) && put_mask(writer, fixture, error) &&
+    return put_layers(writer, fixture, capture, error) &&
+           put_params(writer, fixture, capture, error) && put_mask(writer, fixture, error) &&
            entro_writer_put_scalar(writer, "loss", step, diverged ? NAN : 5.5 / (1 + capture),
                                    error) &&
            entro_writer_put_scalar(writer, "lr", step, 0.001, error) &&
@@ -338,20 +398,38 @@ write_fixture(const char *path, const Fixture *fixture, GError **error)
     return fixture->unfinished || entro_writer_close(g_steal_pointer(&writer), error);
 }
 
-/* Changes one byte of a row that is stored as it is, so that its checksum does not fit. */
+/* Changes one byte of numbers that are stored as they are, so that their checksum does not fit. */
+static gboolean
+spoil(const char *path, const float *numbers, gsize n, GError **error)
+{
+    g_autofree char *bytes = NULL;
+    gsize size;
+
+    if (!g_file_get_contents(path, &bytes, &size, error))
+        return FALSE;
+    char *place = memmem(bytes, size, numbers, n * sizeof *numbers);
+    g_assert(place != NULL);
+    place[2] ^= 0x10;
+    return g_file_set_contents(path, bytes, (gssize)size, error);
+}
+
 static gboolean
 damage(const char *path, const Fixture *fixture, GError **error)
 {
     g_autofree float *p = make_attention(fixture, (guint)fixture->damaged_at, 1);
-    gsize row = 5 * fixture->n_keys, size;
-    g_autofree char *bytes = NULL;
 
-    if (!g_file_get_contents(path, &bytes, &size, error))
-        return FALSE;
-    char *place = memmem(bytes, size, p + row, fixture->n_keys * sizeof *p);
-    g_assert(place != NULL);
-    place[2] ^= 0x10;
-    return g_file_set_contents(path, bytes, (gssize)size, error);
+    return spoil(path, p + 5 * fixture->n_keys, fixture->n_keys, error);
+}
+
+static gboolean
+damage_threshold(const char *path, const Fixture *fixture, GError **error)
+{
+    float values[N_HEADS_MOST];
+
+    for (guint head = 0; head < fixture->n_heads[1]; head++)
+        values[head] =
+            param_value(fixture, (guint)fixture->params_damaged_at, 1, ENTRO_PARAM_THRESHOLD, head);
+    return spoil(path, values, fixture->n_heads[1], error);
 }
 
 static gboolean
@@ -376,6 +454,7 @@ make(const char *folder, const Fixture *fixture, GError **error)
 
     return write_fixture(path, fixture, error) &&
            (fixture->damaged_at == 0 || damage(path, fixture, error)) &&
+           (fixture->params_damaged_at == 0 || damage_threshold(path, fixture, error)) &&
            write_floats(floats, fixture, error);
 }
 

@@ -110,6 +110,23 @@ nor_where_chunks_span_captures(Fixture *fixture, gconstpointer data)
                                              .causal = ENTRO_CAUSAL_YES});
 }
 
+static void
+nor_with_learnable_parameters(Fixture *fixture, gconstpointer data)
+{
+    TraceShape here = shape;
+
+    (void)data;
+    here.params = (1u << ENTRO_N_PARAMS) - 1;
+    here.n_captures = 12;
+    write_trace(fixture->path, &here);
+    glong small = peak_of_child(fixture->path);
+    here.n_captures = 150;
+    write_trace(fixture->path, &here);
+    glong large = peak_of_child(fixture->path);
+    g_test_message("12 captures: %ld KiB, 150 captures: %ld KiB", small, large);
+    g_assert_cmpint(large - small, <, ALLOWED_KIB);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -120,5 +137,6 @@ main(int argc, char **argv)
     ADD("does-not-grow-with-the-captures", memory_does_not_grow_with_the_captures);
     ADD("nor-with-contiguous-captures", nor_with_contiguous_captures);
     ADD("nor-where-chunks-span-captures", nor_where_chunks_span_captures);
+    ADD("nor-with-learnable-parameters", nor_with_learnable_parameters);
     return g_test_run();
 }

@@ -58,6 +58,30 @@ make_edited(const TraceShape *shape, gsize capture, guint layer)
 
 /* ---- by the writer --------------------------------------------------------------------------------- */
 
+float
+param_value(gsize capture, guint layer, EntroParam param, gsize i)
+{
+    return (float)(1000 * param + 100 * layer + 10 * capture) + (float)i / 64;
+}
+
+static void
+write_params(EntroWriter *writer, const TraceShape *shape, gsize capture, guint layer)
+{
+    g_autoptr(GError) error = NULL;
+    gsize n = shape->n_heads * shape->n_queries;
+    g_autofree float *values = g_new(float, n);
+
+    for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+        if ((shape->params & 1u << param) == 0)
+            continue;
+        for (gsize i = 0; i < n; i++)
+            values[i] = param_value(capture, layer, param, i);
+        if (shape->edit_param == NULL || shape->edit_param(shape, capture, layer, param, values))
+            entro_writer_put_param(writer, layer, param, values, &error);
+        g_assert_no_error(error);
+    }
+}
+
 static void
 write_capture(EntroWriter *writer, const TraceShape *shape, gsize capture)
 {
@@ -68,6 +92,7 @@ write_capture(EntroWriter *writer, const TraceShape *shape, gsize capture)
         if (p != NULL)
             entro_writer_put_attention(writer, layer, p, &error);
         g_assert_no_error(error);
+        write_params(writer, shape, capture, layer);
     }
     if (shape->mask != NULL)
         entro_writer_put_key_mask(writer, shape->mask, &error);
@@ -93,7 +118,8 @@ write_trace(const char *path, const TraceShape *shape)
                                         .n_keys = shape->n_keys,
                                         .element = shape->element,
                                         .deflate = shape->deflate,
-                                        .key_mask = shape->mask != NULL};
+                                        .key_mask = shape->mask != NULL,
+                                        .params = shape->params};
 
     for (guint layer = 0; layer < shape->n_layers; layer++)
         n_heads[layer] = shape->n_heads;
@@ -269,6 +295,14 @@ assert_same_capture(const EntroCapture *a, const EntroCapture *b)
                     b->n_heads * sizeof *b->heads);
     g_assert_cmpmem(a->layers, a->n_layers * sizeof *a->layers, b->layers,
                     b->n_layers * sizeof *b->layers);
+    g_assert_cmpmem(a->head_params, a->n_head_params * sizeof *a->head_params, b->head_params,
+                    b->n_head_params * sizeof *b->head_params);
+    g_assert_cmpuint(a->n_layer_params, ==, b->n_layer_params);
+    for (guint i = 0; i < a->n_layer_params; i++) { /* the struct has a hole */
+        const EntroLayerParams *of_a = &a->layer_params[i], *of_b = &b->layer_params[i];
+        g_assert_cmpuint(of_a->layer, ==, of_b->layer);
+        g_assert_cmpmem(of_a->values, sizeof of_a->values, of_b->values, sizeof of_b->values);
+    }
 }
 
 void

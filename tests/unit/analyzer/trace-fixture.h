@@ -11,6 +11,10 @@ typedef struct TraceShape TraceShape;
 /* May change the attention of one layer and capture; FALSE: it is not written at all. */
 typedef gboolean (*EditAttention)(const TraceShape *shape, gsize capture, guint layer, float *p);
 
+/* May change one parameter of one layer and capture; FALSE: it is not written at all. */
+typedef gboolean (*EditParam)(const TraceShape *shape, gsize capture, guint layer, EntroParam param,
+                              float *values);
+
 struct TraceShape {
     guint n_layers, n_heads;
     gsize n_captures, n_samples, n_queries, n_keys;
@@ -19,12 +23,16 @@ struct TraceShape {
     gboolean causal;
     const guint8 *mask; /* [n_samples][n_keys], or NULL */
     EditAttention edit; /* or NULL */
+    guint params;       /* bits of EntroParam, as the writer takes them */
+    EditParam edit_param;
 };
 
 gsize layer_size(const TraceShape *shape); /* numbers in one layer of one capture */
 float *row_at(const TraceShape *shape, float *p, gsize sample, guint head, gsize query);
 /* [n_samples][n_heads][n_queries][n_keys]; the same for the same capture and layer */
 float *make_attention(const TraceShape *shape, gsize capture, guint layer);
+/* Number i of a parameter's entry before it is edited. */
+float param_value(gsize capture, guint layer, EntroParam param, gsize i);
 /* The numbers as they are once stored. */
 void round_to_element(EntroElement element, float *p, gsize n);
 

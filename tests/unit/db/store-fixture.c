@@ -98,12 +98,37 @@ make_capture(gint64 step, guint n_layers, guint n_heads)
     return capture;
 }
 
+double
+expected_param(gint64 step, guint layer, guint head, guint column)
+{
+    return (double)step + 0.25 * layer + 0.5 * head + 0.125 * column;
+}
+
+void
+add_params(EntroCapture *capture, guint n_layers, guint n_heads)
+{
+    capture->n_head_params = n_layers * n_heads;
+    capture->head_params = g_new0(EntroHeadParams, n_layers * n_heads);
+    capture->n_layer_params = n_layers;
+    capture->layer_params = g_new0(EntroLayerParams, n_layers);
+    for (guint row = 0; row < capture->n_head_params; row++) {
+        EntroHeadParams *params = &capture->head_params[row];
+        params->layer = row / n_heads;
+        params->head = row % n_heads;
+        for (guint j = 0; j < ENTRO_HEAD_PARAM_N_COLUMNS; j++)
+            params->values[j] = expected_param(capture->step, params->layer, params->head, j);
+    }
+    for (guint layer = 0; layer < n_layers; layer++) {
+        capture->layer_params[layer].layer = layer;
+        for (guint j = 0; j < ENTRO_LAYER_PARAM_N_COLUMNS; j++)
+            capture->layer_params[layer].values[j] = expected_param(capture->step, layer, 0, j);
+    }
+}
+
 void
 free_capture(EntroCapture *capture)
 {
-    g_free(capture->detail);
-    g_free(capture->heads);
-    g_free(capture->layers);
+    entro_capture_clear(capture);
 }
 
 void
@@ -217,10 +242,11 @@ char *
 dump_tables(const char *path)
 {
     static const char *const queries[] = {
-        "SELECT * FROM sqlite_schema",      "SELECT rowid, * FROM runs",
-        "SELECT rowid, * FROM run_config",  "SELECT rowid, * FROM scalars",
-        "SELECT rowid, * FROM captures",    "SELECT rowid, * FROM head_stats",
-        "SELECT rowid, * FROM layer_stats", "SELECT rowid, * FROM metric",
+        "SELECT * FROM sqlite_schema",       "SELECT rowid, * FROM runs",
+        "SELECT rowid, * FROM run_config",   "SELECT rowid, * FROM scalars",
+        "SELECT rowid, * FROM captures",     "SELECT rowid, * FROM head_stats",
+        "SELECT rowid, * FROM layer_stats",  "SELECT rowid, * FROM head_params",
+        "SELECT rowid, * FROM layer_params", "SELECT rowid, * FROM metric",
     };
     sqlite3 *db = open_plain(path);
     GString *dump = g_string_new(NULL);

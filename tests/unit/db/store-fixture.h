@@ -21,6 +21,9 @@ gint64 begin_run(EntroStore *store, const char *name, guint attempt);
 
 /* A capture of n_layers x n_heads; its numbers follow from step, layer and head. */
 EntroCapture make_capture(gint64 step, guint n_layers, guint n_heads);
+/* Learnable parameters of as many layers and heads. */
+void add_params(EntroCapture *capture, guint n_layers, guint n_heads);
+double expected_param(gint64 step, guint layer, guint head, guint column);
 void free_capture(EntroCapture *capture);
 double expected_entropy(gint64 step, guint layer, guint head);
 void put_step(EntroStore *store, gint64 run_id, gint64 step);

@@ -16,9 +16,34 @@ live_options(guint deflate)
     EntroWriterOptions options = fixture_writer_options(heads, 2);
 
     options.key_mask = TRUE;
+    options.params = 1u << ENTRO_PARAM_TEMPERATURE | 1u << ENTRO_PARAM_ALPHA;
     options.scalars = scalars;
     options.deflate = deflate;
     return options;
+}
+
+enum { N_VALUES = 3 * 5 }; /* heads x queries, at most */
+
+static void
+fill_params(guint layer, guint param, gsize capture, float values[N_VALUES])
+{
+    for (gsize i = 0; i < N_VALUES; i++)
+        values[i] = fixture_weight(layer, capture, param, 0, 0, i);
+}
+
+static gboolean
+put_live_capture(EntroWriter *writer, const EntroWriterOptions *options, gsize capture)
+{
+    float values[N_VALUES];
+
+    for (guint layer = 0; layer < options->n_layers; layer++)
+        for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+            fill_params(layer, param, capture, values);
+            if ((options->params & 1u << param) &&
+                !entro_writer_put_param(writer, layer, param, values, NULL))
+                return FALSE;
+        }
+    return fixture_put_capture(writer, options, capture, NULL);
 }
 
 /* ---- the other process ------------------------------------------------------------------------------ */
@@ -31,7 +56,7 @@ write_for_ever(const char *path, guint deflate)
     EntroWriter *writer = entro_writer_new(path, &options, NULL);
 
     for (gsize capture = 0; writer != NULL && capture < 100000; capture++) {
-        if (!fixture_put_capture(writer, &options, capture, NULL))
+        if (!put_live_capture(writer, &options, capture))
             return 1;
         printf("%zu\n", capture + 1);
         fflush(stdout);
@@ -85,6 +110,29 @@ other_kill(Other *other)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
+/* Whatever /step announces has its parameters. */
+static void
+check_params(EntroSource *source, const EntroWriterOptions *options, gsize capture)
+{
+    const EntroTrace *trace = entro_source_get_trace(source);
+    float expected[N_VALUES], values[N_VALUES];
+
+    for (guint layer = 0; layer < 2; layer++)
+        for (guint param = 0; param < ENTRO_N_PARAMS; param++) {
+            g_autofree char *problem = NULL;
+            if ((options->params & 1u << param) == 0)
+                continue;
+            g_assert_cmpuint(trace->layers[layer].params, ==, options->params);
+            if (entro_source_read_param(source, layer, param, capture, values, &problem) !=
+                ENTRO_TILE_OK)
+                g_error("%s", problem);
+            fill_params(layer, param, capture, expected);
+            g_assert_cmpmem(values, entro_param_size(param, &trace->layers[layer]) * sizeof *values,
+                            expected,
+                            entro_param_size(param, &trace->layers[layer]) * sizeof *values);
+        }
+}
+
 static void
 check_first(EntroSource *source, const EntroWriterOptions *options, gsize n)
 {
@@ -98,6 +146,8 @@ check_first(EntroSource *source, const EntroWriterOptions *options, gsize n)
         selected[i] = i;
     g_assert_cmpuint(n_captures, >=, n);
     fixture_check_walk(source, specs, 2, selected, n);
+    for (gsize i = 0; i < n; i++)
+        check_params(source, options, i);
 }
 
 static void

@@ -13,7 +13,7 @@ typedef struct {
     hsize_t dims[4], chunk[4]; /* chunk[0] == 0: contiguous */
     hid_t type;                /* 0: little-endian f32 */
     gboolean deflate, checksum;
-    hsize_t n_written;         /* captures that get data; 0: all */
+    hsize_t n_written; /* captures that get data; 0: all */
 } ParamSpec;
 
 #define PARAM(NAME, RANK, ...) ((ParamSpec){.name = NAME, .rank = RANK, __VA_ARGS__})
@@ -52,9 +52,8 @@ put_param(hid_t file, const ParamSpec *spec)
     }
     if (spec->checksum)
         H5Pset_fletcher32(properties);
-    g_auto(EntroHid) dataset =
-        H5Dcreate2(file, path, spec->type ? spec->type : H5T_IEEE_F32LE, space, H5P_DEFAULT,
-                   properties, H5P_DEFAULT);
+    g_auto(EntroHid) dataset = H5Dcreate2(file, path, spec->type ? spec->type : H5T_IEEE_F32LE,
+                                          space, H5P_DEFAULT, properties, H5P_DEFAULT);
     g_assert_cmpint(dataset, >=, 0);
     if (H5Tget_class(spec->type ? spec->type : H5T_IEEE_F32LE) == H5T_STRING)
         return;
@@ -125,8 +124,8 @@ static void
 test_any_storage_is_read(void)
 {
     g_auto(EntroHid) half = entro_element_type(ENTRO_F16), brain = entro_element_type(ENTRO_BF16);
-    const hid_t types[] = {H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE,
-                           half,           brain};
+    const hid_t types[] = {H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE,
+                           H5T_IEEE_F64BE, half,           brain};
     const hsize_t chunks[][3] = {{0}, {1, 2, 3}, {2, 1, 2}, {3, 2, 3}, {100, 2, 3}, {1, 1, 1}};
 
     for (guint type = 0; type < G_N_ELEMENTS(types); type++)
