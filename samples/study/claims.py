@@ -47,7 +47,7 @@ class Outcome:
         return f"{self.quantity}: {self.numbers}" if self.quantity else self.numbers
 
 
-# ---- rules ----------------------------------------------------------------------------------------
+# ---- rules ---------------------------------------------------------------------------------------
 
 def own_deviation(values):
     """0 where all diverged; None of one value, or where only some diverged."""
@@ -129,7 +129,7 @@ def chain(study, quantity, names):
     return all_of([below(study, quantity, low, high) for low, high in zip(names, names[1:])])
 
 
-# ---- the claims ---------------------------------------------------------------------------------
+# ---- the claims ----------------------------------------------------------------------------------
 
 def order(study):
     return chain(study, PERPLEXITY, ["SM+LN+G", "SM+LN+R", "SM+R", "SM+G", "SM+LN"])

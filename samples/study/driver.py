@@ -5,6 +5,7 @@ the database), delete (the trace first).  A run is done when it is in the databa
 trace is gone; so the driver can be killed at any time and started again.  The trainer goes on from
 the checkpoint, analyzing again replaces what is there.
 """
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -38,7 +39,7 @@ class Stopped(Exception):
     """By the signal args[0]."""
 
 
-# ---- what there is --------------------------------------------------------------------------------
+# ---- what there is -------------------------------------------------------------------------------
 
 def find_program(given):
     path = Path(given or os.environ.get("ENTROSCOPE") or PROGRAM)
@@ -55,7 +56,7 @@ def scratch_of(db):
 
 
 def trace_of(scratch, job):
-    return scratch / (job.stem + ".h5")
+    return scratch / job.trace
 
 
 def checkpoint_of(scratch, job):
@@ -68,7 +69,7 @@ def log_of(scratch, job):
 
 def is_stored(job, runs):
     """In the database, trained by the options of the recipe."""
-    return job.name in runs and runs[job.name].source == job.stem + ".h5"
+    return job.name in runs and runs[job.name].source == job.trace
 
 
 def state_of(job, runs, scratch):
@@ -79,7 +80,7 @@ def state_of(job, runs, scratch):
     return "trained by other options" if job.name in runs else "missing"
 
 
-# ---- one run --------------------------------------------------------------------------------------
+# ---- one run -------------------------------------------------------------------------------------
 
 def die_with_driver():
     """In the child: no trainer goes on without its driver, whatever that one died of."""
@@ -94,7 +95,7 @@ def resume_option(program):
 
 def start_training(program, job, scratch, lock):
     """The trainer; its progress goes to a log of its own, its result to stdout."""
-    command = [program, "train", *job.arguments(), "--trace", trace_of(scratch, job).name,
+    command = [program, "train", *job.arguments(), "--trace", job.trace,
                "--checkpoint", checkpoint_of(scratch, job).name,
                "--checkpoint-every", str(CHECKPOINT_EVERY), *resume_option(program), "--json"]
     with open(log_of(scratch, job), "ab") as log:
@@ -106,7 +107,7 @@ def start_training(program, job, scratch, lock):
 def analyze(program, job, scratch, db, lock):
     """The source that is stored is the file's name alone, and says by which options it was trained."""
     command = [program, "analyze", "-q", "--db", os.path.abspath(db), "--run", job.name, "--replace",
-               trace_of(scratch, job).name]
+               job.trace]
     done = subprocess.run(command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, pass_fds=[lock], preexec_fn=die_with_driver)
     if done.returncode != 0:
@@ -116,12 +117,11 @@ def analyze(program, job, scratch, db, lock):
 
 def thin(db):
     """Of loss, lr and the like, every 25th step stays, the last, and what is not finite."""
-    with sqlite3.connect(db, timeout=60) as connection:
+    with contextlib.closing(sqlite3.connect(db, timeout=60)) as connection, connection:
         connection.execute(
             "DELETE FROM scalars WHERE name <> 'eval_loss' AND state = 'finite' AND step % ? <> 0"
             " AND step < (SELECT max(step) FROM scalars AS s WHERE s.run_id = scalars.run_id)",
             (KEPT_SCALARS,))
-    connection.close()
 
 
 def delete_files(scratch, job):
@@ -132,19 +132,20 @@ def delete_files(scratch, job):
 
 def compact(db):
     """One small file without a write-ahead log beside it, as it can be committed."""
-    connection = sqlite3.connect(db, timeout=60, isolation_level=None)
-    try:
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        connection.close()
+    with contextlib.closing(sqlite3.connect(db, timeout=5, isolation_level=None)) as connection:
+        try:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            raise DriverError(f"{db}: all is stored, but the file could not be made small ({error}); "
+                              "the same command tries again") from error
     size = os.path.getsize(db)
     if size > MOST_BYTES:
         raise DriverError(f"{db} has {size} bytes, and should have at most {MOST_BYTES}: capture "
                           "less often, or keep fewer scalars")
 
 
-# ---- the driver -----------------------------------------------------------------------------------
+# ---- the driver ----------------------------------------------------------------------------------
 
 class Lock:
     """One driver a scratch folder.  Its trainers inherit the lock, so that it outlives a killed
@@ -317,7 +318,7 @@ def warn_about_data(runs):
     return f"note: the runs were not all trained on the same text: {texts}"
 
 
-# ---- status ---------------------------------------------------------------------------------------
+# ---- status --------------------------------------------------------------------------------------
 
 def last_line(path):
     try:

@@ -41,6 +41,10 @@ class Job:
         return re.sub(r"[^A-Za-z0-9.+=-]", "_", self.name) + "-" + digest
 
     @property
+    def trace(self):
+        return self.stem + ".h5"
+
+    @property
     def work(self):
         """What its time is about proportional to: bytes trained on, times layers."""
         counts = (int(self.row.options[name]) for name in NEEDED if name != "--data")

@@ -4,6 +4,7 @@ Entropies are in nats and those of a run's last capture in which every head has 
 at all, unless the run diverged.  Perplexity is exp(eval_loss) at the last step; of a run that
 diverged it is infinite.  Only runs that went to their end count.
 """
+import contextlib
 import math
 import sqlite3
 import statistics
@@ -49,7 +50,7 @@ def deviation(values):
     return statistics.stdev(values) if len(values) > 1 else None
 
 
-# ---- the database -----------------------------------------------------------------------------
+# ---- the database --------------------------------------------------------------------------------
 
 def connect(path):
     """To read only; None if there is no database yet."""
@@ -107,18 +108,18 @@ def read_run(db, run_id, name, source):
 def read_runs(path):
     """All runs of the database that went to their end, by name."""
     db = connect(path)
-    if db is None or not has_table(db, "run_latest"):
+    if db is None:
         return {}
-    try:
+    with contextlib.closing(db):
+        if not has_table(db, "run_latest"):
+            return {}
         rows = db.execute("SELECT r.id, r.name, r.source FROM runs AS r JOIN run_latest AS l"
                           " ON l.run_id = r.id ORDER BY r.id").fetchall()
         runs = [read_run(db, *row) for row in rows]
-    finally:
-        db.close()
     return {run.name: run for run in runs if run is not None}
 
 
-# ---- the study ----------------------------------------------------------------------------------
+# ---- the study -----------------------------------------------------------------------------------
 
 class Study:
     """The runs of a recipe that are there; `of` finds those of one row, by seed."""
@@ -144,8 +145,13 @@ class Study:
     def n_done(self):
         return sum(job.name in self.runs for job in self.recipe.jobs())
 
+    def of_other_options(self):
+        """The name of the trace tells by which options a run was trained."""
+        return [self.runs[job.name] for job in self.recipe.jobs()
+                if job.name in self.runs and self.runs[job.name].source != job.trace]
 
-# ---- quantities of a run ------------------------------------------------------------------------
+
+# ---- quantities of a run -------------------------------------------------------------------------
 
 def perplexity(run):
     return run.perplexity

@@ -34,7 +34,7 @@ def study_of(args):
     return results.Study(args.recipe, results.read_runs(args.db))
 
 
-# ---- choosing runs ------------------------------------------------------------------------------
+# ---- choosing runs -------------------------------------------------------------------------------
 
 def is_chosen(job, word):
     """A run ("SM-s1", "SM s1"), a row ("SM") or a part ("six")."""
@@ -62,7 +62,7 @@ def chosen_jobs(recipe, words, seeds):
     return jobs
 
 
-# ---- commands -------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 def command_run(args):
     jobs = chosen_jobs(args.recipe, args.only, args.seeds)
@@ -115,7 +115,7 @@ def command_readme(args):
     return 0
 
 
-# ---- the command line ---------------------------------------------------------------------------
+# ---- the command line ----------------------------------------------------------------------------
 
 def positive(text):
     value = int(text)

@@ -71,7 +71,7 @@ def change_cell(study, name, baseline):
     return spread(changes(study, name, baseline), 1, signed)
 
 
-# ---- the tables -----------------------------------------------------------------------------------
+# ---- the tables ----------------------------------------------------------------------------------
 
 def six(study):
     paper, baseline = PAPER["six"], PAPER["baseline"]
@@ -261,8 +261,10 @@ def runs(study):
     texts = sorted({(run.config.get("data", ""), run.config.get("data_about", ""))
                     for run in study.runs.values()})
     about = "; ".join(f"`{data}` ({about})" for data, about in texts)
+    other = [run.name for run in study.of_other_options()]
     return (f"{study.n_done()} of {len(study.recipe.jobs())} runs are in the database"
-            + (f", trained on {about}." if about else "."))
+            + (f", trained on {about}." if about else ".")
+            + (f" By other options than now in the recipe: {', '.join(other)}." if other else ""))
 
 
 TABLES = {"runs": runs, "six": six, "bands": bands, "layers": layers, "static": static,
