@@ -24,7 +24,6 @@ import results
 HERE = Path(__file__).resolve().parent
 PROGRAM = HERE.parent.parent / "build/cli/entroscope"
 CHECKPOINT_EVERY = 100   # steps
-KEPT_SCALARS = 25        # of loss, lr ... every 25th step stays in the database
 MOST_BYTES = 10_000_000  # of the database
 LOCK_PATIENCE = 5        # seconds; a trainer whose driver was killed needs a moment to end
 PR_SET_PDEATHSIG = 1
@@ -115,15 +114,6 @@ def analyze(program, job, scratch, db, lock):
                           f"{done.stderr.decode(errors='replace').strip()}")
 
 
-def thin(db):
-    """Of loss, lr and the like, every 25th step stays, the last, and what is not finite."""
-    with contextlib.closing(sqlite3.connect(db, timeout=60)) as connection, connection:
-        connection.execute(
-            "DELETE FROM scalars WHERE name <> 'eval_loss' AND state = 'finite' AND step % ? <> 0"
-            " AND step < (SELECT max(step) FROM scalars AS s WHERE s.run_id = scalars.run_id)",
-            (KEPT_SCALARS,))
-
-
 def delete_files(scratch, job):
     """The trace first: without it nothing is begun, and the rest is rubbish."""
     for path in (trace_of(scratch, job), checkpoint_of(scratch, job), log_of(scratch, job)):
@@ -142,7 +132,7 @@ def compact(db):
     size = os.path.getsize(db)
     if size > MOST_BYTES:
         raise DriverError(f"{db} has {size} bytes, and should have at most {MOST_BYTES}: capture "
-                          "less often, or keep fewer scalars")
+                          "less often, or log fewer scalars")
 
 
 # ---- the driver ----------------------------------------------------------------------------------
@@ -213,8 +203,6 @@ class Driver:
 
     def tidy(self):
         """What a killed driver left undone, and which runs need nothing any more."""
-        if os.path.exists(self.db):
-            thin(self.db)
         runs = results.read_runs(self.db)
         for job in list(self.queue):
             if state_of(job, runs, self.scratch) == "done":
@@ -237,7 +225,6 @@ class Driver:
             if child.returncode != 0:
                 raise DriverError(self.why(job, child.returncode))
             analyze(self.program, job, self.scratch, self.db, lock.file.fileno())
-            thin(self.db)
         except DriverError as error:
             self.failed.append(job.name)
             self.say(f"error: {error}")

@@ -31,6 +31,7 @@ DEFAULTS = """
 --eval-batches 1
 --capture-every 100
 --capture-samples 2
+--log-every 25
 --threads 1
 [runs]
 """
@@ -194,7 +195,7 @@ def a_row_that_fails_does_not_hold_up_the_others(world):
 
 
 @test
-def scalars_are_thinned_and_divergence_is_kept(world):
+def scalars_are_those_logged_and_divergence_is_kept(world):
     write_recipe(world)
     result = study(world, "run")
     assert re.search(r"SM hot s1: diverged at step \d+", result.out), str(result)
