@@ -234,15 +234,15 @@ def broken_recipes_are_sentences_with_a_line(world):
             ("[defaults]", "[default]", ":2: found \"[default]\""),
             ("--layers 4", "layers 4", ":4: found \"layers\""),
             ("--layers 4", "--layers 4 4", ":4: found \"4\""),
-            ("--layers 4", "--layers four", ":17: --layers of SM+LN+G is \"four\""),
+            ("--layers 4", "--layers four", ":18: --layers of SM+LN+G is \"four\""),
             ("--layers 4", "--seed 4", ":4: --seed is the driver's own"),
             ("--layers 4", "--heads 2", ":5: --heads stands there twice"),
-            ("--layers 4", "", ":17: SM+LN+G has no --layers"),
-            ("| 1 2 |", "| 1 x |", ":17: the seeds are \"1 x\""),
-            ("| 1 2 |", "| 1 1 |", ":17: a seed stands twice"),
-            ("| 1 2 |", "", ":17: found 2 fields"),
-            ("SM  ", "SM+LN+G", ":18: there is a row SM+LN+G already"),
-            ("six static", "", ":18: SM belongs to no part"),
+            ("--layers 4", "", ":18: SM+LN+G has no --layers"),
+            ("| 1 2 |", "| 1 x |", ":18: the seeds are \"1 x\""),
+            ("| 1 2 |", "| 1 1 |", ":18: a seed stands twice"),
+            ("| 1 2 |", "", ":18: found 2 fields"),
+            ("SM  ", "SM+LN+G", ":19: there is a row SM+LN+G already"),
+            ("six static", "", ":19: SM belongs to no part"),
             (ROWS, "", ": no row in [runs]")):
         assert old in text
         (world / "recipe.txt").write_text(text.replace(old, new, 1))
