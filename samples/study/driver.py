@@ -115,9 +115,12 @@ def analyze(program, job, scratch, db, lock):
 
 
 def delete_files(scratch, job):
-    """The trace first: without it nothing is begun, and the rest is rubbish."""
-    for path in (trace_of(scratch, job), checkpoint_of(scratch, job), log_of(scratch, job)):
-        path.unlink(missing_ok=True)
+    """The trace first: without it nothing is begun, and the rest is rubbish: the draft of a checkpoint,
+    too, whose writer was killed."""
+    trace_of(scratch, job).unlink(missing_ok=True)
+    for path in scratch.iterdir():
+        if job.stem in path.name:
+            path.unlink(missing_ok=True)
 
 
 def compact(db):
