@@ -14,8 +14,7 @@ typedef struct {
     GError **error;
 } Match;
 
-static gboolean
-differ(const Match *match, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static gboolean differ(const Match *match, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static gboolean
 differ(const Match *match, const char *format, ...)
@@ -163,8 +162,8 @@ match_contents(Match *match)
 
     if (skeleton < 0)
         return FALSE;
-    herr_t ended = H5Ovisit2(skeleton, H5_INDEX_NAME, H5_ITER_INC, match_object, match,
-                             H5O_INFO_BASIC);
+    herr_t ended =
+        H5Ovisit2(skeleton, H5_INDEX_NAME, H5_ITER_INC, match_object, match, H5O_INFO_BASIC);
     if (ended != 0)
         return ended > 0 ? FALSE
                          : entro_h5_fail(match->error, ENTRO_LOADER_ERROR_FORMAT,

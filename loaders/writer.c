@@ -168,12 +168,11 @@ open_again(EntroWriter *writer, GError **error)
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
     writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
     /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
-    gboolean good = writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
-                    open_parts(writer, &writer->options) &&
-                    H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                             &no) >= 0 &&
-                    H5Dflush(writer->complete) >= 0 &&
-                    entro_captures_cut(writer->file, writer->n_captures);
+    gboolean good =
+        writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
+        open_parts(writer, &writer->options) &&
+        H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &no) >= 0 &&
+        H5Dflush(writer->complete) >= 0 && entro_captures_cut(writer->file, writer->n_captures);
     for (guint i = 0; good && i < writer->n_scalars; i++)
         good = entro_series_cut(writer->scalars[i].step, writer->scalars[i].n) &&
                entro_series_cut(writer->scalars[i].value, writer->scalars[i].n);

@@ -20,7 +20,7 @@
  *     P parameters, about 12 L D^2 + (256 + T) D
  *     S = batch or capture_samples, whichever is larger, rounded up to a multiple of n
  *     c = 10, + 2 with LayerNorm, + 4 with GELU or ReLU
- * and the text itself, twice while it is read.
+ * and the text itself, twice while it is read, and 36 P while a checkpoint is read or written.
  *
  * Checkpoint (HDF5, root attribute format = "entroscope-checkpoint", format_version = 1): float32
  * datasets, matrices row-major (in, out), used as y = x w:
@@ -31,8 +31,17 @@
  *     blocks/<layer>/norm1/gain, norm1/bias, norm2/gain, norm2/bias (D)   with LayerNorm only
  *     final_norm/gain, final_norm/bias (D)                                with final_norm only
  *     capture/tokens (capture_samples, T + 1)   the bytes of the captures, the last is target only
- * Attributes: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, step, and
- * capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is 1e-5. */
+ *     adam/m/<name>, adam/v/<name>   AdamW's moments of each tensor <name> above
+ * Attributes: every value of the configuration that the numbers depend on (as in /config of the
+ * trace: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, ..., threads, and the
+ * SHA-256 of the text in the order in which it is used), step, loss and eval_loss (the last of each),
+ * trace_uuid (empty without a trace), trace_captures and trace_scalars (entries that the trace held
+ * then), and capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is
+ * 1e-5.
+ *
+ * Resuming: killed at whatever moment and made again with the same configuration and `resume`, a run
+ * comes to the same numbers, bit by bit, on one machine.  It goes on from the checkpoint; the trace
+ * keeps what it holds beyond that, is flushed before each checkpoint, and gets each capture once. */
 #ifndef ENTRO_TRAINER_H
 #define ENTRO_TRAINER_H
 
@@ -96,6 +105,7 @@ typedef struct {
     const char *init;       /* checkpoint to start from, NULL: random */
     const char *checkpoint; /* written at the end and every checkpoint_every steps; NULL: none */
     guint checkpoint_every; /* 0: only at the end */
+    gboolean resume;        /* go on from `checkpoint`, or start where that is not there yet */
 } EntroTrainConfig;
 
 #define ENTRO_TRAIN_CONFIG_DEFAULT                                                                 \
@@ -123,8 +133,9 @@ typedef struct {
                         .element = ENTRO_F16})
 
 typedef struct {
-    guint step;        /* steps done; the first report is 1 */
-    gboolean finished; /* nothing was done: the last step lies behind */
+    guint step; /* steps done; the first report is 1 */
+    gboolean
+        finished; /* nothing was done: the last step lies behind; its loss, the last eval_loss */
     gboolean diverged; /* loss or gradient no longer finite; the next call finishes */
     gboolean captured, evaluated, checkpointed;
     double loss, lr, grad_norm;
@@ -140,6 +151,9 @@ ENTRO_API EntroTrainer *entro_trainer_new(const EntroTrainConfig *config, GError
 /* One optimizer step with whatever is due at it.  The trace is complete and readable after each. */
 ENTRO_API gboolean entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report,
                                       GError **error);
+/* Writes the checkpoint now, if there is to be one: for a run that is about to be stopped. */
+ENTRO_API gboolean entro_trainer_checkpoint(EntroTrainer *trainer, GError **error);
+ENTRO_API guint entro_trainer_get_step(const EntroTrainer *trainer); /* steps done */
 ENTRO_API gsize entro_trainer_get_n_parameters(const EntroTrainer *trainer);
 ENTRO_API gsize entro_trainer_get_memory(const EntroTrainer *trainer); /* bytes, by the formula */
 ENTRO_API const char *entro_trainer_describe_data(const EntroTrainer *trainer); /* one line */

@@ -1,7 +1,8 @@
 /* trainer.c: the training run, one step a call.
  *
  * The caller owns the loop.  A step draws its batch from a random stream named by seed and step
- * alone, so nothing but weights and moments ties it to the steps before. */
+ * alone, so nothing but weights and moments ties it to the steps before: with these, a checkpoint
+ * is all that a killed run needs to come to the same numbers. */
 #include "trainer-private.h"
 #include "schedule.h"
 
@@ -110,8 +111,11 @@ build_model(EntroTrainer *trainer, GError **error)
 static gboolean
 set_weights(EntroTrainer *trainer, GError **error)
 {
+    const char *checkpoint = trainer->config.checkpoint;
     Rng rng = rng_new(trainer->config.seed, RNG_INIT, 0);
 
+    if (trainer->config.resume && g_file_test(checkpoint, G_FILE_TEST_EXISTS))
+        return model_file_resume(trainer, checkpoint, error);
     if (trainer->config.init != NULL)
         return model_file_read(trainer, trainer->config.init, error);
     tensors_init(trainer->table, trainer->weights, trainer->config.init_std, &rng);
@@ -127,10 +131,14 @@ entro_trainer_new(const EntroTrainConfig *config, GError **error)
         return NULL;
     g_autoptr(EntroTrainer) trainer = g_new0(EntroTrainer, 1);
     train_config_copy(&trainer->config, config);
+    trainer->loss = trainer->eval_loss = NAN;
     /* The threads share out samples; OpenBLAS must not add its own to each of them. */
     openblas_set_num_threads(1);
     if (!train_memory_check(&trainer->config, error) || !read_corpus(trainer, error) ||
         !build_model(trainer, error) || !set_weights(trainer, error) || !emit_open(trainer, error))
+        return NULL;
+    trainer->finished = trainer->step == trainer->config.n_steps;
+    if (trainer->finished && !emit_close(trainer, error)) /* it was killed before it could */
         return NULL;
     return g_steal_pointer(&trainer);
 }
@@ -151,8 +159,15 @@ entro_trainer_free(EntroTrainer *trainer)
     g_free(trainer->moment1);
     g_free(trainer->moment2);
     g_free(trainer->attention);
+    g_free(trainer->trace_uuid);
     train_config_clear(&trainer->config);
     g_free(trainer);
+}
+
+guint
+entro_trainer_get_step(const EntroTrainer *trainer)
+{
+    return trainer->step;
 }
 
 gsize
@@ -206,6 +221,8 @@ update(EntroTrainer *trainer, EntroTrainReport *report)
     report->grad_norm = adamw_step(&trainer->gpt, &adamw, trainer->weights, trainer->moment1,
                                    trainer->moment2, trainer->team->grads[0]);
     report->diverged = !isfinite(report->loss) || !isfinite(report->grad_norm);
+    trainer->loss = report->loss;
+    trainer->diverged = report->diverged;
 }
 
 /* Mean over the evaluation batches, whose windows are the same in every run on these data. */
@@ -244,7 +261,21 @@ capture_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
     return emit_capture(trainer, error);
 }
 
-/* Weights that have diverged are of no use to anyone: the last good checkpoint stays. */
+/* First the trace: a checkpoint must not be ahead of it. */
+gboolean
+entro_trainer_checkpoint(EntroTrainer *trainer, GError **error)
+{
+    const char *path = trainer->config.checkpoint;
+
+    /* Weights that have diverged are of no use to anyone: the last good checkpoint stays. */
+    if (path == NULL || trainer->diverged || trainer->saved == trainer->step)
+        return TRUE;
+    if (!emit_flush(trainer, error) || !model_file_write(trainer, path, error))
+        return FALSE;
+    trainer->saved = trainer->step;
+    return TRUE;
+}
+
 static gboolean
 checkpoint_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
 {
@@ -254,7 +285,7 @@ checkpoint_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **erro
         !is_due(trainer, config->checkpoint_every))
         return TRUE;
     report->checkpointed = TRUE;
-    return model_file_write(trainer, config->checkpoint, error);
+    return entro_trainer_checkpoint(trainer, error);
 }
 
 /* Steps and seconds both fade with the same half-life, so their ratio is the mean speed of the last
@@ -284,7 +315,7 @@ take_step(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
     update(trainer, report);
     report->evaluated = !report->diverged && is_due(trainer, trainer->config.eval_every);
     if (report->evaluated)
-        report->eval_loss = evaluate(trainer);
+        report->eval_loss = trainer->eval_loss = evaluate(trainer);
     if (!record_scalars(trainer, report, error) || !capture_if_due(trainer, report, error) ||
         !checkpoint_if_due(trainer, report, error))
         return FALSE;
@@ -299,13 +330,16 @@ entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report, GError *
     *ret_report = (EntroTrainReport){.step = trainer->step, .eval_loss = NAN};
 
     if (trainer->finished) {
-        ret_report->finished = TRUE;
+        *ret_report = (EntroTrainReport){.step = trainer->step,
+                                         .finished = TRUE,
+                                         .diverged = trainer->diverged,
+                                         .loss = trainer->loss,
+                                         .eval_loss = trainer->eval_loss};
         return TRUE;
     }
-    if (trainer->step == 0) {
+    if (trainer->clock.last == 0)
         trainer->clock.last = g_get_monotonic_time();
-        if (trainer->writer != NULL && !emit_capture(trainer, error)) /* the untrained model */
-            return FALSE;
-    }
+    if (trainer->step == 0 && trainer->writer != NULL && !emit_capture(trainer, error))
+        return FALSE; /* that was the untrained model */
     return take_step(trainer, ret_report, error);
 }

@@ -254,8 +254,10 @@ run_other(const char *path, const char *deflate, gint microseconds, gboolean cre
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *after = g_strdup_printf("%d", microseconds);
-    char *argv[] = {self,  (char *)"--write", (char *)path, (char *)deflate,
-                    after, (char *)(create ? "1" : "0"), NULL};
+    char *argv[] = {self,         (char *)"--write",
+                    (char *)path, (char *)deflate,
+                    after,        (char *)(create ? "1" : "0"),
+                    NULL};
     g_autofree char *said = NULL;
     int status = 0;
 
