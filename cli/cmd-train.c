@@ -17,7 +17,7 @@ static struct {
         capture_every;
     gint capture_samples, deflate, threads, checkpoint_every;
     gint64 seed;
-    gboolean no_final_norm, learnable_temperature;
+    gboolean no_final_norm, learnable_temperature, resume;
 } chosen;
 
 static const GOptionEntry entries[] = {
@@ -81,10 +81,12 @@ static const GOptionEntry entries[] = {
     {"deflate", 0, 0, G_OPTION_ARG_INT, &chosen.deflate, "Compress the trace, 1 to 9 (0: not)",
      "N"},
     {"init", 0, 0, G_OPTION_ARG_FILENAME, &chosen.init, "Start from this checkpoint", "FILE"},
-    {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &chosen.checkpoint, "Write the weights to FILE",
-     "FILE"},
+    {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &chosen.checkpoint,
+     "Write weights and optimizer state to FILE", "FILE"},
     {"checkpoint-every", 0, 0, G_OPTION_ARG_INT, &chosen.checkpoint_every,
      "Steps (0: only at the end)", "N"},
+    {"resume", 0, 0, G_OPTION_ARG_NONE, &chosen.resume,
+     "Go on from the checkpoint, if there is one yet; else as without", NULL},
     {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Threads (default: one a processor)",
      "N"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the result as JSON", NULL},
@@ -225,6 +227,7 @@ make_config(EntroTrainConfig *config, GError **error)
     config->run_name = chosen.run;
     config->init = chosen.init;
     config->checkpoint = chosen.checkpoint;
+    config->resume = chosen.resume;
     return set_wholes(config, error) && set_reals(config, error) && set_element(config, error) &&
            check_effect(config, error);
 }
@@ -260,12 +263,6 @@ list_archs(void)
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
 
-typedef struct {
-    EntroTrainReport last;
-    double eval_loss;
-    guint diverged_at;
-} Outcome;
-
 static void
 show_report(const EntroTrainConfig *config, const EntroTrainReport *report)
 {
@@ -281,26 +278,46 @@ show_report(const EntroTrainConfig *config, const EntroTrainReport *report)
                   report->seconds_left);
 }
 
+/* Nothing that was trained is lost where there is a checkpoint to keep it. */
 static gboolean
-train(EntroTrainer *trainer, const EntroTrainConfig *config, Outcome *outcome, GError **error)
+stop(EntroTrainer *trainer, const EntroTrainConfig *config, GError **error)
 {
-    EntroTrainReport report = {0};
+    if (!entro_trainer_checkpoint(trainer, error))
+        return FALSE;
+    g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
+                "stopped by a signal after step %u%s%s", entro_trainer_get_step(trainer),
+                config->trace != NULL ? "; every capture so far is in the trace" : "",
+                config->checkpoint != NULL ? "; the same command with --resume goes on" : "");
+    return FALSE;
+}
 
-    while (entro_trainer_step(trainer, &report, error)) {
-        if (report.finished)
+static void
+say_where(const EntroTrainer *trainer, const EntroTrainConfig *config)
+{
+    const guint step = entro_trainer_get_step(trainer);
+
+    if (!config->resume)
+        return;
+    if (step == 0)
+        entro_say("%s is not there yet: starting from the beginning", config->checkpoint);
+    else if (step == config->n_steps)
+        entro_say("%s is at the last step already: nothing to do", config->checkpoint);
+    else
+        entro_say("going on from %s after step %u of %u", config->checkpoint, step,
+                  config->n_steps);
+}
+
+static gboolean
+train(EntroTrainer *trainer, const EntroTrainConfig *config, EntroTrainReport *ret_last,
+      GError **error)
+{
+    say_where(trainer, config);
+    while (entro_trainer_step(trainer, ret_last, error)) {
+        if (ret_last->finished)
             return TRUE;
-        outcome->last = report;
-        if (report.evaluated)
-            outcome->eval_loss = report.eval_loss;
-        if (report.diverged)
-            outcome->diverged_at = report.step;
-        show_report(config, &report);
-        if (entro_signals_seen() != 0) {
-            g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
-                        "stopped by a signal after step %u; every capture so far is in the trace",
-                        report.step);
-            return FALSE;
-        }
+        show_report(config, ret_last);
+        if (entro_signals_seen() != 0)
+            return stop(trainer, config, error);
     }
     return FALSE;
 }
@@ -308,22 +325,23 @@ train(EntroTrainer *trainer, const EntroTrainConfig *config, Outcome *outcome, G
 /* ---- the result ------------------------------------------------------------------------------------------------ */
 
 static void
-print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer, const Outcome *outcome)
+print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer,
+              const EntroTrainReport *last)
 {
     g_autofree char *added =
-        isnan(outcome->last.reg_loss)
+        isnan(last->reg_loss)
             ? g_strdup("")
-            : g_strdup_printf(" and %.4f of the entropy regulariser", outcome->last.reg_loss);
+            : g_strdup_printf(" and %.4f of the entropy regulariser", last->reg_loss);
 
     printf("%s, %" G_GSIZE_FORMAT " parameters, %s\n", entro_trainer_get_arch(trainer),
            entro_trainer_get_n_parameters(trainer), entro_trainer_describe_data(trainer));
-    if (outcome->diverged_at > 0)
-        printf("diverged at step %u: loss or gradient is no longer finite\n", outcome->diverged_at);
+    if (last->diverged)
+        printf("diverged at step %u: loss or gradient is no longer finite\n", last->step);
     else
-        printf("%u steps, training loss %.4f%s\n", outcome->last.step, outcome->last.loss, added);
-    if (isfinite(outcome->eval_loss))
-        printf("held-out loss %.4f nats a byte, perplexity %.3f%s\n", outcome->eval_loss,
-               exp(outcome->eval_loss), outcome->diverged_at > 0 ? " (the last before that)" : "");
+        printf("%u steps, training loss %.4f%s\n", last->step, last->loss, added);
+    if (isfinite(last->eval_loss))
+        printf("held-out loss %.4f nats a byte, perplexity %.3f%s\n", last->eval_loss,
+               exp(last->eval_loss), last->diverged ? " (the last before that)" : "");
     if (config->trace != NULL)
         printf("trace: %s\n", config->trace);
     if (config->checkpoint != NULL)
@@ -332,7 +350,7 @@ print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer, const
 
 static void
 print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
-                   const Outcome *outcome)
+                   const EntroTrainReport *last)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
@@ -340,14 +358,14 @@ print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
     entro_json_string(builder, "arch", entro_trainer_get_arch(trainer));
     entro_json_integer(builder, "parameters", (gint64)entro_trainer_get_n_parameters(trainer));
     entro_json_string(builder, "data", entro_trainer_describe_data(trainer));
-    entro_json_integer(builder, "steps", outcome->last.step);
-    entro_json_real(builder, "loss", outcome->last.loss);
-    entro_json_real(builder, "reg_loss", outcome->last.reg_loss);
-    entro_json_real(builder, "eval_loss", outcome->eval_loss);
-    entro_json_real(builder, "perplexity", exp(outcome->eval_loss));
+    entro_json_integer(builder, "steps", last->step);
+    entro_json_real(builder, "loss", last->loss);
+    entro_json_real(builder, "reg_loss", last->reg_loss);
+    entro_json_real(builder, "eval_loss", last->eval_loss);
+    entro_json_real(builder, "perplexity", exp(last->eval_loss));
     json_builder_set_member_name(builder, "diverged_at");
-    if (outcome->diverged_at > 0)
-        json_builder_add_int_value(builder, outcome->diverged_at);
+    if (last->diverged)
+        json_builder_add_int_value(builder, last->step);
     else
         json_builder_add_null_value(builder);
     entro_json_string(builder, "trace", config->trace);
@@ -372,7 +390,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     extern const EntroCommand entro_command_train;
     EntroCommand command = entro_command_train;
     EntroTrainConfig config = ENTRO_TRAIN_CONFIG_DEFAULT;
-    Outcome outcome = {.eval_loss = NAN};
+    EntroTrainReport last = {0};
     g_autofree char *details = list_archs();
 
     (void)ret_exit;
@@ -394,10 +412,10 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return FALSE;
     entro_signals_watch();
     g_autoptr(EntroTrainer) trainer = entro_trainer_new(&config, error);
-    if (trainer == NULL || !train(trainer, &config, &outcome, error))
+    if (trainer == NULL || !train(trainer, &config, &last, error))
         return FALSE;
     entro_progress_end();
-    (entro_common.json ? print_outcome_json : print_outcome)(&config, trainer, &outcome);
+    (entro_common.json ? print_outcome_json : print_outcome)(&config, trainer, &last);
     return TRUE;
 }
 

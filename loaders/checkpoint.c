@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
@@ -61,7 +60,8 @@ make_image(const char *format, const EntroAttribute *attributes, guint n_attribu
 static gboolean
 write_and_rename(const char *path, const guint8 *bytes, gsize size, GError **error)
 {
-    g_autofree char *temporary = g_strdup_printf("%s.%d.tmp", path, (int)getpid());
+    /* always the same name: what a killed process leaves is replaced, and does not add up */
+    g_autofree char *temporary = g_strdup_printf("%s.tmp", path);
     gboolean written = entro_write_file(temporary, bytes, size, error);
 
     if (written && g_rename(temporary, path) == 0)
@@ -172,7 +172,13 @@ open_tensors(const char *path, GError **error)
     const char *mode = NULL;
 
     entro_h5_quiet();
-    return entro_open_file(path, &mode, error);
+    hid_t file = entro_open_file(path, &mode, error);
+    if (file < 0 || !g_str_equal(mode, "truncated"))
+        return file;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                "%s: is truncated: what lay beyond its end is lost", path);
+    H5Fclose(file);
+    return H5I_INVALID_HID;
 }
 
 static gboolean

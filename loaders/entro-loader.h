@@ -286,6 +286,18 @@ typedef struct EntroWriter EntroWriter;
 ENTRO_API EntroWriter *entro_writer_new(const char *path, const EntroWriterOptions *options,
                                         GError **error);
 
+/* Goes on with a trace that a writer has left, also one that was killed.  The file must be what
+ * entro_writer_new() would have made of these options, and its trace_uuid theirs (NULL: any, if the
+ * producer is the same); steps must ascend.  It is not touched before something is added; what was
+ * written by halves is then dropped, and /complete goes back to 0. */
+ENTRO_API EntroWriter *entro_writer_reopen(const char *path, const EntroWriterOptions *options,
+                                           GError **error);
+/* Captures and entries of all scalars together. */
+ENTRO_API void entro_writer_get_size(const EntroWriter *writer, guint64 *ret_captures,
+                                     guint64 *ret_scalars);
+/* Whether a reopened trace holds the capture of this step: it must not be put again. */
+ENTRO_API gboolean entro_writer_has_capture(const EntroWriter *writer, gint64 step);
+
 /* Attention of one layer of the coming capture, float [n_samples][n_heads][n_queries][n_keys];
  * `layer` is the position in options.n_heads.  Layers not given stay missing. */
 ENTRO_API gboolean entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p,
@@ -296,11 +308,14 @@ ENTRO_API gboolean entro_writer_put_key_mask(EntroWriter *writer, const guint8 *
  * given stays missing. */
 ENTRO_API gboolean entro_writer_put_param(EntroWriter *writer, guint layer, EntroParam param,
                                           const float *values, GError **error);
-/* A scalar may be given at any step, also between captures. */
+/* A scalar may be given at any step, also between captures; a step that a reopened trace holds
+ * already is passed over. */
 ENTRO_API gboolean entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step,
                                            double value, GError **error);
 /* Makes the capture exist: flushes the layers, then extends and flushes /step. */
 ENTRO_API gboolean entro_writer_commit(EntroWriter *writer, gint64 step, GError **error);
+/* What was put so far, scalars too, outlives the process and the machine. */
+ENTRO_API gboolean entro_writer_flush(EntroWriter *writer, GError **error);
 /* Sets /complete, closes and frees.  entro_writer_free() closes without setting it. */
 ENTRO_API gboolean entro_writer_close(EntroWriter *writer, GError **error);
 ENTRO_API void entro_writer_free(EntroWriter *writer);

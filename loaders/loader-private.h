@@ -80,6 +80,8 @@ char *entro_value_to_text(const EntroValue *value);
 
 /* Bytes of a trace file without captures; the caller frees them. */
 guint8 *entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error);
+/* The same as a file in memory, which the caller closes; negative on error. */
+hid_t entro_trace_skeleton_file(const EntroWriterOptions *options, GError **error);
 /* Where a part of a layer ("attention") lies in the file; the caller frees it. */
 char *entro_layer_path(const EntroWriterOptions *options, guint layer, const char *part);
 
@@ -87,6 +89,30 @@ char *entro_layer_path(const EntroWriterOptions *options, guint layer, const cha
 
 /* Shape of one capture's entry, 1 along the first axis; returns the rank, at most 3. */
 int entro_param_dims(EntroParam param, guint n_heads, gsize n_queries, hsize_t *ret_dims);
+
+/* ---- going on with a trace (trace-match.c) -------------------------------------------------------- */
+
+/* Entries that were written whole, and the step of the last; G_MININT64 if there is none. */
+typedef struct {
+    gsize n;
+    gint64 last;
+} EntroSeriesEnd;
+
+typedef struct {
+    gboolean complete;
+    EntroSeriesEnd captures;
+    EntroSeriesEnd *scalars; /* in the order of options->scalars */
+} EntroTraceEnd;
+
+/* Whether `path` is what these options would have made, grown since; nothing is written.  The uuid
+ * must be that of the options; without one, any is good, if the producer is the same. */
+gboolean entro_trace_match(const char *path, const EntroWriterOptions *options,
+                           EntroTraceEnd *ret_end, GError **error);
+void entro_trace_end_clear(EntroTraceEnd *end);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroTraceEnd, entro_trace_end_clear)
+/* What was written by halves goes: entries from `n` of one dataset, or of all that a capture has. */
+gboolean entro_series_cut(hid_t dataset, gsize n);
+gboolean entro_captures_cut(hid_t file, gsize n);
 
 /* ---- opening (gate.c) ---------------------------------------------------------------------------- */
 

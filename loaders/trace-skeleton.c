@@ -187,18 +187,26 @@ set_incomplete(hid_t file)
            H5Dwrite(complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &no) >= 0;
 }
 
+hid_t
+entro_trace_skeleton_file(const EntroWriterOptions *options, GError **error)
+{
+    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
+    hid_t file = entro_h5_create_in_memory(H5F_LIBVER_V110);
+    gboolean good = file < 0 || write_root(file, options, error);
+
+    if (good && (file < 0 || !create_layers(file, options) || !create_small_parts(file, options) ||
+                 !set_incomplete(file)))
+        good = entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot set up the trace");
+    if (good)
+        return file;
+    entro_hid_close(file);
+    return H5I_INVALID_HID;
+}
+
 guint8 *
 entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error)
 {
-    /* V110: what newer libraries write as "latest", the 1.10 of Debian cannot read. */
-    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_V110);
+    g_auto(EntroHid) file = entro_trace_skeleton_file(options, error);
 
-    if (file >= 0 && !write_root(file, options, error))
-        return NULL;
-    if (file < 0 || !create_layers(file, options) || !create_small_parts(file, options) ||
-        !set_incomplete(file)) {
-        entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot set up the trace");
-        return NULL;
-    }
-    return entro_h5_image(file, ret_size, error);
+    return file < 0 ? NULL : entro_h5_image(file, ret_size, error);
 }

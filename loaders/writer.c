@@ -6,11 +6,13 @@
 #include "loader-private.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     char *name;
     hid_t step, value;
     hsize_t n;
+    gint64 held; /* steps up to this one were there when the trace was reopened */
 } ScalarSeries;
 
 struct EntroWriter {
@@ -26,7 +28,10 @@ struct EntroWriter {
     hid_t element_type;
     void *encoded; /* one layer of one capture */
     hsize_t n_captures;
-    gboolean failed; /* nothing more is written: the file stays as the failure left it */
+    gint64 held;                /* the last capture that was there when the trace was reopened */
+    gboolean was_complete;      /* then; stays so until something is added */
+    EntroWriterOptions options; /* for opening later; of what it points to, layer_index alone */
+    gboolean failed;            /* nothing more is written: the file stays as the failure left it */
 };
 
 /* Extends the first axis to n + 1 and writes its last entry. */
@@ -65,11 +70,14 @@ fail(EntroWriter *writer, GError **error, const char *format, ...)
     return FALSE;
 }
 
+static gboolean open_again(EntroWriter *writer, GError **error);
+
+/* A trace that was reopened is touched when there is something to write, not before. */
 static gboolean
-is_alive(const EntroWriter *writer, GError **error)
+is_alive(EntroWriter *writer, GError **error)
 {
     if (!writer->failed)
-        return TRUE;
+        return writer->file >= 0 || open_again(writer, error);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
                 "%s: nothing is written any more after an earlier failure", writer->path);
     return FALSE;
@@ -166,12 +174,38 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     return TRUE;
 }
 
+/* Opened for readers beside it from the first moment on: they may be there. */
+static gboolean
+open_again(EntroWriter *writer, GError **error)
+{
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    const guint8 no = 0;
+
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
+    writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
+    gboolean good =
+        writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
+        open_parts(writer, &writer->options) &&
+        H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &no) >= 0 &&
+        H5Dflush(writer->complete) >= 0 && entro_captures_cut(writer->file, writer->n_captures);
+    for (guint i = 0; good && i < writer->n_scalars; i++)
+        good = entro_series_cut(writer->scalars[i].step, writer->scalars[i].n) &&
+               entro_series_cut(writer->scalars[i].value, writer->scalars[i].n);
+    return good || fail(writer, error, "go on with the trace");
+}
+
 static EntroWriter *
 writer_alloc(const char *path, const EntroWriterOptions *options)
 {
     EntroWriter *writer = g_new0(EntroWriter, 1);
 
     writer->path = g_strdup(path);
+    writer->held = G_MININT64;
+    writer->options = *options;
+    writer->options.layer_index =
+        g_memdup2(options->layer_index, options->n_layers * sizeof *options->layer_index);
     writer->file = writer->step = writer->complete = writer->key_mask = H5I_INVALID_HID;
     writer->n_layers = options->n_layers;
     writer->n_heads = g_memdup2(options->n_heads, options->n_layers * sizeof *options->n_heads);
@@ -184,7 +218,7 @@ writer_alloc(const char *path, const EntroWriterOptions *options)
     writer->n_scalars = options->scalars ? g_strv_length((char **)options->scalars) : 0;
     writer->scalars = g_new0(ScalarSeries, writer->n_scalars);
     for (guint i = 0; i < writer->n_scalars; i++)
-        writer->scalars[i] = (ScalarSeries){g_strdup(options->scalars[i]), -1, -1, 0};
+        writer->scalars[i] = (ScalarSeries){g_strdup(options->scalars[i]), -1, -1, 0, G_MININT64};
     writer->n_samples = options->n_samples;
     writer->n_queries = options->n_queries;
     writer->n_keys = options->n_keys;
@@ -200,13 +234,11 @@ layer_elements(const EntroWriter *writer, guint layer)
     return writer->n_samples * writer->n_heads[layer] * writer->n_queries * writer->n_keys;
 }
 
-EntroWriter *
-entro_writer_new(const char *path, const EntroWriterOptions *options, GError **error)
+static EntroWriter *
+writer_prepare(const char *path, const EntroWriterOptions *options, GError **error)
 {
-    g_return_val_if_fail(path != NULL && options != NULL, NULL);
     g_return_val_if_fail(options->params >> ENTRO_N_PARAMS == 0, NULL);
 
-    entro_h5_quiet();
     if (!check_options(path, options, error))
         return NULL;
     g_autoptr(EntroWriter) writer = writer_alloc(path, options);
@@ -220,9 +252,53 @@ entro_writer_new(const char *path, const EntroWriterOptions *options, GError **e
                     most);
         return NULL;
     }
-    if (!create_everything(writer, options, error))
-        return NULL;
     return g_steal_pointer(&writer);
+}
+
+EntroWriter *
+entro_writer_new(const char *path, const EntroWriterOptions *options, GError **error)
+{
+    g_return_val_if_fail(path != NULL && options != NULL, NULL);
+
+    entro_h5_quiet();
+    g_autoptr(EntroWriter) writer = writer_prepare(path, options, error);
+    return writer != NULL && create_everything(writer, options, error) ? g_steal_pointer(&writer)
+                                                                       : NULL;
+}
+
+EntroWriter *
+entro_writer_reopen(const char *path, const EntroWriterOptions *options, GError **error)
+{
+    g_return_val_if_fail(path != NULL && options != NULL, NULL);
+    g_auto(EntroTraceEnd) end = {0};
+
+    entro_h5_quiet();
+    g_autoptr(EntroWriter) writer = writer_prepare(path, options, error);
+    if (writer == NULL || !entro_trace_match(path, options, &end, error))
+        return NULL;
+    writer->was_complete = end.complete;
+    writer->n_captures = end.captures.n;
+    writer->held = end.captures.last;
+    for (guint i = 0; i < writer->n_scalars; i++) {
+        writer->scalars[i].n = end.scalars[i].n;
+        writer->scalars[i].held = end.scalars[i].last;
+    }
+    return g_steal_pointer(&writer);
+}
+
+void
+entro_writer_get_size(const EntroWriter *writer, guint64 *ret_captures, guint64 *ret_scalars)
+{
+    *ret_captures = writer->n_captures;
+    *ret_scalars = 0;
+    for (guint i = 0; i < writer->n_scalars; i++)
+        *ret_scalars += writer->scalars[i].n;
+}
+
+gboolean
+entro_writer_has_capture(const EntroWriter *writer, gint64 step)
+{
+    return step <= writer->held;
 }
 
 /* ---- a capture ------------------------------------------------------------------------------------ */
@@ -287,6 +363,8 @@ entro_writer_put_scalar(EntroWriter *writer, const char *name, gint64 step, doub
         if (g_str_equal(writer->scalars[i].name, name))
             series = &writer->scalars[i];
     g_return_val_if_fail(series != NULL, FALSE);
+    if (step <= series->held)
+        return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
 
@@ -327,6 +405,27 @@ entro_writer_commit(EntroWriter *writer, gint64 step, GError **error)
     return TRUE;
 }
 
+/* What is in the page cache outlives the process; synced, also the machine. */
+static gboolean
+sync_file(hid_t file)
+{
+    void *handle = NULL;
+
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && fsync(*(int *)handle) == 0;
+}
+
+gboolean
+entro_writer_flush(EntroWriter *writer, GError **error)
+{
+    entro_h5_quiet();
+    if (writer->file < 0 && !writer->failed)
+        return TRUE;
+    if (!is_alive(writer, error))
+        return FALSE;
+    return (flush_capture(writer) && H5Dflush(writer->step) >= 0 && sync_file(writer->file)) ||
+           fail(writer, error, "bring the trace to the disk");
+}
+
 /* ---- the end --------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -359,6 +458,8 @@ entro_writer_close(EntroWriter *writer, GError **error)
     guint8 yes = 1;
 
     entro_h5_quiet();
+    if (writer->file < 0 && writer->was_complete)
+        return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
     /* flushed before the handles are closed: after that a full disk can no longer be met */
@@ -384,6 +485,7 @@ entro_writer_free(EntroWriter *writer)
     g_free(writer->scalars);
     g_free(writer->attention);
     g_free(writer->params);
+    g_free((guint *)writer->options.layer_index);
     g_free(writer->n_heads);
     g_free(writer->encoded);
     g_free(writer->path);

@@ -9,7 +9,8 @@ typedef struct {
     guint8 *bytes; /* held-out part first */
     gsize n_held_out, n_train;
     guint n_files;
-    char *about; /* "2134 files, 31.2 MB training, 3.4 MB held out" */
+    char *sha256; /* of all bytes in their order, in hexadecimal */
+    char *about;  /* "2134 files, 31.2 MB training, 3.4 MB held out" */
 } Corpus;
 
 /* Reads all files; a path that is not there is an error, what a folder holds beside text is not. */

@@ -255,6 +255,7 @@ corpus_of(GPtrArray *files, const guint8 *bytes, gsize n, double held_out, GErro
                     "no memory for %zu bytes of text", n);
         return NULL;
     }
+    corpus->sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, corpus->bytes, n);
     corpus->n_files = files->len;
     corpus->n_held_out = (gsize)((double)n * held_out);
     corpus->n_train = n - corpus->n_held_out;
@@ -295,6 +296,7 @@ corpus_free(Corpus *corpus)
     if (corpus == NULL)
         return;
     g_free(corpus->bytes);
+    g_free(corpus->sha256);
     g_free(corpus->about);
     g_free(corpus);
 }

@@ -27,9 +27,11 @@ emitted_params(const EntroTrainer *trainer)
     return params;
 }
 
-static EntroWriter *
-open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_config,
-            GError **error)
+typedef EntroWriter *(*OpenWriter)(const char *path, const EntroWriterOptions *options,
+                                   GError **error);
+
+static gboolean
+open_writer(EntroTrainer *trainer, OpenWriter open, const GArray *config, GError **error)
 {
     /* the last only with a regulariser */
     const char *const scalars[] = {"loss",
@@ -46,6 +48,7 @@ open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_c
         n_heads[layer] = from->n_heads;
     const EntroWriterOptions options = {.run_name = from->run_name,
                                         .producer = "entroscope " ENTRO_VERSION,
+                                        .trace_uuid = trainer->trace_uuid,
                                         .attempt = 1,
                                         .causal = TRUE,
                                         .context_length = from->context,
@@ -57,17 +60,18 @@ open_writer(const EntroTrainer *trainer, const EntroAttribute *config, guint n_c
                                         .element = from->element,
                                         .deflate = from->deflate,
                                         .params = emitted_params(trainer),
-                                        .config = config,
-                                        .n_config = n_config,
+                                        .config = (const EntroAttribute *)config->data,
+                                        .n_config = config->len,
                                         .scalars = scalars};
-    return entro_writer_new(from->trace, &options, error);
+
+    trainer->writer = open(from->trace, &options, error);
+    return trainer->writer != NULL;
 }
 
-gboolean
-emit_open(EntroTrainer *trainer, GError **error)
+GArray *
+emit_config(const EntroTrainer *trainer)
 {
     const EntroTrainConfig *from = &trainer->config;
-    g_autofree char *paths = g_strjoinv(" ", (char **)from->data);
     const EntroAttribute config[] = {
         ENTRO_TEXT("arch", trainer->arch.name),
         ENTRO_INTEGER("n_layers", from->n_layers),
@@ -97,18 +101,83 @@ emit_open(EntroTrainer *trainer, GError **error)
         ENTRO_REAL("beta2", from->beta2),
         ENTRO_REAL("adam_eps", from->adam_eps),
         ENTRO_REAL("grad_clip", from->grad_clip),
-        ENTRO_TEXT("data", paths),
-        ENTRO_TEXT("data_about", trainer->corpus->about),
+        ENTRO_TEXT("corpus_sha256", trainer->corpus->sha256),
         ENTRO_REAL("held_out", from->held_out),
+        ENTRO_INTEGER("eval_every", from->eval_every),
+        ENTRO_INTEGER("eval_batches", from->eval_batches),
+        ENTRO_INTEGER("log_every", from->log_every),
         ENTRO_INTEGER("capture_every", from->capture_every),
         ENTRO_INTEGER("capture_samples", from->capture_samples),
     };
+    GArray *list = g_array_new(FALSE, FALSE, sizeof *config);
 
-    if (from->trace == NULL)
-        return TRUE;
-    trainer->writer = open_writer(trainer, config, G_N_ELEMENTS(config), error);
-    return trainer->writer != NULL;
+    return g_array_append_vals(list, config, G_N_ELEMENTS(config));
 }
+
+/* Where the data lay changes no number: their digest, among the others, is what counts. */
+static gboolean
+open_new(EntroTrainer *trainer, GArray *config, GError **error)
+{
+    g_autofree char *paths = g_strjoinv(" ", (char **)trainer->config.data);
+    const EntroAttribute data[] = {ENTRO_TEXT("data", paths),
+                                   ENTRO_TEXT("data_about", trainer->corpus->about)};
+
+    g_array_append_vals(config, data, G_N_ELEMENTS(data));
+    trainer->trace_uuid = g_uuid_string_random();
+    return open_writer(trainer, entro_writer_new, config, error);
+}
+
+/* A trace that is shorter than at the checkpoint would get a gap. */
+static gboolean
+open_old(EntroTrainer *trainer, const GArray *config, GError **error)
+{
+    guint64 n_captures, n_scalars;
+
+    if (!open_writer(trainer, entro_writer_reopen, config, error)) {
+        g_prefix_error(error, "%s cannot be resumed: ", trainer->config.checkpoint);
+        return FALSE;
+    }
+    entro_writer_get_size(trainer->writer, &n_captures, &n_scalars);
+    if (n_captures >= trainer->trace_captures && n_scalars >= trainer->trace_scalars)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
+                "%s cannot be resumed: its trace %s held %" G_GUINT64_FORMAT
+                " captures and %" G_GUINT64_FORMAT
+                " entries of scalars then, and now holds %" G_GUINT64_FORMAT
+                " and %" G_GUINT64_FORMAT ": it is an older copy, or damaged",
+                trainer->config.checkpoint, trainer->config.trace, trainer->trace_captures,
+                trainer->trace_scalars, n_captures, n_scalars);
+    return FALSE;
+}
+
+/* Killed before its first checkpoint, a run begins again, and comes to the numbers that its trace
+ * holds: that goes on, so that who has read from it finds the same trace. */
+static gboolean
+open_known(EntroTrainer *trainer, const GArray *config)
+{
+    return open_writer(trainer, entro_writer_reopen, config, NULL) &&
+           entro_tensors_read_attribute(trainer->config.trace, "trace_uuid", &trainer->trace_uuid,
+                                        NULL) &&
+           trainer->trace_uuid != NULL;
+}
+
+gboolean
+emit_open(EntroTrainer *trainer, GError **error)
+{
+    g_autoptr(GArray) config = emit_config(trainer);
+
+    if (trainer->config.trace == NULL)
+        return TRUE;
+    if (trainer->step > 0)
+        return open_old(trainer, config, error);
+    if (trainer->config.resume && open_known(trainer, config))
+        return TRUE;
+    g_clear_pointer(&trainer->writer, entro_writer_free);
+    g_clear_pointer(&trainer->trace_uuid, g_free);
+    return open_new(trainer, config, error);
+}
+
+/* ---- what comes up -------------------------------------------------------------------------------- */
 
 gboolean
 emit_scalar(EntroTrainer *trainer, const char *name, double value, GError **error)
@@ -140,6 +209,8 @@ emit_capture(EntroTrainer *trainer, GError **error)
 {
     const Batch *batch = &trainer->capture.batch;
 
+    if (entro_writer_has_capture(trainer->writer, trainer->step))
+        return TRUE;
     team_evaluate(trainer->team, trainer->model, batch);
     for (guint layer = 0; layer < trainer->config.n_layers; layer++) {
         team_get_attention(trainer->team, layer, batch->n_samples, trainer->attention);
@@ -148,6 +219,12 @@ emit_capture(EntroTrainer *trainer, GError **error)
             return FALSE;
     }
     return entro_writer_commit(trainer->writer, trainer->step, error);
+}
+
+gboolean
+emit_flush(EntroTrainer *trainer, GError **error)
+{
+    return trainer->writer == NULL || entro_writer_flush(trainer->writer, error);
 }
 
 gboolean

@@ -31,7 +31,7 @@
  *     S = batch or capture_samples, whichever is larger, rounded up to a multiple of n
  *     c = 10, + 2 with LayerNorm, + 4 with GELU or ReLU; 6, + 2 with LayerNorm, where it is fused
  *     4 P more where matrices are normalised, 4 S L H T more where entropy is regularised
- * and the text itself, twice while it is read.
+ * and the text itself, twice while it is read, and 36 P while a checkpoint is read or written.
  *
  * Checkpoint (HDF5, root attribute format = "entroscope-checkpoint", format_version = 1): float32
  * datasets, matrices row-major (in, out), used as y = x w:
@@ -46,11 +46,20 @@
  *     blocks/<layer>/ffn/alpha, ffn/beta (1)   out = beta x + ffn(x) / alpha
  *     final_norm/gain, final_norm/bias (D)     with final_norm only
  *     capture/tokens (capture_samples, T + 1)  the bytes of the captures, the last is target only
+ *     adam/m/<name>, adam/v/<name>   AdamW's moments of each tensor <name> above
  * A normalised matrix stands there raw, and beside it, for the matrix w (in, out),
  *     w_gain (out)            weight normalisation: what is used is w_gain w / |w|, by column
  *     w_sn_v (in), w_sn_u (out)   spectral normalisation: what is used is w / (w_sn_v w w_sn_u)
- * Attributes: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, step, and
- * capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is 1e-5. */
+ * Attributes: every value of the configuration that the numbers depend on (as in /config of the
+ * trace: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, ..., threads, and the
+ * SHA-256 of the text in the order in which it is used), step, loss, reg_loss and eval_loss (the last of each),
+ * trace_uuid (empty without a trace), trace_captures and trace_scalars (entries that the trace held
+ * then), and capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is
+ * 1e-5.
+ *
+ * Resuming: killed at whatever moment and made again with the same configuration and `resume`, a run
+ * comes to the same numbers, bit by bit, on one machine.  It goes on from the checkpoint; the trace
+ * keeps what it holds beyond that, is flushed before each checkpoint, and gets each capture once. */
 #ifndef ENTRO_TRAINER_H
 #define ENTRO_TRAINER_H
 
@@ -136,7 +145,8 @@ typedef struct {
     double held_out;  /* fraction of the files' bytes kept for evaluation */
     guint eval_every; /* steps; 0: only at the end */
     guint eval_batches;
-    guint log_every; /* steps between the scalars in the trace; evaluations and the end always are */
+    guint
+        log_every; /* steps between the scalars in the trace; evaluations and the end always are */
 
     const char *trace;     /* file to write, NULL: none */
     const char *run_name;  /* NULL: stem of trace */
@@ -148,6 +158,7 @@ typedef struct {
     const char *init;       /* checkpoint to start from, NULL: random */
     const char *checkpoint; /* written at the end and every checkpoint_every steps; NULL: none */
     guint checkpoint_every; /* 0: only at the end */
+    gboolean resume;        /* go on from `checkpoint`, or start where that is not there yet */
 } EntroTrainConfig;
 
 #define ENTRO_TRAIN_CONFIG_DEFAULT                                                                 \
@@ -185,8 +196,9 @@ ENTRO_API gboolean entro_train_config_arch(const EntroTrainConfig *config, Entro
                                            GError **error);
 
 typedef struct {
-    guint step;        /* steps done; the first report is 1 */
-    gboolean finished; /* nothing was done: the last step lies behind */
+    guint step; /* steps done; the first report is 1 */
+    gboolean
+        finished; /* nothing was done: the last step lies behind; its loss, the last eval_loss */
     gboolean diverged; /* loss or gradient no longer finite; the next call finishes */
     gboolean captured, evaluated, checkpointed;
     double loss, lr, grad_norm; /* loss: cross-entropy, without the regulariser */
@@ -205,6 +217,9 @@ ENTRO_API gboolean entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *r
                                       GError **error);
 /* Name of the combination trained, e.g. "SM(t)+LN+WN(FFN)". */
 ENTRO_API const char *entro_trainer_get_arch(const EntroTrainer *trainer);
+/* Writes the checkpoint now, if there is to be one: for a run that is about to be stopped. */
+ENTRO_API gboolean entro_trainer_checkpoint(EntroTrainer *trainer, GError **error);
+ENTRO_API guint entro_trainer_get_step(const EntroTrainer *trainer); /* steps done */
 ENTRO_API gsize entro_trainer_get_n_parameters(const EntroTrainer *trainer);
 ENTRO_API gsize entro_trainer_get_memory(const EntroTrainer *trainer); /* bytes, by the formula */
 ENTRO_API const char *entro_trainer_describe_data(const EntroTrainer *trainer); /* one line */

@@ -3,33 +3,48 @@
 
 #define FORMAT "entroscope-checkpoint"
 
-/* One EntroTensor a row of the table, all over one float copy of the weights. */
-static EntroTensor *
-tensors_over(const TensorTable *table, float *copy, guint n_more)
+/* What a tensor of the table is in the file: the weight itself and AdamW's moments of it. */
+static const char *const prefixes[] = {"", "adam/m/", "adam/v/"};
+#define N_ARENAS G_N_ELEMENTS(prefixes)
+
+static void
+clear_tensor(gpointer data)
 {
-    EntroTensor *tensors = g_new0(EntroTensor, table->n + n_more);
+    g_free((char *)((EntroTensor *)data)->name);
+}
 
-    for (guint i = 0; i < table->n; i++) {
-        const Tensor *from = &table->items[i];
+/* One EntroTensor a row of the table and arena, all over one float copy [n_arenas][table->arena]. */
+static GArray *
+tensors_over(const TensorTable *table, float *copy, guint n_arenas)
+{
+    GArray *tensors = g_array_new(FALSE, FALSE, sizeof(EntroTensor));
 
-        tensors[i] = (EntroTensor){.name = from->name,
-                                   .n_dims = from->n_dims,
-                                   .dims = {from->dims[0], from->dims[1]},
-                                   .data = copy + from->offset};
-    }
+    g_array_set_clear_func(tensors, clear_tensor);
+    for (guint arena = 0; arena < n_arenas; arena++)
+        for (guint i = 0; i < table->n; i++) {
+            const Tensor *from = &table->items[i];
+            const EntroTensor tensor = {.name = g_strconcat(prefixes[arena], from->name, NULL),
+                                        .n_dims = from->n_dims,
+                                        .dims = {from->dims[0], from->dims[1]},
+                                        .data = copy + arena * table->arena + from->offset};
+
+            g_array_append_val(tensors, tensor);
+        }
     return tensors;
 }
 
 static float *
-float_arena(const TensorTable *table, const char *path, GError **error)
+float_arenas(const TensorTable *table, guint n_arenas, const char *path, GError **error)
 {
-    float *copy = g_try_malloc0_n(table->arena, sizeof(float));
+    float *copy = g_try_malloc0_n(table->arena, n_arenas * sizeof(float));
 
     if (copy == NULL)
         g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_MEMORY,
                     "%s: no memory for a copy of %zu weights", path, table->n_parameters);
     return copy;
 }
+
+/* ---- writing ------------------------------------------------------------------------------------- */
 
 /* [capture_samples][T + 1] bytes as float: inputs, and the last target behind them. */
 static float *
@@ -51,13 +66,36 @@ capture_tokens(const EntroTrainer *trainer)
     return tokens;
 }
 
+/* The configuration, and how far the run has come. */
+static GArray *
+attributes_of(EntroTrainer *trainer)
+{
+    guint64 n_captures = 0, n_scalars = 0;
+    GArray *attributes = emit_config(trainer);
+
+    if (trainer->writer != NULL)
+        entro_writer_get_size(trainer->writer, &n_captures, &n_scalars);
+    const EntroAttribute state[] = {
+        ENTRO_INTEGER("format_version", 1),
+        ENTRO_INTEGER("step", trainer->step),
+        ENTRO_REAL("loss", trainer->loss),
+        ENTRO_REAL("reg_loss", trainer->reg_loss),
+        ENTRO_REAL("eval_loss", trainer->eval_loss),
+        ENTRO_TEXT("trace_uuid", trainer->trace_uuid == NULL ? "" : trainer->trace_uuid),
+        ENTRO_INTEGER("trace_captures", (gint64)n_captures),
+        ENTRO_INTEGER("trace_scalars", (gint64)n_scalars),
+        ENTRO_REAL("capture_loss",
+                   team_evaluate(trainer->team, trainer->model, &trainer->capture.batch)),
+    };
+    return g_array_append_vals(attributes, state, G_N_ELEMENTS(state));
+}
+
 gboolean
 model_file_write(EntroTrainer *trainer, const char *path, GError **error)
 {
-    const GptShape *shape = &trainer->shape;
     const TensorTable *table = trainer->table;
-    const gsize n_samples = trainer->capture.batch.n_samples;
-    g_autofree float *copy = float_arena(table, path, error);
+    const real *const arenas[N_ARENAS] = {trainer->weights, trainer->moment1, trainer->moment2};
+    g_autofree float *copy = float_arenas(table, N_ARENAS, path, error);
     g_autofree float *tokens = capture_tokens(trainer);
 
     if (copy == NULL)
@@ -67,29 +105,23 @@ model_file_write(EntroTrainer *trainer, const char *path, GError **error)
                     "%s: no memory for the tokens of the captures", path);
         return FALSE;
     }
-    for (gsize i = 0; i < table->arena; i++)
-        copy[i] = (float)trainer->weights[i];
-    g_autofree EntroTensor *tensors = tensors_over(table, copy, 1);
-    tensors[table->n] = (EntroTensor){.name = (char *)"capture/tokens",
-                                      .n_dims = 2,
-                                      .dims = {n_samples, shape->context + 1},
-                                      .data = tokens};
-    const EntroAttribute attributes[] = {
-        ENTRO_INTEGER("format_version", 1),
-        ENTRO_TEXT("arch", shape->arch->name),
-        ENTRO_INTEGER("n_layers", (gint64)shape->n_layers),
-        ENTRO_INTEGER("n_heads", (gint64)shape->n_heads),
-        ENTRO_INTEGER("d_model", (gint64)shape->d_model),
-        ENTRO_INTEGER("context", (gint64)shape->context),
-        ENTRO_INTEGER("vocabulary", GPT_VOCAB),
-        ENTRO_INTEGER("final_norm", shape->final_norm != FALSE),
-        ENTRO_INTEGER("step", trainer->step),
-        ENTRO_REAL("capture_loss",
-                   team_evaluate(trainer->team, trainer->model, &trainer->capture.batch)),
-    };
-    return entro_tensors_write(path, FORMAT, attributes, G_N_ELEMENTS(attributes), tensors,
-                               table->n + 1, error);
+    for (guint arena = 0; arena < N_ARENAS; arena++)
+        for (gsize i = 0; i < table->arena; i++)
+            copy[arena * table->arena + i] = (float)arenas[arena][i];
+    const EntroTensor captured = {.name = g_strdup("capture/tokens"),
+                                  .n_dims = 2,
+                                  .dims = {trainer->capture.batch.n_samples,
+                                           trainer->shape.context + 1},
+                                  .data = tokens};
+    g_autoptr(GArray) tensors = tensors_over(table, copy, N_ARENAS);
+    g_autoptr(GArray) attributes = attributes_of(trainer);
+    g_array_append_val(tensors, captured);
+    return entro_tensors_write(path, FORMAT, (const EntroAttribute *)attributes->data,
+                               attributes->len, (const EntroTensor *)tensors->data, tensors->len,
+                               error);
 }
+
+/* ---- the weights alone -------------------------------------------------------------------------- */
 
 /* An attribute that must be the same in file and run. */
 static gboolean
@@ -126,18 +158,136 @@ check_model(const GptShape *shape, const char *path, GError **error)
            check_number(path, "final_norm", shape->final_norm != FALSE, error);
 }
 
+/* Into the first `n_arenas` of them. */
+static gboolean
+read_arenas(EntroTrainer *trainer, guint n_arenas, const char *path, GError **error)
+{
+    const TensorTable *table = trainer->table;
+    real *const arenas[N_ARENAS] = {trainer->weights, trainer->moment1, trainer->moment2};
+    g_autofree float *copy = float_arenas(table, n_arenas, path, error);
+
+    if (copy == NULL)
+        return FALSE;
+    g_autoptr(GArray) tensors = tensors_over(table, copy, n_arenas);
+    if (!entro_tensors_read(path, FORMAT, (const EntroTensor *)tensors->data, tensors->len, error))
+        return FALSE;
+    for (guint arena = 0; arena < n_arenas; arena++)
+        for (gsize i = 0; i < table->arena; i++)
+            arenas[arena][i] = (real)copy[arena * table->arena + i];
+    return TRUE;
+}
+
 gboolean
 model_file_read(EntroTrainer *trainer, const char *path, GError **error)
 {
-    const TensorTable *table = trainer->table;
-    g_autofree float *copy = float_arena(table, path, error);
+    return check_model(&trainer->shape, path, error) && read_arenas(trainer, 1, path, error);
+}
 
-    if (copy == NULL || !check_model(&trainer->shape, path, error))
-        return FALSE;
-    g_autofree EntroTensor *tensors = tensors_over(table, copy, 0);
-    if (!entro_tensors_read(path, FORMAT, tensors, table->n, error))
-        return FALSE;
-    for (gsize i = 0; i < table->arena; i++)
-        trainer->weights[i] = (real)copy[i];
+/* ---- all of it ------------------------------------------------------------------------------------ */
+
+static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean
+refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG, message);
+    return FALSE;
+}
+
+/* As entro_tensors_read_attribute() gives it. */
+static char *
+attribute_text(const EntroAttribute *attribute)
+{
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+    if (attribute->kind == ENTRO_ATTRIBUTE_INTEGER)
+        return g_strdup_printf("%" G_GINT64_FORMAT, attribute->integer);
+    return g_strdup(attribute->kind == ENTRO_ATTRIBUTE_TEXT
+                        ? attribute->text
+                        : g_ascii_dtostr(number, sizeof number, attribute->real));
+}
+
+/* Another value would lead to other numbers, and the trace would be of two runs. */
+static gboolean
+check_config(const EntroTrainer *trainer, const char *path, GError **error)
+{
+    g_autoptr(GArray) config = emit_config(trainer);
+
+    for (guint i = 0; i < config->len; i++) {
+        const EntroAttribute *attribute = &g_array_index(config, EntroAttribute, i);
+        g_autofree char *expected = attribute_text(attribute);
+        g_autofree char *found = NULL;
+
+        if (!entro_tensors_read_attribute(path, attribute->name, &found, error))
+            return FALSE;
+        if (found == NULL)
+            return refuse(error,
+                          "%s does not say its %s: it was written by an older version, and can be "
+                          "started from, but not resumed",
+                          path, attribute->name);
+        if (!g_str_equal(found, expected))
+            return refuse(error,
+                          "%s cannot be resumed: its run has %s \"%s\", this one \"%s\"; a run is "
+                          "resumed with the same options and data",
+                          path, attribute->name, found, expected);
+    }
     return TRUE;
+}
+
+static gboolean
+read_count(const char *path, const char *name, guint64 most, guint64 *ret_count, GError **error)
+{
+    g_autofree char *text = NULL;
+
+    if (!entro_tensors_read_attribute(path, name, &text, error))
+        return FALSE;
+    return (text != NULL && g_ascii_string_to_unsigned(text, 10, 0, most, ret_count, NULL)) ||
+           refuse(error, "%s: its %s is %s, expected a whole number from 0 to %" G_GUINT64_FORMAT,
+                  path, name, text == NULL ? "not there" : text, most);
+}
+
+static gboolean
+read_real(const char *path, const char *name, double *ret_value, GError **error)
+{
+    g_autofree char *text = NULL;
+
+    if (!entro_tensors_read_attribute(path, name, &text, error))
+        return FALSE;
+    *ret_value = text == NULL ? NAN : g_ascii_strtod(text, NULL);
+    return TRUE;
+}
+
+static gboolean
+read_progress(EntroTrainer *trainer, const char *path, GError **error)
+{
+    const EntroTrainConfig *config = &trainer->config;
+    guint64 step = 0;
+
+    if (!read_count(path, "step", config->n_steps, &step, error) ||
+        !read_count(path, "trace_captures", G_MAXINT64, &trainer->trace_captures, error) ||
+        !read_count(path, "trace_scalars", G_MAXINT64, &trainer->trace_scalars, error) ||
+        !read_real(path, "loss", &trainer->loss, error) ||
+        !read_real(path, "reg_loss", &trainer->reg_loss, error) ||
+        !read_real(path, "eval_loss", &trainer->eval_loss, error) ||
+        !entro_tensors_read_attribute(path, "trace_uuid", &trainer->trace_uuid, error))
+        return FALSE;
+    trainer->step = trainer->saved = (guint)step;
+    if (trainer->trace_uuid != NULL && *trainer->trace_uuid == '\0')
+        g_clear_pointer(&trainer->trace_uuid, g_free);
+    if ((trainer->trace_uuid == NULL) == (config->trace == NULL))
+        return TRUE;
+    return refuse(error, "%s cannot be resumed: its run writes %s trace, this one %s", path,
+                  config->trace == NULL ? "a" : "no", config->trace == NULL ? "none" : "one");
+}
+
+gboolean
+model_file_resume(EntroTrainer *trainer, const char *path, GError **error)
+{
+    return check_model(&trainer->shape, path, error) && check_config(trainer, path, error) &&
+           read_progress(trainer, path, error) && read_arenas(trainer, N_ARENAS, path, error);
 }

@@ -145,6 +145,24 @@ check_files(const EntroTrainConfig *config, GError **error)
     return TRUE;
 }
 
+/* A file that is there could be either. */
+static gboolean
+check_resume(const EntroTrainConfig *config, GError **error)
+{
+    if (config->resume && config->checkpoint == NULL) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "a run is resumed from its checkpoint, and none is named");
+        return FALSE;
+    }
+    if (config->resume && config->init != NULL && g_str_equal(config->init, config->checkpoint)) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
+                    "%s cannot be both the checkpoint to start from and the one to resume from",
+                    config->init);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* Asked now, because the checkpoint is first written when all the work is done. */
 static gboolean
 check_folder(const EntroTrainConfig *config, GError **error)
@@ -165,7 +183,7 @@ train_config_check(const EntroTrainConfig *config, GError **error)
 {
     return check_arch(config, error) && check_counts(config, error) &&
            check_numbers(config, error) && check_heads(config, error) &&
-           check_files(config, error) && check_folder(config, error);
+           check_files(config, error) && check_resume(config, error) && check_folder(config, error);
 }
 
 /* ---- a copy that owns its strings ------------------------------------------------------------- */

@@ -37,8 +37,13 @@ struct EntroTrainer {
     EntroWriter *writer; /* NULL: no trace, or closed */
     float *attention;    /* [capture_samples][H][T][T] one layer on its way to the writer */
     Clock clock;
-    guint step; /* done */
-    gboolean finished;
+    guint step;  /* done */
+    guint saved; /* the step of the checkpoint, 0: none yet */
+    gboolean finished, diverged;
+    double loss, reg_loss, eval_loss; /* the last of each; NaN: none yet */
+    /* of the trace, NULL without; what it held at the checkpoint that was resumed from */
+    char *trace_uuid;
+    guint64 trace_captures, trace_scalars;
 };
 
 /* configs.c: "EReg(SM(t)+ScFuFFN)"; caller frees */
@@ -55,13 +60,21 @@ double train_memory(const EntroTrainConfig *config, const EntroArch *arch);
 gboolean train_memory_check(const EntroTrainConfig *config, const EntroArch *arch, GError **error);
 
 /* emit.c */
+/* What the numbers of a run depend on, EntroAttribute: /config of the trace, and the attributes that
+ * a checkpoint must share with the run that resumes from it. */
+GArray *emit_config(const EntroTrainer *trainer);
 gboolean emit_open(EntroTrainer *trainer, GError **error);
 gboolean emit_scalar(EntroTrainer *trainer, const char *name, double value, GError **error);
 gboolean emit_capture(EntroTrainer *trainer, GError **error);
+/* What it holds so far is then safe. */
+gboolean emit_flush(EntroTrainer *trainer, GError **error);
 gboolean emit_close(EntroTrainer *trainer, GError **error);
 
 /* model-file.c */
 gboolean model_file_write(EntroTrainer *trainer, const char *path, GError **error);
+/* The weights alone. */
 gboolean model_file_read(EntroTrainer *trainer, const char *path, GError **error);
+/* All that a run goes on with. */
+gboolean model_file_resume(EntroTrainer *trainer, const char *path, GError **error);
 
 #endif

@@ -1,7 +1,8 @@
 /* trainer.c: the training run, one step a call.
  *
  * The caller owns the loop.  A step draws its batch from a random stream named by seed and step
- * alone, so nothing but weights and moments ties it to the steps before. */
+ * alone, so nothing but weights and moments ties it to the steps before: with these, a checkpoint
+ * is all that a killed run needs to come to the same numbers. */
 #include "trainer-private.h"
 #include "schedule.h"
 
@@ -137,10 +138,15 @@ set_weights(EntroTrainer *trainer, GError **error)
                                .threshold = config->threshold_init};
     Rng rng = rng_new(config->seed, RNG_INIT, 0);
 
-    if (config->init != NULL && !model_file_read(trainer, config->init, error))
-        return FALSE;
-    if (config->init == NULL)
+    if (config->resume && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)) {
+        if (!model_file_resume(trainer, config->checkpoint, error))
+            return FALSE;
+    } else if (config->init != NULL) {
+        if (!model_file_read(trainer, config->init, error))
+            return FALSE;
+    } else {
         tensors_init(trainer->table, trainer->weights, &start, &rng);
+    }
     refresh_model(trainer);
     return TRUE;
 }
@@ -157,11 +163,15 @@ entro_trainer_new(const EntroTrainConfig *config, GError **error)
     if (!entro_train_config_arch(config, &trainer->arch, error))
         return NULL;
     trainer->arch.name = arch_name(&trainer->arch);
+    trainer->loss = trainer->reg_loss = trainer->eval_loss = NAN;
     /* The threads share out samples; OpenBLAS must not add its own to each of them. */
     openblas_set_num_threads(1);
     if (!train_memory_check(&trainer->config, &trainer->arch, error) ||
         !read_corpus(trainer, error) || !build_model(trainer, error) ||
         !set_weights(trainer, error) || !emit_open(trainer, error))
+        return NULL;
+    trainer->finished = trainer->step == trainer->config.n_steps;
+    if (trainer->finished && !emit_close(trainer, error)) /* it was killed before it could */
         return NULL;
     return g_steal_pointer(&trainer);
 }
@@ -185,6 +195,7 @@ entro_trainer_free(EntroTrainer *trainer)
     g_free(trainer->moment2);
     g_free(trainer->attention);
     g_free((char *)trainer->arch.name);
+    g_free(trainer->trace_uuid);
     train_config_clear(&trainer->config);
     g_free(trainer);
 }
@@ -193,6 +204,12 @@ const char *
 entro_trainer_get_arch(const EntroTrainer *trainer)
 {
     return trainer->arch.name;
+}
+
+guint
+entro_trainer_get_step(const EntroTrainer *trainer)
+{
+    return trainer->step;
 }
 
 gsize
@@ -274,6 +291,9 @@ update(EntroTrainer *trainer, EntroTrainReport *report)
         !isfinite(report->loss) || !isfinite(report->reg_loss) || !isfinite(report->grad_norm);
     if (!is_regularized(trainer))
         report->reg_loss = NAN;
+    trainer->loss = report->loss;
+    trainer->reg_loss = report->reg_loss;
+    trainer->diverged = report->diverged;
 }
 
 /* Mean over the evaluation batches, whose windows are the same in every run on these data. */
@@ -316,7 +336,21 @@ capture_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
     return emit_capture(trainer, error);
 }
 
-/* Weights that have diverged are of no use to anyone: the last good checkpoint stays. */
+/* First the trace: a checkpoint must not be ahead of it. */
+gboolean
+entro_trainer_checkpoint(EntroTrainer *trainer, GError **error)
+{
+    const char *path = trainer->config.checkpoint;
+
+    /* Weights that have diverged are of no use to anyone: the last good checkpoint stays. */
+    if (path == NULL || trainer->diverged || trainer->saved == trainer->step)
+        return TRUE;
+    if (!emit_flush(trainer, error) || !model_file_write(trainer, path, error))
+        return FALSE;
+    trainer->saved = trainer->step;
+    return TRUE;
+}
+
 static gboolean
 checkpoint_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
 {
@@ -326,7 +360,7 @@ checkpoint_if_due(EntroTrainer *trainer, EntroTrainReport *report, GError **erro
         !is_due(trainer, config->checkpoint_every))
         return TRUE;
     report->checkpointed = TRUE;
-    return model_file_write(trainer, config->checkpoint, error);
+    return entro_trainer_checkpoint(trainer, error);
 }
 
 /* Steps and seconds both fade with the same half-life, so their ratio is the mean speed of the last
@@ -356,7 +390,7 @@ take_step(EntroTrainer *trainer, EntroTrainReport *report, GError **error)
     update(trainer, report);
     report->evaluated = !report->diverged && is_due(trainer, trainer->config.eval_every);
     if (report->evaluated)
-        report->eval_loss = evaluate(trainer);
+        report->eval_loss = trainer->eval_loss = evaluate(trainer);
     if (!record_scalars(trainer, report, error) || !capture_if_due(trainer, report, error) ||
         !checkpoint_if_due(trainer, report, error))
         return FALSE;
@@ -371,13 +405,17 @@ entro_trainer_step(EntroTrainer *trainer, EntroTrainReport *ret_report, GError *
     *ret_report = (EntroTrainReport){.step = trainer->step, .reg_loss = NAN, .eval_loss = NAN};
 
     if (trainer->finished) {
-        ret_report->finished = TRUE;
+        *ret_report = (EntroTrainReport){.step = trainer->step,
+                                         .finished = TRUE,
+                                         .diverged = trainer->diverged,
+                                         .loss = trainer->loss,
+                                         .reg_loss = trainer->reg_loss,
+                                         .eval_loss = trainer->eval_loss};
         return TRUE;
     }
-    if (trainer->step == 0) {
+    if (trainer->clock.last == 0)
         trainer->clock.last = g_get_monotonic_time();
-        if (trainer->writer != NULL && !emit_capture(trainer, error)) /* the untrained model */
-            return FALSE;
-    }
+    if (trainer->step == 0 && trainer->writer != NULL && !emit_capture(trainer, error))
+        return FALSE; /* that was the untrained model */
     return take_step(trainer, ret_report, error);
 }

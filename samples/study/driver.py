@@ -86,17 +86,11 @@ def die_with_driver():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def resume_option(program):
-    """--resume, if the program has it; without, a run that was killed begins anew."""
-    help_text = subprocess.run([program, "train", "--help"], stdout=subprocess.PIPE, check=False).stdout
-    return ["--resume"] if b"--resume" in help_text else []
-
-
 def start_training(program, job, scratch, lock):
     """The trainer; its progress goes to a log of its own, its result to stdout."""
     command = [program, "train", *job.arguments(), "--trace", job.trace,
                "--checkpoint", checkpoint_of(scratch, job).name,
-               "--checkpoint-every", str(CHECKPOINT_EVERY), *resume_option(program), "--json"]
+               "--checkpoint-every", str(CHECKPOINT_EVERY), "--resume", "--json"]
     with open(log_of(scratch, job), "ab") as log:
         return subprocess.Popen(command, cwd=scratch, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=log, pass_fds=[lock],

@@ -1,0 +1,273 @@
+/* trace-match.c: is a trace the one that these options would have made, and how far has it come?
+ *
+ * What is expected is made in memory as for a new file, and every object and attribute of that is
+ * looked up in the file.  So what a trace consists of stands in one place: trace-skeleton.c. */
+#include "loader-private.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *path;
+    hid_t file;
+    const EntroWriterOptions *options;
+    guint n_objects;
+    GError **error;
+} Match;
+
+static gboolean differ(const Match *match, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean
+differ(const Match *match, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *what = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_autofree char *shown = entro_printable(what, -1);
+    g_set_error(match->error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "%s: %s", match->path,
+                shown);
+    return FALSE;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------------- */
+
+/* An update of the program may go on with a trace that is known by its uuid. */
+static gboolean
+is_free(const Match *match, const char *name)
+{
+    return g_str_equal(name, "trace_uuid") ||
+           (g_str_equal(name, "producer") && match->options->trace_uuid != NULL);
+}
+
+typedef struct {
+    const Match *match;
+    const char *object;
+} AttributeMatch;
+
+static herr_t
+match_attribute(hid_t expected, const char *name, const H5A_info_t *info, void *data)
+{
+    const AttributeMatch *at = data;
+    g_auto(EntroHid) object = H5Oopen(at->match->file, at->object, H5P_DEFAULT);
+    g_auto(EntroValue) ours = entro_attribute_read(expected, name);
+    g_auto(EntroValue) theirs = entro_attribute_read(object, name);
+    g_autofree char *wanted = entro_value_to_text(&ours);
+    g_autofree char *found = entro_value_to_text(&theirs);
+
+    (void)info;
+    if (is_free(at->match, name) || g_strcmp0(found, wanted) == 0)
+        return 0;
+    differ(at->match, "the attribute %s of /%s is %s, this run has %s", name,
+           g_str_equal(at->object, ".") ? "" : at->object, found ? found : "not there",
+           wanted ? wanted : "none");
+    return 1;
+}
+
+/* ---- datasets ------------------------------------------------------------------------------------- */
+
+/* "(4,3,12,64,64)", without the first axis, along which it grows. */
+static char *
+shape_text(hid_t space)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    GString *text = g_string_new("(captures");
+
+    for (int axis = 1; axis < rank; axis++)
+        g_string_append_printf(text, ",%" G_GUINT64_FORMAT, (guint64)dims[axis]);
+    g_string_append_c(text, ')');
+    return g_string_free(text, FALSE);
+}
+
+static gboolean
+same_shape(hid_t space_a, hid_t space_b)
+{
+    hsize_t a[H5S_MAX_RANK], b[H5S_MAX_RANK], most_a[H5S_MAX_RANK], most_b[H5S_MAX_RANK];
+    int rank = H5Sget_simple_extent_dims(space_a, a, most_a);
+
+    if (rank < 1 || H5Sget_simple_extent_dims(space_b, b, most_b) != rank)
+        return FALSE;
+    return memcmp(a + 1, b + 1, (rank - 1) * sizeof *a) == 0 &&
+           memcmp(most_a, most_b, rank * sizeof *a) == 0;
+}
+
+static gboolean
+match_dataset(const Match *match, hid_t expected, const char *name)
+{
+    g_auto(EntroHid) found = entro_open_dataset(match->file, name, match->error);
+    g_auto(EntroHid) type_a = H5Dget_type(expected);
+    g_auto(EntroHid) space_a = H5Dget_space(expected);
+    g_auto(EntroHid) stored_a = H5Dget_create_plist(expected);
+
+    if (found < 0) {
+        g_prefix_error(match->error, "%s: ", match->path);
+        return FALSE;
+    }
+    g_auto(EntroHid) type_b = H5Dget_type(found);
+    g_auto(EntroHid) space_b = H5Dget_space(found);
+    g_auto(EntroHid) stored_b = H5Dget_create_plist(found);
+    if (!same_shape(space_a, space_b)) {
+        g_autofree char *ours = shape_text(space_a);
+        g_autofree char *theirs = shape_text(space_b);
+        return differ(match, "%s has the shape %s, this run writes %s", name, theirs, ours);
+    }
+    if (H5Tequal(type_a, type_b) <= 0)
+        return differ(match, "%s has elements of %zu bytes, this run writes others, of %zu bytes",
+                      name, H5Tget_size(type_b), H5Tget_size(type_a));
+    return H5Pequal(stored_a, stored_b) > 0 ||
+           differ(match, "%s has other chunks or filters than this run writes", name);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+static herr_t
+match_object(hid_t root, const char *name, const H5O_info_t *info, void *data)
+{
+    Match *match = data;
+    AttributeMatch at = {match, name};
+    hsize_t from = 0;
+    g_auto(EntroHid) expected = H5Oopen(root, name, H5P_DEFAULT);
+    gboolean exists = g_str_equal(name, "."); /* the root itself */
+
+    match->n_objects++;
+    if (info->type == H5O_TYPE_DATASET && !match_dataset(match, expected, name))
+        return 1;
+    if (!exists && !entro_path_exists(match->file, name, &exists, match->error)) {
+        g_prefix_error(match->error, "%s: ", match->path);
+        return 1;
+    }
+    if (!exists) {
+        differ(match, "%s is not there", name);
+        return 1;
+    }
+    return H5Aiterate2(expected, H5_INDEX_NAME, H5_ITER_INC, &from, match_attribute, &at);
+}
+
+static herr_t
+count_object(hid_t root, const char *name, const H5O_info_t *info, void *data)
+{
+    (void)root;
+    (void)name;
+    (void)info;
+    ++*(guint *)data;
+    return 0;
+}
+
+static gboolean
+match_contents(Match *match)
+{
+    g_auto(EntroHid) skeleton = entro_trace_skeleton_file(match->options, match->error);
+    guint n_found = 0;
+
+    if (skeleton < 0)
+        return FALSE;
+    herr_t ended =
+        H5Ovisit2(skeleton, H5_INDEX_NAME, H5_ITER_INC, match_object, match, H5O_INFO_BASIC);
+    if (ended != 0)
+        return ended > 0 ? FALSE
+                         : entro_h5_fail(match->error, ENTRO_LOADER_ERROR_FORMAT,
+                                         "%s: cannot be looked through", match->path);
+    H5Ovisit2(match->file, H5_INDEX_NAME, H5_ITER_INC, count_object, &n_found, H5O_INFO_BASIC);
+    return n_found == match->n_objects ||
+           differ(match, "holds %u groups and datasets, this run writes %u", n_found,
+                  match->n_objects);
+}
+
+static gboolean
+match_uuid(const Match *match, const EntroTrace *trace)
+{
+    const char *wanted = match->options->trace_uuid;
+
+    if (wanted == NULL || g_strcmp0(trace->trace_uuid, wanted) == 0)
+        return TRUE;
+    return differ(match, "is the trace of another run: its trace_uuid is %s, expected %s",
+                  trace->trace_uuid ? trace->trace_uuid : "not there", wanted);
+}
+
+/* ---- how far it has come -------------------------------------------------------------------------- */
+
+/* Of a writer that was killed, entries behind the last flush may be announced but not written: they
+ * read as 0, and end the ascent. */
+static EntroSeriesEnd
+end_of(const gint64 *steps, gsize n)
+{
+    gsize whole = n > 0 ? 1 : 0;
+
+    while (whole < n && steps[whole] > steps[whole - 1])
+        whole++;
+    return (EntroSeriesEnd){whole, whole > 0 ? steps[whole - 1] : G_MININT64};
+}
+
+static void
+find_ends(const EntroTrace *trace, const EntroWriterOptions *options, EntroTraceEnd *end)
+{
+    guint n_scalars = options->scalars ? g_strv_length((char **)options->scalars) : 0;
+
+    /* killed while it closed the file, a writer leaves its mark behind */
+    end->complete = trace->complete && g_str_equal(trace->open_mode, "plain");
+    end->captures = end_of(trace->steps, trace->n_captures);
+    end->scalars = g_new(EntroSeriesEnd, n_scalars);
+    for (guint i = 0; i < n_scalars; i++) {
+        end->scalars[i] = end_of(NULL, 0);
+        for (guint k = 0; k < trace->n_scalars; k++)
+            if (g_str_equal(trace->scalars[k].name, options->scalars[i]))
+                end->scalars[i] = end_of(trace->scalars[k].step, trace->scalars[k].n);
+    }
+}
+
+gboolean
+entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTraceEnd *ret_end,
+                  GError **error)
+{
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, error);
+
+    if (source == NULL)
+        return FALSE;
+    Match match = {path, source->file, options, 0, error};
+    if (!match_uuid(&match, &source->trace) || !match_contents(&match))
+        return FALSE;
+    if (g_str_equal(source->trace.open_mode, "truncated"))
+        return differ(&match, "is truncated: what lies beyond its end is lost");
+    find_ends(&source->trace, options, ret_end);
+    return TRUE;
+}
+
+void
+entro_trace_end_clear(EntroTraceEnd *end)
+{
+    g_clear_pointer(&end->scalars, g_free);
+}
+
+/* ---- halves ---------------------------------------------------------------------------------------- */
+
+gboolean
+entro_series_cut(hid_t dataset, gsize n)
+{
+    hsize_t dims[ENTRO_RANK_MAX];
+    g_auto(EntroHid) space = H5Dget_space(dataset);
+
+    if (H5Sget_simple_extent_ndims(space) > ENTRO_RANK_MAX ||
+        H5Sget_simple_extent_dims(space, dims, NULL) < 1)
+        return FALSE;
+    if (dims[0] <= n)
+        return TRUE;
+    dims[0] = n;
+    return H5Dset_extent(dataset, dims) >= 0;
+}
+
+static herr_t
+cut_object(hid_t root, const char *name, const H5O_info_t *info, void *data)
+{
+    if (info->type != H5O_TYPE_DATASET || g_str_has_prefix(name, "scalars/") ||
+        g_str_equal(name, "complete"))
+        return 0;
+    g_auto(EntroHid) dataset = H5Dopen2(root, name, H5P_DEFAULT);
+    return dataset >= 0 && entro_series_cut(dataset, *(const gsize *)data) ? 0 : -1;
+}
+
+gboolean
+entro_captures_cut(hid_t file, gsize n)
+{
+    return H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, cut_object, &n, H5O_INFO_BASIC) >= 0;
+}
