@@ -20,9 +20,15 @@ import sys
 import tempfile
 import time
 
-OTHER = os.environ.pop('ENTRO_TORCH_PYTHON', None)
-if OTHER:
-    os.execv(OTHER, [OTHER, *sys.argv])
+# Each library runs the kernels that it chooses itself, whatever somebody pinned for other purposes.
+PINS = [name for name in ('OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE', 'MKL_ENABLE_INSTRUCTIONS',
+                          'MKL_CBWR', 'ATEN_CPU_CAPABILITY', 'ONEDNN_MAX_CPU_ISA')
+        if name in os.environ]
+PYTHON = os.environ.pop('ENTRO_TORCH_PYTHON', None)
+if PYTHON or PINS:  # they are read when a library is loaded
+    for name in PINS:
+        del os.environ[name]
+    os.execv(PYTHON or sys.executable, [PYTHON or sys.executable, *sys.argv])
 try:
     import h5py
     import numpy as np
@@ -285,7 +291,8 @@ def bench(args, arch, folder):
     check_forward(args, arch, folder)
     check_training(args, arch, folder)
     ways = {'entroscope': lambda: step_seconds(args, arch, folder)}
-    for name, way in (('torch-eager', Torch(arch, False)), ('torch-compile', compiled_or_none(arch))):
+    torches = {'torch-eager': Torch(arch, False), 'torch-compile': compiled_or_none(arch)}
+    for name, way in torches.items():
         if way is not None:
             ways[name] = lambda way=way: way.step_seconds(args.steps)
     seconds = {name: [] for name in ways}
