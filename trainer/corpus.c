@@ -282,9 +282,10 @@ corpus_new(const char *const *paths, double held_out, GError **error)
         return NULL;
     if (n == 0) {
         g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CORPUS,
-                    "%s%s: no text to train on: %u files found, none readable, without NUL bytes "
+                    "%s%s: no text to train on: %u file%s found, none readable, without NUL bytes "
                     "and not empty",
-                    paths[0], paths[1] == NULL ? "" : " and others", n_found);
+                    paths[0], paths[1] == NULL ? "" : " and others", n_found,
+                    n_found == 1 ? "" : "s");
         return NULL;
     }
     return corpus_of(files, bytes, n, held_out, error);
