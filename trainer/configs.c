@@ -112,19 +112,6 @@ arch_name(const EntroArch *arch)
 
 /* ---- options over a row ----------------------------------------------------------------------- */
 
-G_GNUC_PRINTF(2, 3)
-static gboolean
-refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error_literal(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG, message);
-    return FALSE;
-}
-
 /* Position of `given` among the names; NULL leaves *ret_choice as the architecture has it. */
 static gboolean
 choose(const char *what, const char *given, const char *const *names, guint n, guint *ret_choice,
@@ -141,7 +128,7 @@ choose(const char *what, const char *given, const char *const *names, guint n, g
         }
         g_string_append_printf(all, "%s%s", i == 0 ? "" : ", ", names[i]);
     }
-    return refuse(error, "there is no %s \"%s\"; there are %s", what, given, all->str);
+    return train_refuse(error, "there is no %s \"%s\"; there are %s", what, given, all->str);
 }
 
 static gboolean
@@ -165,15 +152,17 @@ check_combination(const EntroArch *arch, GError **error)
     const guint both = arch->weight_norm & arch->spectral_norm;
 
     if (arch->ffn == ENTRO_FFN_FUSED && arch->activation != ENTRO_ACT_IDENTITY)
-        return refuse(error,
-                      "a fused FFN is one matrix without a hidden layer, so there is no place for "
-                      "the activation of %s; --ffn scaled keeps it",
-                      arch->name);
+        return train_refuse(
+            error,
+            "a fused FFN is one matrix without a hidden layer, so there is no place for "
+            "the activation of %s; --ffn scaled keeps it",
+            arch->name);
     if (both != 0)
-        return refuse(error,
-                      "weight normalisation on %s and spectral normalisation on %s meet on the "
-                      "same matrices; each matrix takes one of them",
-                      placement_name(arch->weight_norm), placement_name(arch->spectral_norm));
+        return train_refuse(
+            error,
+            "weight normalisation on %s and spectral normalisation on %s meet on the "
+            "same matrices; each matrix takes one of them",
+            placement_name(arch->weight_norm), placement_name(arch->spectral_norm));
     return TRUE;
 }
 
@@ -187,8 +176,8 @@ entro_train_config_arch(const EntroTrainConfig *config, EntroArch *ret_arch, GEr
     for (guint i = 0; row == NULL && i < G_N_ELEMENTS(archs); i++)
         g_string_append_printf(names, "%s%s", i == 0 ? "" : ", ", archs[i].name);
     if (row == NULL)
-        return refuse(error, "there is no architecture \"%s\"; there are %s",
-                      config->arch == NULL ? "" : config->arch, names->str);
+        return train_refuse(error, "there is no architecture \"%s\"; there are %s",
+                            config->arch == NULL ? "" : config->arch, names->str);
     *ret_arch = *row;
     ffn = row->ffn;
     regularize = row->regularize;

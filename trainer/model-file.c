@@ -185,20 +185,6 @@ model_file_read(EntroTrainer *trainer, const char *path, GError **error)
 
 /* ---- all of it ------------------------------------------------------------------------------------ */
 
-static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean
-refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error_literal(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG, message);
-    return FALSE;
-}
-
 /* As entro_tensors_read_attribute() gives it. */
 static char *
 attribute_text(const EntroAttribute *attribute)
@@ -226,15 +212,17 @@ check_config(const EntroTrainer *trainer, const char *path, GError **error)
         if (!entro_tensors_read_attribute(path, attribute->name, &found, error))
             return FALSE;
         if (found == NULL)
-            return refuse(error,
-                          "%s does not say its %s: it was written by an older version, and can be "
-                          "started from, but not resumed",
-                          path, attribute->name);
+            return train_refuse(
+                error,
+                "%s does not say its %s: it was written by an older version, and can be "
+                "started from, but not resumed",
+                path, attribute->name);
         if (!g_str_equal(found, expected))
-            return refuse(error,
-                          "%s cannot be resumed: its run has %s \"%s\", this one \"%s\"; a run is "
-                          "resumed with the same options and data",
-                          path, attribute->name, found, expected);
+            return train_refuse(
+                error,
+                "%s cannot be resumed: its run has %s \"%s\", this one \"%s\"; a run is "
+                "resumed with the same options and data",
+                path, attribute->name, found, expected);
     }
     return TRUE;
 }
@@ -247,8 +235,9 @@ read_count(const char *path, const char *name, guint64 most, guint64 *ret_count,
     if (!entro_tensors_read_attribute(path, name, &text, error))
         return FALSE;
     return (text != NULL && g_ascii_string_to_unsigned(text, 10, 0, most, ret_count, NULL)) ||
-           refuse(error, "%s: its %s is %s, expected a whole number from 0 to %" G_GUINT64_FORMAT,
-                  path, name, text == NULL ? "not there" : text, most);
+           train_refuse(error,
+                        "%s: its %s is %s, expected a whole number from 0 to %" G_GUINT64_FORMAT,
+                        path, name, text == NULL ? "not there" : text, most);
 }
 
 static gboolean
@@ -281,8 +270,8 @@ read_progress(EntroTrainer *trainer, const char *path, GError **error)
         g_clear_pointer(&trainer->trace_uuid, g_free);
     if ((trainer->trace_uuid == NULL) == (config->trace == NULL))
         return TRUE;
-    return refuse(error, "%s cannot be resumed: its run writes %s trace, this one %s", path,
-                  config->trace == NULL ? "a" : "no", config->trace == NULL ? "none" : "one");
+    return train_refuse(error, "%s cannot be resumed: its run writes %s trace, this one %s", path,
+                        config->trace == NULL ? "a" : "no", config->trace == NULL ? "none" : "one");
 }
 
 gboolean

@@ -59,6 +59,18 @@ static const struct {
     {"the held-out fraction", G_STRUCT_OFFSET(EntroTrainConfig, held_out), 0, 1, TRUE, TRUE},
 };
 
+gboolean
+train_refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG, message);
+    return FALSE;
+}
+
 static gboolean
 check_counts(const EntroTrainConfig *config, GError **error)
 {

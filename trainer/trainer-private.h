@@ -50,6 +50,8 @@ struct EntroTrainer {
 char *arch_name(const EntroArch *arch);
 
 /* train-config.c */
+/* Sets an ERROR_CONFIG of that text; FALSE. */
+gboolean train_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 gboolean train_config_check(const EntroTrainConfig *config, GError **error);
 /* Strings become copies, zeros that stand for a default become it. */
 void train_config_copy(EntroTrainConfig *copy, const EntroTrainConfig *config);
