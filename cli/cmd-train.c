@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define REPORTED_LINES 20 /* about so many lines when stderr is no terminal */
@@ -264,18 +265,19 @@ list_archs(void)
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
 
 static void
-show_report(const EntroTrainConfig *config, const EntroTrainReport *report)
+show_report(const EntroTrainer *trainer, const EntroTrainConfig *config,
+            const EntroTrainReport *report)
 {
+    const char *arch = entro_trainer_get_arch(trainer);
     guint every = MAX(1, config->n_steps / REPORTED_LINES);
 
     if (isatty(STDERR_FILENO))
-        entro_progress("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", config->arch,
+        entro_progress("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", arch,
                        report->step, config->n_steps, report->loss, report->tokens_per_second,
                        report->seconds_left);
     else if (report->step % every == 0 || report->diverged)
-        entro_say("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", config->arch,
-                  report->step, config->n_steps, report->loss, report->tokens_per_second,
-                  report->seconds_left);
+        entro_say("%s: step %u of %u, loss %.3f, %.0f tokens/s, %.0f s left", arch, report->step,
+                  config->n_steps, report->loss, report->tokens_per_second, report->seconds_left);
 }
 
 /* Nothing that was trained is lost where there is a checkpoint to keep it. */
@@ -307,18 +309,51 @@ say_where(const EntroTrainer *trainer, const EntroTrainConfig *config)
                   config->n_steps);
 }
 
+/* A full disk need not be found out after hours. */
+static void
+say_room(const EntroTrainer *trainer, const EntroTrainConfig *config)
+{
+    const double needed = entro_trainer_get_trace_size(trainer);
+    struct statvfs disk;
+
+    if (config->trace == NULL || statvfs(config->trace, &disk) != 0)
+        return;
+    const double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (needed > free_bytes)
+        entro_say("note: all captures of this run are %.1f GB%s, and the disk of %s has %.1f GB "
+                  "free: --capture-every and --capture-samples make it less",
+                  needed / 1e9, config->deflate > 0 ? " before compression" : "", config->trace,
+                  free_bytes / 1e9);
+}
+
+/* Behind what went wrong while it trained. */
+static void
+say_what_is_left(const EntroTrainConfig *config, GError **error)
+{
+    if (error == NULL || config->checkpoint == NULL ||
+        !g_file_test(config->checkpoint, G_FILE_TEST_EXISTS))
+        return;
+    char *message = g_strdup_printf("%s; once that is mended, the same command with --resume goes "
+                                    "on from %s",
+                                    (*error)->message, config->checkpoint);
+    g_free((*error)->message);
+    (*error)->message = message;
+}
+
 static gboolean
 train(EntroTrainer *trainer, const EntroTrainConfig *config, EntroTrainReport *ret_last,
       GError **error)
 {
     say_where(trainer, config);
+    say_room(trainer, config);
     while (entro_trainer_step(trainer, ret_last, error)) {
         if (ret_last->finished)
             return TRUE;
-        show_report(config, ret_last);
+        show_report(trainer, config, ret_last);
         if (entro_signals_seen() != 0)
             return stop(trainer, config, error);
     }
+    say_what_is_left(config, error);
     return FALSE;
 }
 

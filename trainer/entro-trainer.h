@@ -222,6 +222,8 @@ ENTRO_API gboolean entro_trainer_checkpoint(EntroTrainer *trainer, GError **erro
 ENTRO_API guint entro_trainer_get_step(const EntroTrainer *trainer); /* steps done */
 ENTRO_API gsize entro_trainer_get_n_parameters(const EntroTrainer *trainer);
 ENTRO_API gsize entro_trainer_get_memory(const EntroTrainer *trainer); /* bytes, by the formula */
+/* Bytes of attention in the whole trace, uncompressed; 0 without one. */
+ENTRO_API double entro_trainer_get_trace_size(const EntroTrainer *trainer);
 ENTRO_API const char *entro_trainer_describe_data(const EntroTrainer *trainer); /* one line */
 ENTRO_API void entro_trainer_free(EntroTrainer *trainer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTrainer, entro_trainer_free)

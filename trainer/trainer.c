@@ -224,6 +224,19 @@ entro_trainer_get_memory(const EntroTrainer *trainer)
     return (gsize)train_memory(&trainer->config, &trainer->arch);
 }
 
+double
+entro_trainer_get_trace_size(const EntroTrainer *trainer)
+{
+    const EntroTrainConfig *config = &trainer->config;
+    const double n_captures = 1 + ceil((double)config->n_steps / MAX(config->capture_every, 1));
+    const double n_weights = (double)config->n_layers * config->n_heads * config->capture_samples *
+                             config->context * config->context;
+
+    return config->trace == NULL
+               ? 0
+               : n_captures * n_weights * (double)entro_element_size(config->element);
+}
+
 const char *
 entro_trainer_describe_data(const EntroTrainer *trainer)
 {

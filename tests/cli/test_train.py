@@ -211,6 +211,31 @@ def a_full_disk_is_told(world):
 
 
 @test
+def what_cannot_fit_is_told_at_the_start(world):
+    write_text(world)
+    few = train(world, "--trace", "t.h5")
+    assert "note:" not in few.err, str(few)
+    # 1e9 captures of 4 KB and more
+    process = world.start("train", "--data", "data.txt", *TINY, "--steps", "1000000000",
+                          "--capture-every", "1", "--context", "64", "--trace", "t.h5")
+    wait_for_captures(world, process)
+    process.send_signal(signal.SIGINT)
+    result = clitest.finish(process)
+    assert "note: all captures of this run are" in result.err, str(result)
+
+
+@test
+def a_full_disk_says_how_to_go_on(world):
+    write_text(world)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400000, 400000))
+    options = ["--trace", "t.h5", "--checkpoint", "c.h5", "--checkpoint-every", "10"]
+    result = train(world, *options, check=6, steps=400, preexec_fn=limit)
+    assert "--resume goes on from c.h5" in result.err, str(result)
+    train(world, *options, "--resume", steps=400)
+    assert world.run("inspect", "--json", "t.h5", check=0).json()["captures"] == 201
+
+
+@test
 def nothing_that_exists_is_lost_by_a_slip(world):
     write_text(world)
     text = (world / "data.txt").read_bytes()
