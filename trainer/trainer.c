@@ -3,6 +3,7 @@
  * The caller owns the loop.  A step draws its batch from a random stream named by seed and step
  * alone, so nothing but weights and moments ties it to the steps before. */
 #include "trainer-private.h"
+#include "arena.h"
 #include "schedule.h"
 
 #define SMOOTHING 5.0 /* seconds over which the speed is averaged */
@@ -96,9 +97,9 @@ build_model(EntroTrainer *trainer, GError **error)
     trainer->shape = shape_of(config);
     trainer->table = tensor_table_new(&trainer->shape);
     trainer->gpt = (Gpt){.table = trainer->table, .layers = supported_layers(0)};
-    trainer->weights = g_try_malloc0_n(trainer->table->arena, sizeof(real));
-    trainer->moment1 = g_try_malloc0_n(trainer->table->arena, sizeof(real));
-    trainer->moment2 = g_try_malloc0_n(trainer->table->arena, sizeof(real));
+    trainer->weights = arena_new(trainer->table->arena);
+    trainer->moment1 = arena_new(trainer->table->arena);
+    trainer->moment2 = arena_new(trainer->table->arena);
     trainer->team = team_new(&trainer->gpt, config->n_threads, capacity);
     trainer->attention = g_try_malloc_n(per_sample, config->capture_samples * sizeof(float));
     if (trainer->weights == NULL || trainer->moment1 == NULL || trainer->moment2 == NULL ||
@@ -147,9 +148,9 @@ entro_trainer_free(EntroTrainer *trainer)
     own_batch_clear(&trainer->training);
     own_batch_clear(&trainer->evaluation);
     own_batch_clear(&trainer->capture);
-    g_free(trainer->weights);
-    g_free(trainer->moment1);
-    g_free(trainer->moment2);
+    arena_free(trainer->weights);
+    arena_free(trainer->moment1);
+    arena_free(trainer->moment2);
     g_free(trainer->attention);
     train_config_clear(&trainer->config);
     g_free(trainer);
