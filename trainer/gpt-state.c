@@ -1,5 +1,6 @@
 /* gpt-state.c: the memory that forward and backward work in, one allocation. */
 #include "gpt-private.h"
+#include "arena.h"
 
 #define ALIGNMENT 16 /* elements: 64 bytes of float */
 
@@ -80,7 +81,7 @@ gpt_state_new(const GptShape *shape, gsize capacity)
     Carver carver = {0};
 
     /* Cleared: attention never writes the blocks after the query, which must read 0. */
-    state->arena = g_try_malloc0_n(gpt_state_size(shape, capacity), sizeof(real));
+    state->arena = arena_new(gpt_state_size(shape, capacity));
     if (state->arena == NULL)
         return NULL;
     state->capacity = capacity;
@@ -95,7 +96,7 @@ gpt_state_free(GptState *state)
 {
     if (state == NULL)
         return;
-    g_free(state->arena);
+    arena_free(state->arena);
     g_free(state->blocks);
     g_free(state);
 }

@@ -4,6 +4,7 @@
  * its own; these are added in the order of the parts.  So the same number of parts gives the same
  * bits, whatever thread runs which part. */
 #include "team-private.h"
+#include "arena.h"
 #include <string.h>
 
 static gsize
@@ -30,7 +31,7 @@ team_new(const Gpt *gpt, guint n_parts, gsize capacity)
     team->grads = g_new0(real *, n_parts);
     for (guint part = 0; part < n_parts; part++) {
         team->state[part] = gpt_state_new(&gpt->table->shape, part_capacity(n_parts, capacity));
-        team->grads[part] = g_try_malloc0_n(gpt->table->arena, sizeof(real));
+        team->grads[part] = arena_new(gpt->table->arena);
         if (team->state[part] == NULL || team->grads[part] == NULL)
             return NULL;
     }
@@ -44,7 +45,7 @@ team_free(Team *team)
         return;
     for (guint part = 0; part < team->n_parts; part++) {
         gpt_state_free(team->state[part]);
-        g_free(team->grads[part]);
+        arena_free(team->grads[part]);
     }
     g_free(team->state);
     g_free(team->grads);

@@ -4,6 +4,7 @@
  * alone, so nothing but weights and moments ties it to the steps before: with these, a checkpoint
  * is all that a killed run needs to come to the same numbers. */
 #include "trainer-private.h"
+#include "arena.h"
 #include "schedule.h"
 
 #define SMOOTHING 5.0 /* seconds over which the speed is averaged */
@@ -92,7 +93,7 @@ shape_of(const EntroTrainer *trainer)
 static real *
 new_arena(const EntroTrainer *trainer)
 {
-    return g_try_malloc0_n(trainer->table->arena, sizeof(real));
+    return arena_new(trainer->table->arena);
 }
 
 static gboolean
@@ -189,10 +190,10 @@ entro_trainer_free(EntroTrainer *trainer)
     own_batch_clear(&trainer->evaluation);
     own_batch_clear(&trainer->capture);
     if (trainer->model != trainer->weights)
-        g_free(trainer->model);
-    g_free(trainer->weights);
-    g_free(trainer->moment1);
-    g_free(trainer->moment2);
+        arena_free(trainer->model);
+    arena_free(trainer->weights);
+    arena_free(trainer->moment1);
+    arena_free(trainer->moment2);
     g_free(trainer->attention);
     g_free((char *)trainer->arch.name);
     g_free(trainer->trace_uuid);
