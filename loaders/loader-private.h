@@ -121,9 +121,10 @@ void entro_redo_free(EntroRedo *redo);
 gboolean entro_redo_wants(const EntroRedo *redo, guint64 address, gsize size);
 gboolean entro_redo_put(EntroRedo *redo, guint64 address, const void *block, gsize size);
 gboolean entro_redo_done(EntroRedo *redo); /* it is in its place */
-/* Puts in its place what a killed writer of this file has left; nothing to do is fine. */
+/* Puts in its place what a killed writer of this file has left; nothing to do is fine, and so is
+ * doing it again before somebody else has written. */
 gboolean entro_redo_replay(const char *path, GError **error);
-void entro_redo_forget(const char *path); /* the file is made anew */
+void entro_redo_forget(const char *path); /* before the file is made anew, or gone on with */
 /* pwrite until done; errno on failure. */
 gboolean entro_write_at(int fd, const void *from, gsize size, guint64 offset);
 

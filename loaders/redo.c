@@ -171,9 +171,7 @@ entro_redo_replay(const char *path, GError **error)
     const gboolean good = replay(path, fd);
     const int reason = errno;
     close(fd);
-    if (good)
-        g_unlink(name);
-    else
+    if (!good)
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
                     "%s: cannot finish what a killed writer began (it is in %s): %s", path, name,
                     g_strerror(reason));

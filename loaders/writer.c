@@ -265,6 +265,7 @@ entro_writer_reopen(const char *path, const EntroWriterOptions *options, GError 
     if (writer == NULL || !entro_redo_replay(path, error) ||
         !entro_trace_match(path, options, &end, error))
         return NULL;
+    entro_redo_forget(path);
     writer->was_complete = end.complete;
     writer->n_captures = end.captures.n;
     writer->held = end.captures.last;
