@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,6 +214,24 @@ writer_truncate(H5FD_t *base, hid_t transfer, hbool_t closing)
     return 0;
 }
 
+/* As HDF5's own driver; without them, HDF5 does not mark the file as being written. */
+static herr_t
+writer_lock(H5FD_t *base, hbool_t to_write)
+{
+    const DriverFile *file = (const DriverFile *)base;
+
+    return flock(file->fd, (to_write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 || errno == ENOSYS ? 0
+                                                                                             : -1;
+}
+
+static herr_t
+writer_unlock(H5FD_t *base)
+{
+    const DriverFile *file = (const DriverFile *)base;
+
+    return flock(file->fd, LOCK_UN) == 0 || errno == ENOSYS ? 0 : -1;
+}
+
 static const H5FD_class_t driver_class = {
     .name = "entroscope",
     .maxaddr = G_MAXINT64,
@@ -245,6 +264,8 @@ static const H5FD_class_t writer_class = {
     .read = driver_read,
     .write = writer_write,
     .truncate = writer_truncate,
+    .lock = writer_lock,
+    .unlock = writer_unlock,
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 

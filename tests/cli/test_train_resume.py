@@ -97,13 +97,13 @@ def killed_at_any_moment_it_ends_with_the_same_numbers(world):
 def with_threads_and_compression_too(world):
     write_text(world)
     check_killed(world, "--threads", "2", "--deflate", "3", "--element", "f32", "--batch", "3",
-                 kills=2)
+                 kills=1, steps=150)
 
 
 @test
 def with_a_checkpoint_at_every_step_too(world):
     write_text(world)
-    check_killed(world, every=1, steps=400)
+    check_killed(world, every=1, steps=200)
 
 
 @test
