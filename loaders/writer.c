@@ -159,7 +159,8 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     return TRUE;
 }
 
-/* Changes nothing before readers are allowed beside it: they may be there already. */
+/* Open to readers from the first moment on: they may be there, and if it were killed before it let
+ * them in, the file would be closed to them. */
 static gboolean
 open_for_more(EntroWriter *writer)
 {
@@ -168,10 +169,10 @@ open_for_more(EntroWriter *writer)
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
     if (entro_driver_use_to_write(access))
-        writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
+        writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
     /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
     return writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
-           open_parts(writer, &writer->options) && H5Fstart_swmr_write(writer->file) >= 0;
+           open_parts(writer, &writer->options);
 }
 
 static gboolean
