@@ -3,12 +3,15 @@
  * HDF5 1.10 knows the address of a chunk but has no call that says it at a fair price.  So the file is
  * opened with a driver of our own (HDF5's public interface for that): reads of metadata are preads,
  * as in HDF5's own driver; a read of raw data is only written down, while entro_driver_record() asks
- * for it.  The bytes are then read by the workers, side by side, into their own caches. */
+ * for it.  The bytes are then read by the workers, side by side, into their own caches.
+ *
+ * Traces are written by a sister of it, which lets no kill leave a block by halves (redo.c). */
 #include "loader-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,20 +21,19 @@ typedef struct {
     haddr_t eoa, eof; /* end of what HDF5 calls allocated, end of the file */
     dev_t device;
     ino_t inode;
+    EntroRedo *redo; /* of a file that is written, else NULL */
 } DriverFile;
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
 
 static H5FD_t *
-driver_open(const char *name, unsigned flags, hid_t access, haddr_t max)
+open_file(const char *name, int mode)
 {
     struct stat facts;
-    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
-    (void)access;
-    (void)max;
-    if (fd < 0 || (flags & H5F_ACC_RDWR) != 0 || fstat(fd, &facts) != 0) {
+    if (fd < 0 || fstat(fd, &facts) != 0) {
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -41,7 +43,25 @@ driver_open(const char *name, unsigned flags, hid_t access, haddr_t max)
     file->eof = (haddr_t)facts.st_size;
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
+    if (mode == O_RDWR)
+        file->redo = entro_redo_new(name, facts.st_dev, facts.st_ino);
     return &file->base;
+}
+
+static H5FD_t *
+driver_open(const char *name, unsigned flags, hid_t access, haddr_t max)
+{
+    (void)access;
+    (void)max;
+    return (flags & H5F_ACC_RDWR) != 0 ? NULL : open_file(name, O_RDONLY);
+}
+
+static H5FD_t *
+writer_open(const char *name, unsigned flags, hid_t access, haddr_t max)
+{
+    (void)access;
+    (void)max;
+    return open_file(name, (flags & H5F_ACC_RDWR) != 0 ? O_RDWR : O_RDONLY);
 }
 
 static herr_t
@@ -50,6 +70,7 @@ driver_close(H5FD_t *base)
     DriverFile *file = (DriverFile *)base;
     int code = close(file->fd);
 
+    entro_redo_free(file->redo);
     g_free(file);
     return code;
 }
@@ -70,6 +91,19 @@ driver_query(const H5FD_t *file, unsigned long *ret_flags)
     (void)file;
     if (ret_flags != NULL)
         *ret_flags = H5FD_FEAT_ACCUMULATE_METADATA_READ | H5FD_FEAT_SUPPORTS_SWMR_IO |
+                     H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+/* As HDF5's own driver. */
+static herr_t
+writer_query(const H5FD_t *file, unsigned long *ret_flags)
+{
+    (void)file;
+    if (ret_flags != NULL)
+        *ret_flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA |
+                     H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA |
+                     H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_SUPPORTS_SWMR_IO |
                      H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
 }
@@ -146,6 +180,58 @@ driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, siz
     return -1;
 }
 
+/* What is new lies behind the end, and nothing leads to it yet: only in place can something be lost. */
+static herr_t
+writer_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+             const void *from)
+{
+    DriverFile *file = (DriverFile *)base;
+
+    (void)type;
+    (void)transfer;
+    if (file->redo == NULL)
+        return -1;
+    const gboolean keep = address < file->eof && entro_redo_wants(file->redo, address, size);
+    if ((keep && !entro_redo_put(file->redo, address, from, size)) ||
+        !entro_write_at(file->fd, from, size, address) || (keep && !entro_redo_done(file->redo)))
+        return -1;
+    file->eof = MAX(file->eof, address + size);
+    return 0;
+}
+
+static herr_t
+writer_truncate(H5FD_t *base, hid_t transfer, hbool_t closing)
+{
+    DriverFile *file = (DriverFile *)base;
+
+    (void)transfer;
+    (void)closing;
+    if (file->eoa == file->eof)
+        return 0;
+    if (ftruncate(file->fd, (off_t)file->eoa) != 0)
+        return -1;
+    file->eof = file->eoa;
+    return 0;
+}
+
+/* As HDF5's own driver; without them, HDF5 does not mark the file as being written. */
+static herr_t
+writer_lock(H5FD_t *base, hbool_t to_write)
+{
+    const DriverFile *file = (const DriverFile *)base;
+
+    return flock(file->fd, (to_write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 || errno == ENOSYS ? 0
+                                                                                             : -1;
+}
+
+static herr_t
+writer_unlock(H5FD_t *base)
+{
+    const DriverFile *file = (const DriverFile *)base;
+
+    return flock(file->fd, LOCK_UN) == 0 || errno == ENOSYS ? 0 : -1;
+}
+
 static const H5FD_class_t driver_class = {
     .name = "entroscope",
     .maxaddr = G_MAXINT64,
@@ -163,16 +249,50 @@ static const H5FD_class_t driver_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
+static const H5FD_class_t writer_class = {
+    .name = "entroscope writer",
+    .maxaddr = G_MAXINT64,
+    .fc_degree = H5F_CLOSE_WEAK,
+    .open = writer_open,
+    .close = driver_close,
+    .cmp = driver_compare,
+    .query = writer_query,
+    .get_eoa = driver_get_eoa,
+    .set_eoa = driver_set_eoa,
+    .get_eof = driver_get_eof,
+    .get_handle = driver_get_handle,
+    .read = driver_read,
+    .write = writer_write,
+    .truncate = writer_truncate,
+    .lock = writer_lock,
+    .unlock = writer_unlock,
+    .fl_map = H5FD_FLMAP_DICHOTOMY,
+};
+
+static gboolean
+use(hid_t access, const H5FD_class_t *class, gsize *registered)
+{
+    if (g_once_init_enter(registered)) {
+        hid_t driver = H5FDregister(class);
+        g_once_init_leave(registered, driver >= 0 ? (gsize)driver : G_MAXSIZE);
+    }
+    return *registered != G_MAXSIZE && H5Pset_driver(access, (hid_t)*registered, NULL) >= 0;
+}
+
 gboolean
 entro_driver_use(hid_t access)
 {
     static gsize registered;
 
-    if (g_once_init_enter(&registered)) {
-        hid_t driver = H5FDregister(&driver_class);
-        g_once_init_leave(&registered, driver >= 0 ? (gsize)driver : G_MAXSIZE);
-    }
-    return registered != G_MAXSIZE && H5Pset_driver(access, (hid_t)registered, NULL) >= 0;
+    return use(access, &driver_class, &registered);
+}
+
+gboolean
+entro_driver_use_to_write(hid_t access)
+{
+    static gsize registered;
+
+    return use(access, &writer_class, &registered);
 }
 
 int

@@ -114,6 +114,25 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroTraceEnd, entro_trace_end_clear)
 gboolean entro_series_cut(hid_t dataset, gsize n);
 gboolean entro_captures_cut(hid_t file, gsize n);
 
+/* ---- writes that a kill cannot halve (redo.c) ------------------------------------------------------ */
+
+typedef struct EntroRedo EntroRedo;
+
+/* For the file `path`, which is this inode: nothing is made before something is put. */
+EntroRedo *entro_redo_new(const char *path, guint64 device, guint64 inode);
+/* Leaves nothing behind, unless a block was put and is not done. */
+void entro_redo_free(EntroRedo *redo);
+/* Whether a block is one that a kill could halve. */
+gboolean entro_redo_wants(const EntroRedo *redo, guint64 address, gsize size);
+gboolean entro_redo_put(EntroRedo *redo, guint64 address, const void *block, gsize size);
+gboolean entro_redo_done(EntroRedo *redo); /* it is in its place */
+/* Puts in its place what a killed writer of this file has left; nothing to do is fine, and so is
+ * doing it again before somebody else has written. */
+gboolean entro_redo_replay(const char *path, GError **error);
+void entro_redo_forget(const char *path); /* before the file is made anew, or gone on with */
+/* pwrite until done; errno on failure. */
+gboolean entro_write_at(int fd, const void *from, gsize size, guint64 offset);
+
 /* ---- opening (gate.c) ---------------------------------------------------------------------------- */
 
 /* Opens read-only, whatever state a writer left it in; never blocks on a FIFO, takes no lock, loads
@@ -135,6 +154,8 @@ typedef struct {
 
 /* Has files opened with `access` read by our driver. */
 gboolean entro_driver_use(hid_t access);
+/* Has them written by it, so that a kill leaves no block half old and half new. */
+gboolean entro_driver_use_to_write(hid_t access);
 /* Descriptor of a file so opened; it stays the file's. */
 int entro_driver_get_fd(hid_t file);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down

@@ -162,34 +162,45 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     g_autofree guint8 *skeleton = entro_trace_skeleton(options, &size, error);
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
+    entro_redo_forget(writer->path);
     if (skeleton == NULL || !entro_write_file(writer->path, skeleton, size, error)) {
         g_prefix_error(error, "%s: ", writer->path);
         return FALSE;
     }
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of the file in memory */
-    writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
+    if (entro_driver_use_to_write(access))
+        writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
     if (writer->file < 0 || !open_parts(writer, options) || H5Fstart_swmr_write(writer->file) < 0)
         return fail(writer, error, "set up the trace");
     return TRUE;
 }
 
-/* Opened for readers beside it from the first moment on: they may be there. */
+/* Open to readers from the first moment on: they may be there, and if it were killed before it let
+ * them in, the file would be closed to them. */
 static gboolean
-open_again(EntroWriter *writer, GError **error)
+open_for_more(EntroWriter *writer)
 {
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
-    const guint8 no = 0;
 
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
-    writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    if (entro_driver_use_to_write(access))
+        writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
     /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
+    return writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
+           open_parts(writer, &writer->options);
+}
+
+static gboolean
+open_again(EntroWriter *writer, GError **error)
+{
+    const guint8 no = 0;
     gboolean good =
-        writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
-        open_parts(writer, &writer->options) &&
+        open_for_more(writer) &&
         H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &no) >= 0 &&
         H5Dflush(writer->complete) >= 0 && entro_captures_cut(writer->file, writer->n_captures);
+
     for (guint i = 0; good && i < writer->n_scalars; i++)
         good = entro_series_cut(writer->scalars[i].step, writer->scalars[i].n) &&
                entro_series_cut(writer->scalars[i].value, writer->scalars[i].n);
@@ -274,8 +285,10 @@ entro_writer_reopen(const char *path, const EntroWriterOptions *options, GError 
 
     entro_h5_quiet();
     g_autoptr(EntroWriter) writer = writer_prepare(path, options, error);
-    if (writer == NULL || !entro_trace_match(path, options, &end, error))
+    if (writer == NULL || !entro_redo_replay(path, error) ||
+        !entro_trace_match(path, options, &end, error))
         return NULL;
+    entro_redo_forget(path);
     writer->was_complete = end.complete;
     writer->n_captures = end.captures.n;
     writer->held = end.captures.last;

@@ -97,13 +97,13 @@ def killed_at_any_moment_it_ends_with_the_same_numbers(world):
 def with_threads_and_compression_too(world):
     write_text(world)
     check_killed(world, "--threads", "2", "--deflate", "3", "--element", "f32", "--batch", "3",
-                 kills=2)
+                 kills=1, steps=150)
 
 
 @test
 def with_a_checkpoint_at_every_step_too(world):
     write_text(world)
-    check_killed(world, every=1, steps=400)
+    check_killed(world, every=1, steps=200)
 
 
 @test
@@ -127,14 +127,15 @@ def an_interrupted_run_loses_nothing(world):
     world.run(*line("whole", resume=False), check=0)
     for number, name in ((signal.SIGINT, "int"), (signal.SIGTERM, "term")):
         result = None
-        for _ in range(1000):
-            result = kill(world.start(*line(name, every=100000)), 0.08, number)
+        for n_stopped in range(1000):
+            result = kill(world.start(*line(name, every=100000)), 0.08 + n_stopped / 50, number)
+            if result.code == -number:  # so early that nobody was listening yet
+                continue
             if result.code != 128 + number:
                 break
             assert "the same command with --resume goes on" in result.err, str(result)
             assert (world / f"{name}.ck").exists()
         assert result.code == 0, str(result)
-        # only the first call may have been without a checkpoint
         assert "going on from" in result.err or "nothing to do" in result.err, str(result)
         same(world, "whole", name)
 

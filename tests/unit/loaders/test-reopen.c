@@ -191,6 +191,10 @@ test_a_complete_trace_is_not_while_it_grows(void)
     g_assert_true(put_captures(writer, &options, 6, NULL));
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
     g_assert_false(entro_source_get_trace(source)->complete);
+    g_assert_cmpstr(entro_source_get_trace(source)->open_mode, ==, "swmr");
+    g_autofree char *bytes = NULL;
+    g_assert_true(g_file_get_contents(path, &bytes, NULL, NULL));
+    g_assert_cmpint(bytes[11], ==, 5); /* of the superblock: being written, and may be read */
     g_assert_cmpuint(entro_source_get_trace(source)->n_captures, ==, 6);
     g_assert_true(entro_writer_close(g_steal_pointer(&writer), NULL));
     check_whole(path, &options, 6);
@@ -240,9 +244,11 @@ write_until_killed(const char *path, guint deflate, gint microseconds, gboolean 
     return 1;
 }
 
+/* As resuming finds it: what the writer was at when it died is finished first. */
 static gsize
 count_captures(const char *path)
 {
+    g_assert_true(entro_redo_replay(path, NULL));
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
 
     return source == NULL ? 0 : entro_source_get_trace(source)->n_captures;

@@ -143,10 +143,10 @@ add_attention(GString *all, EntroSource *source)
         for (gsize sample = 0; sample < tile->n_samples; sample++)
             for (guint head = 0; head < tile->n_heads; head++)
                 for (gsize query = 0; query < tile->n_queries; query++)
-                    g_string_append_len(
-                        all,
-                        (const char *)entro_tile_rows_get(rows, 0, sample, head, query, scratch),
-                        (gssize)(n_keys * sizeof(float)));
+                    g_string_append_len(all,
+                                        (const char *)entro_tile_rows_get(rows, 0, sample, head,
+                                                                          query, scratch),
+                                        (gssize)(n_keys * sizeof(float)));
     }
 }
 
