@@ -214,6 +214,7 @@ entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_problem)
         }
         done += (gsize)n;
     }
+    entro_redo_patch(fd, to, size, offset);
     return TRUE;
 }
 

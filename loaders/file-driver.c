@@ -45,6 +45,8 @@ open_file(const char *name, int mode)
     file->inode = facts.st_ino;
     if (mode == O_RDWR)
         file->redo = entro_redo_new(name, facts.st_dev, facts.st_ino);
+    else
+        entro_redo_attach(name, fd);
     return &file->base;
 }
 
@@ -68,6 +70,7 @@ static herr_t
 driver_close(H5FD_t *base)
 {
     DriverFile *file = (DriverFile *)base;
+    entro_redo_detach(file->fd);
     int code = close(file->fd);
 
     entro_redo_free(file->redo);
@@ -149,6 +152,9 @@ driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size
         *recorded = (EntroExtent){.offset = address, .size = size};
         return 0;
     }
+    void *const all = to;
+    const haddr_t from = address;
+    const size_t n_all = size;
     while (size > 0) {
         gssize n = pread(file->fd, to, size, (off_t)address);
         if (n < 0 && errno == EINTR)
@@ -157,12 +163,13 @@ driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size
             return -1;
         if (n == 0) {
             memset(to, 0, size);
-            return 0;
+            break;
         }
         to = (guint8 *)to + n;
         address += (haddr_t)n;
         size -= (size_t)n;
     }
+    entro_redo_patch(file->fd, all, n_all, from);
     return 0;
 }
 

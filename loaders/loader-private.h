@@ -130,6 +130,10 @@ gboolean entro_redo_done(EntroRedo *redo); /* it is in its place */
  * doing it again before somebody else has written. */
 gboolean entro_redo_replay(const char *path, GError **error);
 void entro_redo_forget(const char *path); /* before the file is made anew, or gone on with */
+/* A file that is read: what was read from it gets what a killed writer has left. */
+void entro_redo_attach(const char *path, int fd);
+void entro_redo_detach(int fd);
+void entro_redo_patch(int fd, void *to, gsize size, guint64 offset);
 /* pwrite until done; errno on failure. */
 gboolean entro_write_at(int fd, const void *from, gsize size, guint64 offset);
 

@@ -3,7 +3,8 @@
  * Linux ends a process that is killed between two pages of a write(): a block of the file that lies
  * over their border is then half old and half new, its checksum is off, and what it held is lost.
  * So such a block goes to a file beside the trace first, is said to be there, and is then put in its
- * place; who goes on with the trace puts it there once more.  One block at a time is enough. */
+ * place; who goes on with the trace puts it there once more, and who reads it sees it as if it were
+ * there.  One block at a time is enough. */
 #include "loader-private.h"
 
 #include <errno.h>
@@ -13,8 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE  4096 /* the smallest that Linux has */
-#define MAGIC "ENTREDO1"
+#define PAGE     4096 /* the smallest that Linux has */
+#define PATIENCE 2000 /* microseconds in which a writer that lives should be done with a block */
+#define MAGIC    "ENTREDO1"
 /* Larger ones are attention: of a capture that does not exist yet. */
 #define SIZE_MAX_KEPT (64u << 10)
 
@@ -184,4 +186,98 @@ entro_redo_forget(const char *path)
     g_autofree char *name = redo_path(path);
 
     g_unlink(name);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int fd;
+    guint64 address, size;
+    guint8 *block;
+} Patch;
+
+/* Of the files that are open to be read; hardly ever one. */
+static GMutex lock;
+static GSList *patches;
+static gint n_patches;
+
+/* NULL unless a writer has died at it, or sleeps for so long that it is as good as dead: in either
+ * case nothing that is known of this file now is younger than the block. */
+static guint8 *
+read_left(int fd, const struct stat *facts, Head *ret_head)
+{
+    Head later;
+    g_autofree guint8 *block = read_block(fd, facts, ret_head);
+
+    for (guint again = 0; block != NULL && again < 3; again++) {
+        g_usleep(PATIENCE);
+        if (pread(fd, &later, sizeof later, 0) != sizeof later ||
+            memcmp(&later, ret_head, sizeof later) != 0)
+            return NULL;
+    }
+    return g_steal_pointer(&block);
+}
+
+void
+entro_redo_attach(const char *path, int fd)
+{
+    g_autofree char *name = redo_path(path);
+    const int redo_fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    struct stat facts;
+    Head head;
+
+    if (redo_fd < 0)
+        return;
+    guint8 *block = fstat(fd, &facts) == 0 ? read_left(redo_fd, &facts, &head) : NULL;
+    close(redo_fd);
+    if (block == NULL)
+        return;
+    Patch *patch = g_new(Patch, 1);
+    *patch = (Patch){fd, head.address, head.size, block};
+    g_mutex_lock(&lock);
+    patches = g_slist_prepend(patches, patch);
+    g_mutex_unlock(&lock);
+    g_atomic_int_inc(&n_patches);
+}
+
+void
+entro_redo_detach(int fd)
+{
+    if (g_atomic_int_get(&n_patches) == 0)
+        return;
+    g_mutex_lock(&lock);
+    for (GSList *item = patches; item != NULL; item = item->next) {
+        Patch *patch = item->data;
+
+        if (patch->fd != fd)
+            continue;
+        patches = g_slist_delete_link(patches, item);
+        g_free(patch->block);
+        g_free(patch);
+        g_atomic_int_add(&n_patches, -1);
+        break;
+    }
+    g_mutex_unlock(&lock);
+}
+
+static void
+apply(const Patch *patch, guint8 *to, gsize size, guint64 offset)
+{
+    const guint64 first = MAX(patch->address, offset);
+    const guint64 end = MIN(patch->address + patch->size, offset + size);
+
+    if (first < end)
+        memcpy(to + (first - offset), patch->block + (first - patch->address), end - first);
+}
+
+void
+entro_redo_patch(int fd, void *to, gsize size, guint64 offset)
+{
+    if (g_atomic_int_get(&n_patches) == 0)
+        return;
+    g_mutex_lock(&lock);
+    for (const GSList *item = patches; item != NULL; item = item->next)
+        if (((const Patch *)item->data)->fd == fd)
+            apply(item->data, to, size, offset);
+    g_mutex_unlock(&lock);
 }

@@ -5,6 +5,7 @@
 #include "loader-private.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct {
     const char *path;
@@ -216,6 +217,41 @@ find_ends(const EntroTrace *trace, const EntroWriterOptions *options, EntroTrace
     }
 }
 
+static gboolean
+is_there(const EntroTile *tile, guint64 file_size)
+{
+    const struct EntroTilePrivate *own = tile->private_;
+
+    for (guint i = 0; i < own->n_pieces; i++)
+        if (own->pieces[i].extent.offset + own->pieces[i].extent.size > file_size)
+            return FALSE;
+    return tile->status != ENTRO_TILE_DAMAGED;
+}
+
+/* A file that was being written does not tell where it should end, so what it says to hold is looked
+ * for; not read, that would take long. */
+static gboolean
+check_captures(const Match *match, EntroSource *source, gsize n)
+{
+    g_autoptr(EntroTile) tile = entro_tile_new(source, match->error);
+    gboolean end = FALSE;
+    struct stat facts;
+
+    if (tile == NULL || fstat(source->fd, &facts) != 0)
+        return tile != NULL && differ(match, "its size cannot be asked for");
+    while (entro_source_next(source, tile, &end, match->error)) {
+        if (end)
+            return TRUE;
+        if (tile->capture < n && !is_there(tile, (guint64)facts.st_size))
+            return differ(match,
+                          "is damaged or truncated: the attention of layer %u at step "
+                          "%" G_GINT64_FORMAT " is lost",
+                          source->trace.layers[tile->layer].index,
+                          source->trace.steps[tile->capture]);
+    }
+    return FALSE;
+}
+
 gboolean
 entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTraceEnd *ret_end,
                   GError **error)
@@ -230,7 +266,7 @@ entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTrac
     if (g_str_equal(source->trace.open_mode, "truncated"))
         return differ(&match, "is truncated: what lies beyond its end is lost");
     find_ends(&source->trace, options, ret_end);
-    return TRUE;
+    return check_captures(&match, source, ret_end->captures.n);
 }
 
 void

@@ -76,6 +76,36 @@ test_a_half_is_made_whole(void)
     }
 }
 
+/* Who reads sees it whole, the file stays as it is. */
+static void
+test_a_half_is_read_as_a_whole(void)
+{
+    g_autofree guint8 *bytes = g_malloc(SIZE);
+    g_autofree char *problem = NULL;
+
+    make_file();
+    die_at(100);
+    g_autofree char *before = fixture_hash(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    entro_redo_attach(path, fd);
+    const gsize starts[] = {0, 99, 100, 101, 5000, 6099, 6100};
+    for (guint i = 0; i < G_N_ELEMENTS(starts); i++) {
+        const gsize n = SIZE - starts[i] - i;
+        g_assert_true(entro_read_at(fd, bytes, n, starts[i], &problem));
+        for (gsize k = 0; k < n; k++) {
+            const gsize at = starts[i] + k;
+            g_assert_cmpuint(bytes[k], ==, at >= 100 && at < 6100 ? 0xee : old[at]);
+        }
+    }
+    entro_redo_detach(fd);
+    g_assert_true(entro_read_at(fd, bytes, 6000, 100, &problem));
+    g_assert_cmpmem(bytes, 3000, block, 3000);
+    g_assert_cmpmem(bytes + 3000, 3000, old + 3100, 3000);
+    close(fd);
+    g_autofree char *after = fixture_hash(path);
+    g_assert_cmpstr(before, ==, after);
+}
+
 static void
 test_what_is_done_is_not_done_again(void)
 {
@@ -160,6 +190,7 @@ main(int argc, char **argv)
     redo_name = g_strconcat(path, ".redo", NULL);
 #define ADD(NAME, TEST) g_test_add_func("/redo/" NAME, TEST)
     ADD("a-half-is-made-whole", test_a_half_is_made_whole);
+    ADD("a-half-is-read-as-a-whole", test_a_half_is_read_as_a_whole);
     ADD("what-is-done-is-not-done-again", test_what_is_done_is_not_done_again);
     ADD("only-what-can-be-halved-is-kept", test_only_what_can_be_halved_is_kept);
     ADD("another-block-is-not-put-into-the-file", test_another_block_is_not_put_into_the_file);
