@@ -6,7 +6,9 @@
 Same model, AdamW, clipping and drawing of batches, attention weights computed and returned.  First
 they must agree: on a checkpoint's loss and attention, and on the losses of a few steps of training.
 Then rounds in which they take turns; only steps are timed, without start, corpus or compilation.
-PyTorch counts with the faster of eager mode and torch.compile.  One line "name value unit".
+PyTorch counts with the faster of eager mode and torch.compile.  One line "name value unit".  The
+ratio means something on an idle machine only: threads that wait for each other, PyTorch's most of
+all, suffer from other processes more than in proportion.
 ENTRO_TORCH_PYTHON is a Python that has torch, numpy and h5py, where this one has not; exit 77
 without them."""
 import argparse
@@ -320,6 +322,7 @@ def main():
     args = parser.parse_args()
     keep_memory()
     torch.set_num_threads(args.threads)
+    say('load-before', os.getloadavg()[0], 'processes')
     with tempfile.TemporaryDirectory(prefix='entroscope-bench-') as folder:
         for arch in args.arch or ['SM+LN+G', 'SM']:
             bench(args, arch, folder)
