@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tables import gamma_of
+
 DPI = "100"  # for a screen; the whole folder stays below 3 MB
 MOST_BYTES = 3_000_000
 EREG = "EReg(SM(t)+ScFuFFN)"
@@ -28,7 +30,7 @@ FIGURES = [
     Figure("bands.png", "entropy-bands", "six"),
     Figure("loss.png", "scalars", "six", ("--scalar", "eval_loss", "--title", "Held-out loss"), False),
     Figure("layers.png", "layerwise-entropy", LAYERWISE, ("--shared-scale",), False),
-    Figure("gamma-bands.png", "entropy-bands", "gamma"),
+    Figure("gamma-bands.png", "entropy-bands", "gamma", ("--width", "8")),
     Figure("thresholds.png", "headwise-entropy", [EREG], ("--column", "threshold", "--values")),
     Figure("divergence.png", "layerwise-entropy", "divergence", ("--shared-scale",), False),
 ]
@@ -40,6 +42,8 @@ class FigureError(Exception):
 
 def chosen_runs(study, figure):
     names = study.recipe.part(figure.rows) if isinstance(figure.rows, str) else figure.rows
+    if figure.rows == "gamma":
+        names = sorted(names, key=lambda name: gamma_of(study.recipe.row(name)))
     return [run for run in map(study.first, names) if run is not None]
 
 
