@@ -150,6 +150,28 @@ add_attention(GString *all, EntroSource *source)
     }
 }
 
+/* Temperatures, thresholds, alpha and beta of every layer and capture. */
+static void
+add_params(GString *all, EntroSource *source)
+{
+    const EntroTrace *trace = entro_source_get_trace(source);
+
+    for (guint i = 0; i < trace->n_layers * ENTRO_N_PARAMS; i++) {
+        const EntroLayer *layer = &trace->layers[i / ENTRO_N_PARAMS];
+        const EntroParam param = (EntroParam)(i % ENTRO_N_PARAMS);
+        g_autofree float *values = g_new(float, entro_param_size(param, layer));
+
+        for (gsize at = 0; (layer->params & 1u << param) != 0 && at < trace->n_captures; at++) {
+            g_autofree char *problem = NULL;
+            g_assert_cmpint(entro_source_read_param(source, i / ENTRO_N_PARAMS, param, at, values,
+                                                    &problem),
+                            ==, ENTRO_TILE_OK);
+            g_string_append_len(all, (const char *)values,
+                                (gssize)(entro_param_size(param, layer) * sizeof *values));
+        }
+    }
+}
+
 /* Digest of all that the trace holds, but for its uuid. */
 static char *
 hash_trace(const char *path)
@@ -168,6 +190,7 @@ hash_trace(const char *path)
         g_string_append_printf(all, "%s=%s ", trace->config[i].key, trace->config[i].value);
     add_scalars(all, trace);
     add_attention(all, source);
+    add_params(all, source);
     return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)all->str, all->len);
 }
 
