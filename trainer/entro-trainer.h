@@ -52,10 +52,10 @@
  *     w_sn_v (in), w_sn_u (out)   spectral normalisation: what is used is w / (w_sn_v w w_sn_u)
  * Attributes: every value of the configuration that the numbers depend on (as in /config of the
  * trace: arch, n_layers, n_heads, d_model, context, vocabulary, final_norm, ..., threads, and the
- * SHA-256 of the text in the order in which it is used), step, loss, reg_loss and eval_loss (the last of each),
- * trace_uuid (empty without a trace), trace_captures and trace_scalars (entries that the trace held
- * then), and capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's epsilon is
- * 1e-5.
+ * SHA-256 of the text in the order in which it is used), step, loss, reg_loss and eval_loss (the last
+ * of each), trace_uuid (empty without a trace), trace_captures and trace_scalars (entries that the
+ * trace held then), and capture_loss, the mean loss of capture/tokens in nats a byte.  LayerNorm's
+ * epsilon is 1e-5.
  *
  * Resuming: killed at whatever moment and made again with the same configuration and `resume`, a run
  * comes to the same numbers, bit by bit, on one machine.  It goes on from the checkpoint; the trace
@@ -197,8 +197,8 @@ ENTRO_API gboolean entro_train_config_arch(const EntroTrainConfig *config, Entro
 
 typedef struct {
     guint step; /* steps done; the first report is 1 */
-    gboolean
-        finished; /* nothing was done: the last step lies behind; its loss, the last eval_loss */
+    /* Nothing was done: the last step lies behind; its losses, and the last eval_loss. */
+    gboolean finished;
     gboolean diverged; /* loss or gradient no longer finite; the next call finishes */
     gboolean captured, evaluated, checkpointed;
     double loss, lr, grad_norm; /* loss: cross-entropy, without the regulariser */

@@ -40,11 +40,10 @@ typedef struct {
 /* The entropy regulariser of one layer, Algorithm 1 of the paper: delta = E - theta E_max, penalty
  * delta^2 where |delta| > tolerance, else 0. */
 typedef struct {
-    gboolean head_means; /* E is a head's mean, not a row's entropy */
-    double e_max;        /* ln T */
-    double tolerance;    /* gamma E_max */
-    double
-        scale; /* of the mean penalty of one head, so that all together are lambda times the mean */
+    gboolean head_means;   /* E is a head's mean, not a row's entropy */
+    double e_max;          /* ln T */
+    double tolerance;      /* gamma E_max */
+    double scale;          /* of one head's mean penalty: lambda / (layers * heads * sequences) */
     const real *threshold; /* [H] theta */
 } Regularizer;
 
