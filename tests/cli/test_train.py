@@ -213,7 +213,7 @@ def a_full_disk_is_told(world):
 @test
 def what_cannot_fit_is_told_at_the_start(world):
     write_text(world)
-    few = train(world, "--trace", "t.h5")
+    few = train(world, "--trace", "few.h5")
     assert "note:" not in few.err, str(few)
     # 1e9 captures of 4 KB and more
     process = world.start("train", "--data", "data.txt", *TINY, "--steps", "1000000000",

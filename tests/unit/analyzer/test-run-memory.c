@@ -53,11 +53,16 @@ peak_of_child(const char *path)
 {
     g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
     const char *argv[] = {program, "--analyse", path, NULL};
+    /* freed memory that a sanitizer keeps back is no growth; elsewhere it means nothing */
+    const char *options = g_getenv("ASAN_OPTIONS");
+    g_autofree char *asan =
+        g_strconcat(options == NULL ? "" : options, ":quarantine_size_mb=1", NULL);
+    g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "ASAN_OPTIONS", asan, TRUE);
     g_autofree char *out = NULL;
     g_autoptr(GError) error = NULL;
     int status = -1;
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, &status,
+    g_spawn_sync(NULL, (char **)argv, environment, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, &status,
                  &error);
     g_assert_no_error(error);
     g_assert_cmpint(status, ==, 0);
