@@ -181,6 +181,23 @@ set_element(EntroTrainConfig *config, GError **error)
                              chosen.element);
 }
 
+/* A checkpoint brings all that these would set. */
+static gboolean
+check_start(const EntroTrainConfig *config, GError **error)
+{
+    const struct {
+        const char *option, *given;
+    } rows[] = {{"--init-std", chosen.init_std},
+                {"--temperature-init", chosen.temperature_init},
+                {"--threshold-init", chosen.threshold_init}};
+
+    for (guint i = 0; config->init != NULL && i < G_N_ELEMENTS(rows); i++)
+        if (rows[i].given != NULL)
+            return entro_usage_error(error, "%s has no effect beside --init: %s has its own values",
+                                     rows[i].option, config->init);
+    return TRUE;
+}
+
 /* An option that would change nothing is a misunderstanding, better told now than after the run. */
 static gboolean
 check_effect(const EntroTrainConfig *config, GError **error)
@@ -206,9 +223,9 @@ check_effect(const EntroTrainConfig *config, GError **error)
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (rows[i].given != NULL && !rows[i].has_effect)
-            return entro_usage_error(error, "%s has no effect with %s: it needs %s", rows[i].option,
-                                     config->arch, rows[i].needs);
-    return TRUE;
+            return entro_usage_error(error, "%s has no effect on this model: it needs %s",
+                                     rows[i].option, rows[i].needs);
+    return check_start(config, error);
 }
 
 static gboolean
@@ -216,6 +233,7 @@ make_config(EntroTrainConfig *config, GError **error)
 {
     if (chosen.arch != NULL)
         config->arch = chosen.arch;
+    config->init = chosen.init;
     config->ffn = chosen.ffn;
     config->weight_norm = chosen.weight_norm;
     config->spectral_norm = chosen.spectral_norm;
@@ -226,7 +244,6 @@ make_config(EntroTrainConfig *config, GError **error)
     config->data = (const char *const *)chosen.data;
     config->trace = chosen.trace;
     config->run_name = chosen.run;
-    config->init = chosen.init;
     config->checkpoint = chosen.checkpoint;
     config->resume = chosen.resume;
     return set_wholes(config, error) && set_reals(config, error) && set_element(config, error) &&
@@ -359,6 +376,15 @@ train(EntroTrainer *trainer, const EntroTrainConfig *config, EntroTrainReport *r
 
 /* ---- the result ------------------------------------------------------------------------------------------------ */
 
+/* NULL unless it was written: a model that diverges early has none. */
+static const char *
+checkpoint_of(const EntroTrainConfig *config)
+{
+    return config->checkpoint != NULL && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)
+               ? config->checkpoint
+               : NULL;
+}
+
 static void
 print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer,
               const EntroTrainReport *last)
@@ -379,7 +405,7 @@ print_outcome(const EntroTrainConfig *config, const EntroTrainer *trainer,
                exp(last->eval_loss), last->diverged ? " (the last before that)" : "");
     if (config->trace != NULL)
         printf("trace: %s\n", config->trace);
-    if (config->checkpoint != NULL)
+    if (checkpoint_of(config) != NULL)
         printf("checkpoint: %s\n", config->checkpoint);
 }
 
@@ -404,7 +430,7 @@ print_outcome_json(const EntroTrainConfig *config, const EntroTrainer *trainer,
     else
         json_builder_add_null_value(builder);
     entro_json_string(builder, "trace", config->trace);
-    entro_json_string(builder, "checkpoint", config->checkpoint);
+    entro_json_string(builder, "checkpoint", checkpoint_of(config));
     json_builder_end_object(builder);
     entro_print_json(builder);
 }

@@ -80,8 +80,8 @@ typedef enum {
 typedef enum { ENTRO_NORM_NONE, ENTRO_NORM_LAYER } EntroNorm;
 typedef enum { ENTRO_ACT_IDENTITY, ENTRO_ACT_RELU, ENTRO_ACT_GELU } EntroActivation;
 
-/* out = beta x + ffn(x) / alpha, Eq. 8 of the paper; alpha and beta are learnable, one each a layer.
- * Fused: w_in w_out is one trained matrix (D, D). */
+/* out = beta x + ffn(x) / alpha, Eq. 8 of the paper; alpha and beta are learnable, one each a layer,
+ * and alpha never falls below 0.01.  Fused: w_in w_out is one trained matrix (D, D). */
 typedef enum { ENTRO_FFN_PLAIN, ENTRO_FFN_SCALED, ENTRO_FFN_FUSED } EntroFfn;
 
 /* What the penalty of Algorithm 1 is computed on: every row (as the released code does) or the mean

@@ -150,6 +150,7 @@ static gboolean
 check_model(const GptShape *shape, const char *path, GError **error)
 {
     return check_attribute(path, "format", FORMAT, error) &&
+           check_number(path, "format_version", 1, error) &&
            check_attribute(path, "arch", shape->arch->name, error) &&
            check_number(path, "n_layers", shape->n_layers, error) &&
            check_number(path, "n_heads", shape->n_heads, error) &&

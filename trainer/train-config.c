@@ -4,6 +4,7 @@
 #include "trainer-private.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
 
@@ -49,8 +50,8 @@ static const struct {
      FALSE},
     {"the initial temperature", G_STRUCT_OFFSET(EntroTrainConfig, temperature_init), 0, 1e6, TRUE,
      FALSE},
-    {"the least temperature", G_STRUCT_OFFSET(EntroTrainConfig, temperature_guard), 0, 1e6, TRUE,
-     FALSE},
+    {"the least temperature", G_STRUCT_OFFSET(EntroTrainConfig, temperature_guard), 1e-30, 1e6,
+     FALSE, FALSE},
     {"the initial threshold", G_STRUCT_OFFSET(EntroTrainConfig, threshold_init), 0, 1, FALSE,
      FALSE},
     {"the margin gamma", G_STRUCT_OFFSET(EntroTrainConfig, gamma), 0, 1, FALSE, FALSE},
@@ -134,6 +135,26 @@ check_heads(const EntroTrainConfig *config, GError **error)
     return FALSE;
 }
 
+/* Whether two paths lead to one file, there or still to be made, however they are written. */
+static gboolean
+same_place(const char *a, const char *b)
+{
+    struct stat facts_a, facts_b;
+
+    if (a == NULL || b == NULL)
+        return FALSE;
+    if (stat(a, &facts_a) == 0 || stat(b, &facts_b) == 0)
+        return stat(a, &facts_a) == 0 && stat(b, &facts_b) == 0 &&
+               facts_a.st_dev == facts_b.st_dev && facts_a.st_ino == facts_b.st_ino;
+    g_autofree char *folder_a = g_path_get_dirname(a);
+    g_autofree char *folder_b = g_path_get_dirname(b);
+    g_autofree char *name_a = g_path_get_basename(a);
+    g_autofree char *name_b = g_path_get_basename(b);
+    return g_str_equal(name_a, name_b) && stat(folder_a, &facts_a) == 0 &&
+           stat(folder_b, &facts_b) == 0 && facts_a.st_dev == facts_b.st_dev &&
+           facts_a.st_ino == facts_b.st_ino;
+}
+
 static gboolean
 check_files(const EntroTrainConfig *config, GError **error)
 {
@@ -142,13 +163,12 @@ check_files(const EntroTrainConfig *config, GError **error)
                     "no data: name at least one file or folder of text to train on");
         return FALSE;
     }
-    if (config->trace != NULL && config->checkpoint != NULL &&
-        g_str_equal(config->trace, config->checkpoint)) {
+    if (same_place(config->trace, config->checkpoint)) {
         g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
                     "%s cannot be both the trace and the checkpoint", config->trace);
         return FALSE;
     }
-    if (config->trace != NULL && config->init != NULL && g_str_equal(config->trace, config->init)) {
+    if (same_place(config->trace, config->init)) {
         g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
                     "%s is the checkpoint to start from, the trace would replace it",
                     config->trace);
@@ -166,7 +186,7 @@ check_resume(const EntroTrainConfig *config, GError **error)
                     "a run is resumed from its checkpoint, and none is named");
         return FALSE;
     }
-    if (config->resume && config->init != NULL && g_str_equal(config->init, config->checkpoint)) {
+    if (config->resume && same_place(config->init, config->checkpoint)) {
         g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
                     "%s cannot be both the checkpoint to start from and the one to resume from",
                     config->init);
@@ -181,7 +201,14 @@ check_folder(const EntroTrainConfig *config, GError **error)
 {
     g_autofree char *folder =
         config->checkpoint == NULL ? NULL : g_path_get_dirname(config->checkpoint);
+    struct stat facts;
 
+    /* it is written beside and renamed: a device would be gone, and a file in its place */
+    if (folder != NULL && stat(config->checkpoint, &facts) == 0 && !S_ISREG(facts.st_mode)) {
+        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_OUTPUT,
+                    "the checkpoint %s is there, and no regular file", config->checkpoint);
+        return FALSE;
+    }
     if (folder == NULL || g_access(folder, W_OK | X_OK) == 0)
         return TRUE;
     g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_OUTPUT,

@@ -145,6 +145,7 @@ set_weights(EntroTrainer *trainer, GError **error)
     } else if (config->init != NULL) {
         if (!model_file_read(trainer, config->init, error))
             return FALSE;
+        tensors_guard(trainer->table, trainer->weights, config->temperature_guard);
     } else {
         tensors_init(trainer->table, trainer->weights, &start, &rng);
     }

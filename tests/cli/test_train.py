@@ -89,7 +89,8 @@ def options_without_effect_are_refused(world):
     write_text(world)
     for options in (["--arch", "SM", "--gamma", "0.1"], ["--lambda", "1"],
                     ["--threshold-init", "0.3"], ["--temperature-init", "1"],
-                    ["--arch", "EReg(SM(t)+ScFuFFN)", "--regularize", "off", "--gamma", "0.1"]):
+                    ["--arch", "EReg(SM(t)+ScFuFFN)", "--regularize", "off", "--gamma", "0.1"],
+                    ["--init", "data.txt", "--init-std", "0.1"]):
         result = train(world, *options, "--trace", "t.h5", check=2)
         assert "has no effect" in result.err, str(result)
 
@@ -247,6 +248,11 @@ def nothing_that_exists_is_lost_by_a_slip(world):
     train(world, "--checkpoint", "c.h5")
     train(world, "--init", "c.h5", "--trace", "c.h5", check=2)
     train(world, "--checkpoint", "x.h5", "--trace", "x.h5", check=2)
+    train(world, "--checkpoint", "x.h5", "--trace", "./x.h5", check=2)
+    train(world, "--init", "c.h5", "--trace", f"../{world.path.name}/c.h5", check=2)
+    os.mkfifo(world / "pipe")
+    result = train(world, "--checkpoint", "pipe", check=6)
+    assert "no regular file" in result.err and (world / "pipe").is_fifo(), str(result)
 
 
 @test

@@ -19,6 +19,9 @@ TINY = ["--data", "data.txt", "--layers", "2", "--heads", "2", "--dim", "16", "-
         "--capture-samples", "2", "--threads", "1", "--run", "tiny"]
 
 
+LONG = 4000  # steps: longer than a start takes, also on a fast machine
+
+
 def write_text(world, seed=1):
     words = "def return import class self for in while if else".split()
     rng = random.Random(seed)
@@ -124,11 +127,11 @@ def a_diverging_run_that_is_killed_diverges_the_same(world):
 @test
 def an_interrupted_run_loses_nothing(world):
     write_text(world)
-    world.run(*line("whole", resume=False), check=0)
+    world.run(*line("whole", resume=False, steps=LONG), check=0)
     for number, name in ((signal.SIGINT, "int"), (signal.SIGTERM, "term")):
         result = None
         for n_stopped in range(1000):
-            result = kill(world.start(*line(name, every=100000)), 0.08 + n_stopped / 50, number)
+            result = kill(world.start(*line(name, every=100000, steps=LONG)), 0.08 + n_stopped / 50, number)
             if result.code == -number:  # so early that nobody was listening yet
                 continue
             if result.code != 128 + number:
@@ -143,11 +146,11 @@ def an_interrupted_run_loses_nothing(world):
 @test
 def analysed_meanwhile_nothing_vanishes(world):
     write_text(world)
-    world.run(*line("whole", resume=False), check=0)
+    world.run(*line("whole", resume=False, steps=LONG), check=0)
     rng = random.Random(5)
     counts = [0]
     for n_killed in range(1000):
-        result = kill(world.start(*line("cut", every=150)), rng.uniform(0.02, 0.1) + n_killed / 500)
+        result = kill(world.start(*line("cut", every=150, steps=LONG)), rng.uniform(0.02, 0.1) + n_killed / 500)
         # code 4: no capture yet, at the very beginning
         seen = world.run("analyze", "cut.trace", "--db", "cut.db")
         assert seen.code in ((0, 3, 4) if counts[-1] == 0 else (0, 3)), str(seen)
