@@ -133,9 +133,8 @@ check_attribute(const char *path, const char *name, const char *expected, GError
         return FALSE;
     if (found == NULL || g_str_equal(found, expected)) /* the tensors' shapes will tell */
         return TRUE;
-    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                "%s holds a model with %s %s, this run has %s", path, name, found, expected);
-    return FALSE;
+    return train_refuse(error, "%s holds a model with %s %s, this run has %s", path, name, found,
+                        expected);
 }
 
 static gboolean

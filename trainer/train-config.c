@@ -80,10 +80,8 @@ check_counts(const EntroTrainConfig *config, GError **error)
 
         if (value >= counts[i].min && value <= counts[i].max)
             continue;
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "%s is %u, expected %u to %u", counts[i].name, value, counts[i].min,
-                    counts[i].max);
-        return FALSE;
+        return train_refuse(error, "%s is %u, expected %u to %u", counts[i].name, value,
+                            counts[i].min, counts[i].max);
     }
     return TRUE;
 }
@@ -100,11 +98,9 @@ check_numbers(const EntroTrainConfig *config, GError **error)
         if ((numbers[i].above_min ? value > min : value >= min) &&
             (numbers[i].below_max ? value < max : value <= max))
             continue;
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "%s is %g, expected %s %g and %s %g", numbers[i].name, value,
-                    numbers[i].above_min ? "above" : "at least", min,
-                    numbers[i].below_max ? "below" : "at most", max);
-        return FALSE;
+        return train_refuse(error, "%s is %g, expected %s %g and %s %g", numbers[i].name, value,
+                            numbers[i].above_min ? "above" : "at least", min,
+                            numbers[i].below_max ? "below" : "at most", max);
     }
     return TRUE;
 }
@@ -118,10 +114,8 @@ check_arch(const EntroTrainConfig *config, GError **error)
         return FALSE;
     if (!arch.temperature || config->temperature_init >= config->temperature_guard)
         return TRUE;
-    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                "the initial temperature %g lies below the least temperature %g",
-                config->temperature_init, config->temperature_guard);
-    return FALSE;
+    return train_refuse(error, "the initial temperature %g lies below the least temperature %g",
+                        config->temperature_init, config->temperature_guard);
 }
 
 static gboolean
@@ -129,51 +123,42 @@ check_heads(const EntroTrainConfig *config, GError **error)
 {
     if (config->d_model % config->n_heads == 0)
         return TRUE;
-    g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                "%u heads do not divide the model width %u evenly", config->n_heads,
-                config->d_model);
-    return FALSE;
+    return train_refuse(error, "%u heads do not divide the model width %u evenly", config->n_heads,
+                        config->d_model);
+}
+
+static gboolean
+same_file(const char *a, const char *b)
+{
+    struct stat facts_a, facts_b;
+
+    return stat(a, &facts_a) == 0 && stat(b, &facts_b) == 0 && facts_a.st_dev == facts_b.st_dev &&
+           facts_a.st_ino == facts_b.st_ino;
 }
 
 /* Whether two paths lead to one file, there or still to be made, however they are written. */
 static gboolean
 same_place(const char *a, const char *b)
 {
-    struct stat facts_a, facts_b;
-
     if (a == NULL || b == NULL)
         return FALSE;
-    if (stat(a, &facts_a) == 0 || stat(b, &facts_b) == 0)
-        return stat(a, &facts_a) == 0 && stat(b, &facts_b) == 0 &&
-               facts_a.st_dev == facts_b.st_dev && facts_a.st_ino == facts_b.st_ino;
     g_autofree char *folder_a = g_path_get_dirname(a);
     g_autofree char *folder_b = g_path_get_dirname(b);
     g_autofree char *name_a = g_path_get_basename(a);
     g_autofree char *name_b = g_path_get_basename(b);
-    return g_str_equal(name_a, name_b) && stat(folder_a, &facts_a) == 0 &&
-           stat(folder_b, &facts_b) == 0 && facts_a.st_dev == facts_b.st_dev &&
-           facts_a.st_ino == facts_b.st_ino;
+    return same_file(a, b) || (g_str_equal(name_a, name_b) && same_file(folder_a, folder_b));
 }
 
 static gboolean
 check_files(const EntroTrainConfig *config, GError **error)
 {
-    if (config->data == NULL || config->data[0] == NULL) {
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "no data: name at least one file or folder of text to train on");
-        return FALSE;
-    }
-    if (same_place(config->trace, config->checkpoint)) {
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "%s cannot be both the trace and the checkpoint", config->trace);
-        return FALSE;
-    }
-    if (same_place(config->trace, config->init)) {
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "%s is the checkpoint to start from, the trace would replace it",
-                    config->trace);
-        return FALSE;
-    }
+    if (config->data == NULL || config->data[0] == NULL)
+        return train_refuse(error, "no data: name at least one file or folder of text to train on");
+    if (same_place(config->trace, config->checkpoint))
+        return train_refuse(error, "%s cannot be both the trace and the checkpoint", config->trace);
+    if (same_place(config->trace, config->init))
+        return train_refuse(error, "%s is the checkpoint to start from, the trace would replace it",
+                            config->trace);
     return TRUE;
 }
 
@@ -181,17 +166,12 @@ check_files(const EntroTrainConfig *config, GError **error)
 static gboolean
 check_resume(const EntroTrainConfig *config, GError **error)
 {
-    if (config->resume && config->checkpoint == NULL) {
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "a run is resumed from its checkpoint, and none is named");
-        return FALSE;
-    }
-    if (config->resume && same_place(config->init, config->checkpoint)) {
-        g_set_error(error, ENTRO_TRAINER_ERROR, ENTRO_TRAINER_ERROR_CONFIG,
-                    "%s cannot be both the checkpoint to start from and the one to resume from",
-                    config->init);
-        return FALSE;
-    }
+    if (config->resume && config->checkpoint == NULL)
+        return train_refuse(error, "a run is resumed from its checkpoint, and none is named");
+    if (config->resume && same_place(config->init, config->checkpoint))
+        return train_refuse(
+            error, "%s cannot be both the checkpoint to start from and the one to resume from",
+            config->init);
     return TRUE;
 }
 

@@ -228,7 +228,14 @@ test_attention(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     check_gradient("values", f->v, f->dv, TOKENS * WIDTH, 1, attention_objective, f);
 }
 
-/* |gain| + 0.3 are the temperatures: some sharpen, some blur. */
+/* In place of the gains: some sharpen, some blur. */
+static void
+make_temperatures(Fixture *f)
+{
+    for (gsize i = 0; i < HEADS * CONTEXT; i++)
+        f->gain[i] = (real)(fabs((double)f->gain[i]) + 0.3);
+}
+
 static double
 temperature_objective(gpointer data)
 {
@@ -247,8 +254,7 @@ test_temperature(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     const AttentionGrads grads = {
         .dy = f->c, .dqk = f->dx, .dv = f->dv, .dtemperature = f->dw, .scratch = scratch};
 
-    for (gsize i = 0; i < HEADS * CONTEXT; i++)
-        f->gain[i] = (real)(fabs((double)f->gain[i]) + 0.3);
+    make_temperatures(f);
     temperature_objective(f);
     f->layers->attention_backward(&grads, &attention, &attention_shape);
     check_gradient("temperatures", f->gain, f->dw, HEADS * CONTEXT, 1, temperature_objective, f);
@@ -261,7 +267,6 @@ test_temperature(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 typedef struct {
     Fixture *f;
     Regularizer how;
-    real *threshold; /* [HEADS] */
     real *pull;
 } Penalty;
 
@@ -289,14 +294,12 @@ check_regularizer(Fixture *f, gboolean head_means)
                                .tolerance = 0.1 * log(CONTEXT),
                                .scale = 0.7,
                                .threshold = threshold},
-                       .threshold = threshold,
                        .pull = pull};
     Attention attention = attention_of(f, f->gain);
     const AttentionGrads grads = {
         .dy = f->c, .dqk = f->dx, .dv = f->dv, .dtemperature = f->dw, .scratch = scratch};
 
-    for (gsize i = 0; i < HEADS * CONTEXT; i++)
-        f->gain[i] = (real)(fabs((double)f->gain[i]) + 0.3);
+    make_temperatures(f);
     attention.pull = pull;
     penalty_objective(&penalty);
     f->layers->regularize(pull, dthreshold, f->kept, &penalty.how, &attention_shape);
