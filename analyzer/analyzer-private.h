@@ -60,6 +60,18 @@ void entro_head_summarise(const EntroRow *all, gsize n, EntroRows *work,
 /* From the heads of one layer; NaN heads are left out. */
 void entro_layer_summarise(const EntroHeadStats *heads, guint n_heads, EntroLayerStats *ret_layer);
 
+/* ---- samples (stats/samples.c) ------------------------------------------------------------------ */
+
+/* The finite values of an array, in their order. */
+typedef struct {
+    double *value;
+    gsize n;
+} EntroSample;
+
+EntroSample entro_sample_finite(const double *values, gsize n);
+void entro_sample_clear(EntroSample *sample);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroSample, entro_sample_clear)
+
 /* ---- the ring (ring.c) ------------------------------------------------------------------------------ */
 
 /* Work in file order: one reader fills slots, workers work on them in any order, they retire in
