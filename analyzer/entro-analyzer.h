@@ -291,6 +291,59 @@ ENTRO_API gboolean entro_find_shift(const double *values, gsize n, guint64 seed,
 ENTRO_API EntroShift *entro_find_shifts(const double *values, gsize n, double penalty,
                                         gsize *ret_n);
 
+/* ---- a run over its steps -------------------------------------------------------------------- */
+
+/* Columns of the heads of one run at all its captures. */
+typedef struct {
+    gsize n_steps;
+    gint64 *step;        /* [n_steps] ascending */
+    gsize n_heads;       /* all that the run ever had */
+    guint *layer, *head; /* [n_heads] ascending (layer, head) */
+    guint n_columns;
+    double *
+        *value; /* [n_columns] of [n_steps][n_heads]; NaN: not finite, not measured, not there */
+} EntroHistory;
+
+ENTRO_API void entro_history_free(EntroHistory *history);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroHistory, entro_history_free)
+
+/* ---- findings -------------------------------------------------------------------------------- */
+
+typedef enum {
+    ENTRO_FINDING_COLLAPSE,  /* attends to next to nothing */
+    ENTRO_FINDING_OVERLOAD,  /* attends to everything */
+    ENTRO_FINDING_NAN,       /* diverged */
+    ENTRO_FINDING_DEAD,      /* a head that no longer depends on its input, or never will */
+    ENTRO_FINDING_REDUNDANT, /* the heads of a layer do the same */
+    ENTRO_FINDING_RUNAWAY,   /* a learnable parameter leaves its range */
+    ENTRO_FINDING_SPIKE,     /* the loss jumps beside an event of the entropy */
+    ENTRO_N_FINDING_KINDS
+} EntroFindingKind;
+
+typedef enum { ENTRO_SEVERITY_INFO, ENTRO_SEVERITY_WARNING, ENTRO_SEVERITY_CRITICAL } EntroSeverity;
+
+#define ENTRO_STILL_SO G_MAXINT64 /* last_step of a finding that holds at the last capture */
+
+typedef struct {
+    EntroFindingKind kind;
+    EntroSeverity severity;
+    gint64 layer, head; /* -1: the whole run, or layer */
+    gint64 onset_step,
+        last_step;    /* training steps of the first and the last capture where it held */
+    gsize n_captures; /* for so many it held */
+    char *rule;       /* its name */
+    char *sentence;   /* for a person who meets this for the first time */
+    char *evidence;   /* the numbers and thresholds: a JSON object */
+} EntroFinding;
+
+ENTRO_API void entro_finding_free(EntroFinding *finding);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroFinding, entro_finding_free)
+
+ENTRO_API const char *entro_finding_kind_name(EntroFindingKind kind); /* "collapse", ... */
+ENTRO_API gboolean entro_finding_kind_parse(const char *name, EntroFindingKind *ret_kind);
+ENTRO_API const char *entro_severity_name(EntroSeverity severity); /* "info", ... */
+ENTRO_API gboolean entro_severity_parse(const char *name, EntroSeverity *ret_severity);
+
 G_END_DECLS
 
 #endif

@@ -106,6 +106,8 @@ gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *co
 
 /* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
 
+/* The time, or SOURCE_DATE_EPOCH; to be freed. */
+char *entro_now_iso8601(void);
 /* NOT_FOUND when there is no such run. */
 EntroRunInfo *entro_store_get_run(EntroStore *store, gint64 run_id, GError **error);
 

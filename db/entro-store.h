@@ -48,6 +48,7 @@ typedef struct {
     gint causal; /* 0, 1, or -1: not known (NULL) */
     char *created_at, *tool_version;
     gint64 n_captures, first_step, last_step; /* counted when read */
+    char *findings_at;                        /* when it was judged; NULL: never */
 } EntroRunInfo;
 
 ENTRO_API void entro_run_info_free(EntroRunInfo *info);
@@ -126,6 +127,10 @@ ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, c
  * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
+/* These columns of all heads at all captures; each a statistic, a count or a parameter of heads. */
+ENTRO_API EntroHistory *entro_store_select_history(EntroStore *store, gint64 run_id,
+                                                   const char *const *columns, guint n_columns,
+                                                   GError **error);
 /* Whether select_layer_curves() takes a mean over heads of this column, or it is the layer's own. */
 ENTRO_API gboolean entro_store_is_of_heads(EntroStore *store, const char *column,
                                            gboolean *ret_of_heads, GError **error);
@@ -136,6 +141,16 @@ ENTRO_API char **entro_store_list_scalars(EntroStore *store, gint64 run_id, GErr
  * and layer_stats share, the head's. */
 ENTRO_API gboolean entro_store_describe(EntroStore *store, const char *column, char **ret_title,
                                         char **ret_unit, GError **error);
+
+/* ---- findings ------------------------------------------------------------------------------- */
+
+/* One transaction: these findings in place of those that the run has; it is judged now. */
+ENTRO_API gboolean entro_store_put_findings(EntroStore *store, gint64 run_id,
+                                            const EntroFinding *const *findings, gsize n,
+                                            GError **error);
+/* As they were put; EntroFinding elements, freed with the array.  Of a run that was never judged
+ * (EntroRunInfo.findings_at), or in a database of before findings, there are none. */
+ENTRO_API GPtrArray *entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error);
 
 /* ---- export --------------------------------------------------------------------------------- */
 

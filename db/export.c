@@ -24,6 +24,11 @@ static const Exportable exportables[] = {
     {"head_params", "run_id", "run_id, step, layer, head"},
     {"layer_params", "run_id", "run_id, step, layer"},
     {"layer_entropy", "run_id", "run_id, step, layer"},
+    {"capture_rows", "run_id", "run_id, step"},
+    {"findings", "run_id", "run_id, id"},
+    {"run_tags", "run_id", "run_id, tag"},
+    {"rules", NULL, "name"},
+    {"rule_parameters", NULL, "rule, name"},
     {"metric", NULL, "table_name, name"},
 };
 

@@ -103,6 +103,50 @@ static const char *const migrations[] = {
     "  layer INTEGER NOT NULL,"
     "  PRIMARY KEY (run_id, step, layer)"
     ") STRICT;",
+    /* 3: findings, the rules that make them, tags.
+     *
+     * findings_at: when the run was judged; NULL is "never", which is not "nothing found".  layer or
+     * head NULL: of the whole run or layer; last_step NULL: still so at the last capture. */
+    "ALTER TABLE runs ADD COLUMN findings_at TEXT;"
+    "CREATE TABLE rules ("
+    "  name TEXT PRIMARY KEY,"
+    "  kind TEXT NOT NULL,"
+    "  scope TEXT NOT NULL CHECK (scope IN ('run', 'layer', 'head')),"
+    "  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),"
+    "  about TEXT"
+    ") STRICT;"
+    "CREATE TABLE rule_parameters ("
+    "  rule TEXT NOT NULL REFERENCES rules (name) ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  value REAL NOT NULL,"
+    "  about TEXT,"
+    "  PRIMARY KEY (rule, name)"
+    ") STRICT;"
+    "CREATE TABLE findings ("
+    "  id INTEGER PRIMARY KEY,"
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  kind TEXT NOT NULL,"
+    "  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),"
+    "  layer INTEGER,"
+    "  head INTEGER,"
+    "  onset_step INTEGER NOT NULL,"
+    "  last_step INTEGER,"
+    "  n_captures INTEGER NOT NULL," /* for so many it held */
+    "  rule TEXT NOT NULL,"
+    "  sentence TEXT NOT NULL,"
+    "  evidence TEXT NOT NULL" /* the numbers: a JSON object */
+    ") STRICT;"
+    "CREATE INDEX findings_of_run ON findings (run_id);"
+    "CREATE TABLE run_tags ("
+    "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  tag TEXT NOT NULL,"
+    "  PRIMARY KEY (run_id, tag)"
+    ") STRICT;"
+    "CREATE VIEW capture_rows AS"
+    "  SELECT run_id, step, count(*) AS n_heads, count(entropy_mean) AS n_valid_heads,"
+    "    sum(n_rows) AS n_rows, sum(n_nan) AS n_nan, sum(n_masked) AS n_masked,"
+    "    sum(n_off_sum) AS n_off_sum"
+    "  FROM head_stats GROUP BY run_id, step;",
 };
 
 gint64

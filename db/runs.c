@@ -1,13 +1,16 @@
 /* runs.c: the rows of `runs`: found, created, replaced, listed. */
 #include "db-private.h"
 
-/* In the order of read_info(). */
+/* In the order of read_info().  An older database that is only read has no findings_at: the name in
+ * the last subquery then means the NULL of `older`. */
 #define SELECT_RUNS                                                                                \
     "SELECT id, name, attempt, source, fingerprint, open_mode, arch, producer, n_layers, n_heads," \
     " context_length, causal, created_at, tool_version,"                                           \
     " (SELECT count(*) FROM captures WHERE run_id = r.id),"                                        \
     " (SELECT min(step) FROM captures WHERE run_id = r.id),"                                       \
-    " (SELECT max(step) FROM captures WHERE run_id = r.id) FROM runs AS r "
+    " (SELECT max(step) FROM captures WHERE run_id = r.id),"                                       \
+    " (SELECT findings_at FROM runs WHERE id = r.id)"                                              \
+    " FROM (SELECT NULL AS findings_at) AS older, runs AS r "
 
 void
 entro_run_info_free(EntroRunInfo *info)
@@ -22,6 +25,7 @@ entro_run_info_free(EntroRunInfo *info)
     g_free(info->producer);
     g_free(info->created_at);
     g_free(info->tool_version);
+    g_free(info->findings_at);
     g_free(info);
 }
 
@@ -65,6 +69,7 @@ read_info(sqlite3_stmt *stmt)
     info->n_captures = sqlite3_column_int64(stmt, column++);
     info->first_step = sqlite3_column_int64(stmt, column++);
     info->last_step = sqlite3_column_int64(stmt, column++);
+    info->findings_at = dup_text(stmt, column++);
     return info;
 }
 
@@ -186,8 +191,8 @@ entro_store_find_run(EntroStore *store, const char *ref, GError **error)
 /* ---- beginning ------------------------------------------------------------------------------ */
 
 /* SOURCE_DATE_EPOCH, seconds since 1970, makes a database that is the same on every repeat. */
-static char *
-now_iso8601(void)
+char *
+entro_now_iso8601(void)
 {
     const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
     guint64 seconds = 0;
@@ -203,7 +208,7 @@ now_iso8601(void)
 static gboolean
 insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, GError **error)
 {
-    g_autofree char *created_at = now_iso8601();
+    g_autofree char *created_at = entro_now_iso8601();
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
         store,
         "INSERT INTO runs (id, name, attempt, source, fingerprint, open_mode, created_at,"

@@ -249,18 +249,26 @@ make_version_1(const char *path)
     g_assert_cmpint(query_int(path, "PRAGMA user_version"), ==, 1);
 }
 
-static char *
-dump_old_tables(const char *path)
-{
-    static const char *const tables[] = {"runs",     "run_config", "scalars",
+static const char *const old_tables[] = {"runs",     "run_config", "scalars",
                                          "captures", "head_stats", "layer_stats"};
-    g_autoptr(EntroStore) store = open_store(path, ENTRO_STORE_READ);
-    const EntroExportOptions options = {.format = ENTRO_EXPORT_JSON};
-    GString *out = g_string_new(NULL);
 
-    for (guint j = 0; j < G_N_ELEMENTS(tables); j++)
-        g_assert_true(entro_store_export(store, tables[j], &options, out, NULL));
-    return g_string_free(out, FALSE);
+/* SQL that gives every row of the tables, of the columns that the database has now: later ones may
+ * be added. */
+static char *
+select_old_columns(const char *path)
+{
+    g_autoptr(GString) sql = g_string_new("SELECT ''");
+
+    for (guint j = 0; j < G_N_ELEMENTS(old_tables); j++) {
+        g_autofree char *ask =
+            g_strdup_printf("SELECT group_concat(quote(\"name\")) FROM pragma_table_info('%s')",
+                            old_tables[j]);
+        g_autofree char *quoted = query_text(path, ask);
+        g_autofree char *columns = g_strdelimit(g_strdup(quoted), "'", '"');
+        g_string_append_printf(sql, " || (SELECT json_group_array(json_array(%s)) FROM %s)",
+                               columns, old_tables[j]);
+    }
+    return g_string_free(g_steal_pointer(&sql), FALSE);
 }
 
 static void
@@ -292,10 +300,12 @@ version_1_migrates_with_its_contents(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     make_version_1(fixture->path);
-    g_autofree char *before = dump_old_tables(fixture->path);
-    g_assert_nonnull(strstr(before, "\"entropy_mean\": 1.")); /* it is not empty */
+    g_autofree char *everything = select_old_columns(fixture->path);
+    g_autofree char *before = query_text(fixture->path, everything);
+    g_assert_nonnull(strstr(everything, "\"entropy_mean\""));
+    g_assert_nonnull(strstr(before, "1.0293237405656"));
     entro_store_free(open_store(fixture->path, ENTRO_STORE_WRITE));
-    g_autofree char *after = dump_old_tables(fixture->path);
+    g_autofree char *after = query_text(fixture->path, everything);
     g_assert_cmpstr(before, ==, after);
     g_assert_cmpint(query_int(fixture->path, "PRAGMA user_version"), ==, entro_schema_version());
     g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM pragma_foreign_key_check"), ==,

@@ -1,0 +1,150 @@
+/* findings.c: what was found on a run. */
+#include "db-private.h"
+
+/* In a database of before findings, which may be read as it is, there are none. */
+static gboolean
+has_findings(EntroStore *store, gboolean *ret_has, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt =
+        entro_sql_prepare(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'findings'",
+                          error);
+    gint64 count = 0;
+
+    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &count, error))
+        return FALSE;
+    *ret_has = count > 0;
+    return TRUE;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void
+bind_place(EntroBinder *bind, gint64 place, gint64 none)
+{
+    if (place == none)
+        entro_bind_null(bind);
+    else
+        entro_bind_int(bind, place);
+}
+
+static gboolean
+put_one(EntroStore *store, sqlite3_stmt *stmt, gint64 run_id, const EntroFinding *finding,
+        GError **error)
+{
+    EntroBinder bind = entro_bind(store, stmt);
+
+    entro_bind_int(&bind, run_id);
+    entro_bind_text(&bind, entro_finding_kind_name(finding->kind));
+    entro_bind_text(&bind, entro_severity_name(finding->severity));
+    bind_place(&bind, finding->layer, -1);
+    bind_place(&bind, finding->head, -1);
+    entro_bind_int(&bind, finding->onset_step);
+    bind_place(&bind, finding->last_step, ENTRO_STILL_SO);
+    entro_bind_int(&bind, (gint64)finding->n_captures);
+    entro_bind_text(&bind, finding->rule);
+    entro_bind_text(&bind, finding->sentence);
+    entro_bind_text(&bind, finding->evidence);
+    return entro_bind_execute(&bind, error);
+}
+
+static gboolean
+execute_for_run(EntroStore *store, const char *sql, const char *text, gint64 run_id, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, sql, error);
+
+    if (stmt == NULL)
+        return FALSE;
+    EntroBinder bind = entro_bind(store, stmt);
+    entro_bind_int(&bind, run_id);
+    if (text != NULL)
+        entro_bind_text(&bind, text);
+    return entro_bind_execute(&bind, error);
+}
+
+gboolean
+entro_store_put_findings(EntroStore *store, gint64 run_id, const EntroFinding *const *findings,
+                         gsize n, GError **error)
+{
+    g_auto(EntroTransaction) transaction = {NULL};
+    g_autofree char *now = entro_now_iso8601();
+
+    if (!entro_transaction_begin(&transaction, store, error) ||
+        !execute_for_run(store, "DELETE FROM findings WHERE run_id = ?1", NULL, run_id, error) ||
+        !execute_for_run(store, "UPDATE runs SET findings_at = ?2 WHERE id = ?1", now, run_id,
+                         error))
+        return FALSE;
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
+        store,
+        "INSERT INTO findings (run_id, kind, severity, layer, head, onset_step, last_step,"
+        " n_captures, rule, sentence, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        error);
+    if (stmt == NULL)
+        return FALSE;
+    for (gsize i = 0; i < n; i++)
+        if (!put_one(store, stmt, run_id, findings[i], error))
+            return FALSE;
+    return entro_transaction_commit(&transaction, error);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static gint64
+column_place(sqlite3_stmt *stmt, int column, gint64 none)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_NULL ? none
+                                                            : sqlite3_column_int64(stmt, column);
+}
+
+static char *
+column_text(sqlite3_stmt *stmt, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+    return g_strdup(text != NULL ? text : "");
+}
+
+/* NULL: a kind or severity that this program does not know. */
+static EntroFinding *
+read_one(sqlite3_stmt *stmt)
+{
+    g_autoptr(EntroFinding) finding = g_new0(EntroFinding, 1);
+
+    if (!entro_finding_kind_parse((const char *)sqlite3_column_text(stmt, 0), &finding->kind) ||
+        !entro_severity_parse((const char *)sqlite3_column_text(stmt, 1), &finding->severity))
+        return NULL;
+    finding->layer = column_place(stmt, 2, -1);
+    finding->head = column_place(stmt, 3, -1);
+    finding->onset_step = sqlite3_column_int64(stmt, 4);
+    finding->last_step = column_place(stmt, 5, ENTRO_STILL_SO);
+    finding->n_captures = (gsize)MAX(sqlite3_column_int64(stmt, 6), 0);
+    finding->rule = column_text(stmt, 7);
+    finding->sentence = column_text(stmt, 8);
+    finding->evidence = column_text(stmt, 9);
+    return g_steal_pointer(&finding);
+}
+
+GPtrArray *
+entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_autoptr(GPtrArray) findings =
+        g_ptr_array_new_with_free_func((GDestroyNotify)entro_finding_free);
+    gboolean has = FALSE, row = TRUE;
+
+    if (!has_findings(store, &has, error))
+        return NULL;
+    if (!has)
+        return g_steal_pointer(&findings);
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
+        store,
+        "SELECT kind, severity, layer, head, onset_step, last_step, n_captures, rule, sentence,"
+        " evidence FROM findings WHERE run_id = ?1 ORDER BY id",
+        run_id, error);
+    if (stmt == NULL)
+        return NULL;
+    while (entro_sql_step(store, stmt, &row, error) && row) {
+        EntroFinding *finding = read_one(stmt);
+        if (finding != NULL)
+            g_ptr_array_add(findings, finding);
+    }
+    return row ? NULL : g_steal_pointer(&findings);
+}
