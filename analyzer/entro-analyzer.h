@@ -202,6 +202,7 @@ typedef enum {
     ENTRO_REFUSAL_EMPTY,    /* a sample without values */
     ENTRO_REFUSAL_FEW,      /* with so few values the stated level does not hold */
     ENTRO_REFUSAL_CONSTANT, /* no spread to measure the difference by */
+    ENTRO_REFUSAL_LEAST_P,  /* no p of such samples can be as small as alpha */
 } EntroRefusal;
 
 ENTRO_API const char *entro_refusal_text(EntroRefusal refusal); /* a clause; NULL for NONE */
@@ -306,6 +307,172 @@ typedef struct {
 
 ENTRO_API void entro_history_free(EntroHistory *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroHistory, entro_history_free)
+
+/* ---- comparing runs -------------------------------------------------------------------------- */
+
+/* Columns of the history that a comparison reads, in this order. */
+enum {
+    ENTRO_COMPARE_ENTROPY,
+    ENTRO_COMPARE_CEILING,
+    ENTRO_COMPARE_N_ROWS, /* tells a head that has no value from one that is not there */
+    ENTRO_COMPARE_N_COLUMNS
+};
+ENTRO_API const char *const *entro_compare_columns(void); /* their names, NULL-terminated */
+
+/* Final numbers of a run, in the order of entro_compare_scalar_name(). */
+typedef enum {
+    ENTRO_COMPARE_LOSS,
+    ENTRO_COMPARE_EVAL_LOSS,
+    ENTRO_COMPARE_PERPLEXITY, /* exp of eval_loss */
+    ENTRO_COMPARE_N_SCALARS
+} EntroCompareScalar;
+ENTRO_API const char *entro_compare_scalar_name(EntroCompareScalar scalar); /* "loss", ... */
+
+typedef struct {
+    gboolean recorded;
+    gint64 step;  /* of the last record */
+    double value; /* NaN: the last record is not finite */
+} EntroFinal;
+
+/* A run as it is grouped and compared; everything borrowed. */
+typedef struct {
+    gint64 id;
+    const char *name;
+    guint attempt;
+    GHashTable *config;          /* key -> value, both text */
+    const EntroHistory *history; /* of entro_compare_columns(); not needed for grouping */
+    EntroFinal final[ENTRO_COMPARE_N_SCALARS];
+} EntroCompareRun;
+
+/* NULL: not recorded. */
+ENTRO_API const char *entro_compare_config(const EntroCompareRun *run, const char *key);
+/* Texts that are equal, or mean the same number: "0.2" and "0.20000000000000001". */
+ENTRO_API gboolean entro_config_same(const char *a, const char *b);
+
+typedef enum {
+    ENTRO_DIFFERENCE_VALUE,
+    ENTRO_DIFFERENCE_PATH,      /* all values are paths: they may well lead to the same */
+    ENTRO_DIFFERENCE_UNRECORDED /* some runs do not have the key, the others agree */
+} EntroDifferenceKind;
+
+typedef struct {
+    const char *key; /* of a config: borrowed */
+    EntroDifferenceKind kind;
+    GPtrArray *values; /* the different ones, borrowed, in the order of the runs */
+} EntroConfigDifference;
+
+/* Keys whose values differ among the runs, but for seeds, names, ids, dates and `ignore`
+ * (NULL-terminated or NULL), by key; EntroConfigDifference elements, freed with the array. */
+ENTRO_API GPtrArray *entro_config_differences(const EntroCompareRun *const *runs, guint n_runs,
+                                              const char *const *ignore);
+
+typedef struct {
+    char *label;
+    GPtrArray *runs; /* EntroCompareRun, borrowed */
+} EntroRunGroup;
+
+ENTRO_API EntroRunGroup *entro_run_group_new(const char *label);
+ENTRO_API void entro_run_group_free(EntroRunGroup *group);
+/* One group a value of `key`, in the order of the runs; those without the key go to *ret_without
+ * (EntroCompareRun, borrowed). */
+ENTRO_API GPtrArray *entro_group_by(const EntroCompareRun *const *runs, guint n_runs,
+                                    const char *key, GPtrArray **ret_without);
+
+typedef enum { ENTRO_TEST_RANK_SUM, ENTRO_TEST_WELCH } EntroTestKind;
+/* Each sample of Welch's test: with two values it finds too much where groups spread differently. */
+#define ENTRO_WELCH_LEAST 3
+
+typedef struct {
+    double alpha;
+    EntroTestKind test;
+    gint64 step; /* ENTRO_COMPARE_LAST_COMMON, or one that every run has */
+    EntroBootstrap bootstrap;
+    EntroBandMax band_max;
+} EntroCompareOptions;
+
+#define ENTRO_COMPARE_LAST_COMMON G_MAXINT64
+#define ENTRO_COMPARE_OPTIONS_DEFAULT                                                              \
+    ((EntroCompareOptions){.alpha = 0.05,                                                          \
+                           .test = ENTRO_TEST_RANK_SUM,                                            \
+                           .step = ENTRO_COMPARE_LAST_COMMON,                                      \
+                           .bootstrap = ENTRO_BOOTSTRAP_DEFAULT,                                   \
+                           .band_max = ENTRO_BAND_POOLED})
+
+/* One quantity in one group. */
+typedef struct {
+    gsize n_runs;  /* that have it: recorded, or the head is there at the step */
+    gsize n;       /* of these with a value; the others diverged */
+    double *value; /* [runs of the group] NaN: none */
+    double mean, sd;
+    EntroInterval interval;  /* of the mean */
+    double *mean_over_steps; /* [n_common] of layers; NULL of others */
+    gsize *n_over_steps;     /* [n_common] */
+} EntroGroupSummary;
+
+/* One quantity in a group against the first group. */
+typedef struct {
+    double difference;      /* of the means: group - first group */
+    EntroInterval interval; /* of it */
+    double cliffs_delta, hedges_g;
+    EntroTest test;
+    double q;             /* over all layers and heads of the comparison; NaN of other quantities */
+    gboolean significant; /* q, or p where there is no q, <= alpha */
+    double *pair_difference; /* [n_pairs of the group] by seed; NaN: one of the two has no value */
+} EntroContrast;
+
+typedef struct {
+    const char *name;   /* of a scalar, else NULL */
+    gint64 layer, head; /* -1: none */
+    EntroGroupSummary *group;
+    EntroContrast *contrast; /* [n_groups] the first stands for nothing */
+} EntroComparedRow;
+
+/* A run at the step where it was looked at. */
+typedef struct {
+    gboolean has_step;
+    gint64 step, last_step;
+    gsize n_captures, n_heads, n_without; /* n_without: heads that have rows but no value */
+    gboolean diverged; /* heads without a value, or a final number that is not finite */
+    double m;          /* scale of the bands */
+    gsize band[ENTRO_N_BANDS];
+} EntroComparedRun;
+
+/* The same seed in a group and in the first group. */
+typedef struct {
+    const char *seed; /* borrowed from a config */
+    guint run, base;  /* index in the group and in the first group */
+} EntroSeedPair;
+
+typedef struct {
+    EntroComparedRun *run; /* [runs of the group] */
+    guint n_diverged;
+    GArray *pair;            /* EntroSeedPair; none for the first group */
+    GPtrArray *unpaired;     /* seeds of one of both groups only */
+    GPtrArray *repeated;     /* seeds that stand for several runs of the group */
+    gsize n_heads, n_layers; /* that any of its runs has */
+} EntroComparedGroup;
+
+typedef struct {
+    guint n_groups;
+    EntroComparedGroup *group;
+    gboolean aligned;    /* all runs at the same step */
+    gint64 step;         /* that step */
+    gsize n_common;      /* steps that every run with captures has */
+    gint64 *common_step; /* [n_common] */
+    EntroComparedRow *scalar, *layer, *head;
+    gsize n_scalars, n_layers, n_heads;
+    gsize n_tests;                    /* with a q */
+    gboolean one_each;                /* every group is a single run */
+    double ceiling_low, ceiling_high; /* of the heads, over all runs; NaN without captures */
+} EntroComparison;
+
+/* At least two groups of at least one run each.  NULL when options->step is not a step of every run
+ * with captures: *ret_missing is one without it. */
+ENTRO_API EntroComparison *entro_compare(const EntroRunGroup *const *groups, guint n_groups,
+                                         const EntroCompareOptions *options,
+                                         const EntroCompareRun **ret_missing);
+ENTRO_API void entro_comparison_free(EntroComparison *comparison);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroComparison, entro_comparison_free)
 
 /* ---- findings -------------------------------------------------------------------------------- */
 

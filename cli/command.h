@@ -37,6 +37,7 @@ GQuark entro_cli_error_quark(void);
 typedef enum {
     ENTRO_CLI_ERROR_USAGE,
     ENTRO_CLI_ERROR_OUTPUT,
+    ENTRO_CLI_ERROR_REFUSED, /* by a policy; the message names the option */
     ENTRO_CLI_ERROR_SIGNAL /* the message says what was kept */
 } EntroCliError;
 

@@ -30,6 +30,7 @@ static const ExitRow rows[] = {
     {entro_trainer_error_quark, ENTRO_TRAINER_ERROR_MEMORY, ENTRO_EXIT_REFUSED},
     {entro_trainer_error_quark, ENTRO_TRAINER_ERROR_OUTPUT, ENTRO_EXIT_OUTPUT},
     {entro_cli_error_quark, ENTRO_CLI_ERROR_OUTPUT, ENTRO_EXIT_OUTPUT},
+    {entro_cli_error_quark, ENTRO_CLI_ERROR_REFUSED, ENTRO_EXIT_REFUSED},
     {entro_cli_error_quark, -1, ENTRO_EXIT_USAGE},
     {g_option_error_quark, -1, ENTRO_EXIT_USAGE},
 };

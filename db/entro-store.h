@@ -85,6 +85,13 @@ ENTRO_API gboolean entro_store_put_captures(EntroStore *store, gint64 run_id,
 ENTRO_API gboolean entro_store_put_trace(EntroStore *store, gint64 run_id, const EntroTrace *trace,
                                          guint attempt, GError **error);
 
+/* ---- reading at one moment ------------------------------------------------------------------- */
+
+/* From here to the release every call that reads sees the database as it is now, whatever other
+ * processes write meanwhile.  Not for stores that write; freeing the store releases it too. */
+ENTRO_API gboolean entro_store_hold(EntroStore *store, GError **error);
+ENTRO_API void entro_store_release(EntroStore *store);
+
 /* ---- selecting ------------------------------------------------------------------------------ */
 
 #define ENTRO_STEP_LAST G_MAXINT64 /* the last capture that is stored */
@@ -131,6 +138,8 @@ ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 r
 ENTRO_API EntroHistory *entro_store_select_history(EntroStore *store, gint64 run_id,
                                                    const char *const *columns, guint n_columns,
                                                    GError **error);
+/* Key -> value, texts of its own; what has no value is left out. */
+ENTRO_API GHashTable *entro_store_select_config(EntroStore *store, gint64 run_id, GError **error);
 /* Whether select_layer_curves() takes a mean over heads of this column, or it is the layer's own. */
 ENTRO_API gboolean entro_store_is_of_heads(EntroStore *store, const char *column,
                                            gboolean *ret_of_heads, GError **error);

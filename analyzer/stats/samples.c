@@ -13,6 +13,7 @@ static const char *const refusal_texts[] = {
     [ENTRO_REFUSAL_EMPTY] = "a sample has no values",
     [ENTRO_REFUSAL_FEW] = "too few values for the stated level to hold",
     [ENTRO_REFUSAL_CONSTANT] = "the values do not differ, there is no spread to measure by",
+    [ENTRO_REFUSAL_LEAST_P] = "with so few runs no p can be as small as alpha",
 };
 
 const char *

@@ -1,0 +1,35 @@
+/* compare-private.h: what the files of this folder share. */
+#ifndef ENTRO_COMPARE_PRIVATE_H
+#define ENTRO_COMPARE_PRIVATE_H
+
+#include "entro-analyzer.h"
+
+#define ENTRO_NO_STEP G_MAXSIZE /* index of a capture that is not there */
+
+/* One layer, or one head of it (head -1: none). */
+typedef struct {
+    gint64 layer, head;
+} EntroPlace;
+
+/* ---- run-values.c: one run at one of its captures ------------------------------------------------ */
+
+gsize entro_run_find_step(const EntroCompareRun *run, gint64 step);
+/* What the run has there at capture `at`; FALSE: the head or layer is not there, else NaN in
+ * *ret_value means that it has no valid row.  A layer is the mean of its heads. */
+gboolean entro_run_value(const EntroCompareRun *run, gsize at, EntroPlace place, double *ret_value);
+/* Steps that all runs with captures have; gint64, ascending. */
+GArray *entro_common_steps(const EntroRunGroup *const *groups, guint n_groups);
+/* All that any of the runs has: EntroPlace, ascending; of layers, or of heads. */
+GArray *entro_list_places(const GPtrArray *runs, gboolean of_heads);
+
+/* ---- rows.c: one quantity over all groups --------------------------------------------------------- */
+
+/* Allocates for the groups. */
+void entro_row_init(EntroComparedRow *row, const EntroRunGroup *const *groups, guint n_groups);
+void entro_row_clear(EntroComparedRow *row, guint n_groups);
+/* From the values and n_runs of the groups: summaries and contrasts, all but q. */
+void entro_row_compare(EntroComparedRow *row, const EntroRunGroup *const *groups,
+                       const EntroComparedGroup *compared, guint n_groups,
+                       const EntroCompareOptions *options);
+
+#endif
