@@ -33,6 +33,7 @@ compare_format_value(const char *value)
 }
 
 #define VALUES_SHOWN 4
+#define VALUE_MOST   24 /* characters of each */
 
 char *
 compare_list_differences(const GPtrArray *differences, guint kinds)
@@ -47,7 +48,10 @@ compare_list_differences(const GPtrArray *differences, guint kinds)
         g_string_append_printf(text, "%s%s (", text->len > 0 ? ", " : "", key);
         for (guint k = 0; k < MIN(difference->values->len, VALUES_SHOWN); k++) {
             g_autofree char *value = compare_format_value(difference->values->pdata[k]);
-            g_string_append_printf(text, "%s%s", k ? ", " : "", value);
+            g_autofree char *start =
+                g_utf8_substring(value, 0, MIN(g_utf8_strlen(value, -1), VALUE_MOST));
+            g_string_append_printf(text, "%s%s%s", k ? ", " : "", start,
+                                   strlen(start) < strlen(value) ? "..." : "");
         }
         if (difference->values->len > VALUES_SHOWN)
             g_string_append_printf(text, " and %u more", difference->values->len - VALUES_SHOWN);
@@ -169,7 +173,7 @@ note_seeds(const CompareReport *report, GPtrArray *notes)
                 "N is too high.",
                 get_label(report, g), seeds);
         }
-        if (group->pair->len > 0 && group->unpaired->len > 0) {
+        if (count_runs(report, g) > 1 && group->pair->len > 0 && group->unpaired->len > 0) {
             g_autofree char *seeds = join(group->unpaired);
             add(notes, "Seeds of only one of \"%s\" and \"%s\": %s.", get_label(report, 0),
                 get_label(report, g), seeds);
@@ -268,26 +272,61 @@ note_shapes(const CompareReport *report, GPtrArray *notes)
 
 /* ---- how many runs -------------------------------------------------------------------------------------- */
 
-/* With ties of p at their least, so many tests must reach it together. */
-static void
-note_least_p(const CompareReport *report, GPtrArray *notes, guint group)
+/* Labels of the groups of so many runs, but for the first group. */
+static char *
+list_of_size(const CompareReport *report, guint n_runs)
 {
-    guint n_base = count_runs(report, 0), n = count_runs(report, group);
-    double least = entro_rank_sum_least_p(n, n_base), alpha = report->options->alpha;
-    double needed = ceil(least * (double)report->comparison->n_tests / alpha - 1e-9);
+    GString *text = g_string_new(NULL);
 
-    if (least > alpha * (1 + 1e-12)) {
-        gsize enough = entro_rank_sum_least_n(alpha);
+    for (guint g = 1; g < report->comparison->n_groups; g++)
+        if (count_runs(report, g) == n_runs)
+            g_string_append_printf(text, "%s\"%s\"", text->len > 0 ? ", " : "",
+                                   get_label(report, g));
+    return g_string_free(text, FALSE);
+}
+
+static void
+note_least_p(const CompareReport *report, GPtrArray *notes, guint n)
+{
+    guint n_base = count_runs(report, 0);
+    double least = entro_rank_sum_least_p(n, n_base), alpha = report->options->alpha;
+    g_autofree char *labels = list_of_size(report, n);
+    gsize enough = entro_rank_sum_least_n(alpha);
+
+    /* where as many tests as possible tie at the least p, q is n_tests * least / their number */
+    double needed = ceil(least * (double)report->comparison->n_tests / alpha - 1e-9);
+    if (least > alpha * (1 + 1e-12))
         add(notes,
-            "No test of \"%s\" against \"%s\": with %u against %u runs the rank-sum p is %.3g at "
+            "No test of %s against \"%s\": with %u against %u runs the rank-sum p is %.3g at "
             "least, above alpha %g. %" G_GSIZE_FORMAT " against %" G_GSIZE_FORMAT " would do.",
-            get_label(report, group), get_label(report, 0), n, n_base, least, alpha, enough,
-            enough);
-    } else if (needed > 1)
+            labels, get_label(report, 0), n, n_base, least, alpha, enough, enough);
+    else if (needed > 1)
         add(notes,
             "With %u against %u runs p is %.3g at least: of the %" G_GSIZE_FORMAT
             " tests of layers and heads %.0f must be so small together for any to count.",
             n, n_base, least, report->comparison->n_tests, needed);
+}
+
+static void
+note_test(const CompareReport *report, GPtrArray *notes, guint n)
+{
+    g_autofree char *labels = list_of_size(report, n);
+
+    if (report->options->test == ENTRO_TEST_RANK_SUM)
+        note_least_p(report, notes, n);
+    else if (MIN(count_runs(report, 0), n) < ENTRO_WELCH_LEAST)
+        add(notes, "No test of %s against \"%s\": Welch's needs %d runs on each side.", labels,
+            get_label(report, 0), ENTRO_WELCH_LEAST);
+}
+
+/* Once for all groups of one size. */
+static gboolean
+is_first_of_size(const CompareReport *report, guint group)
+{
+    for (guint g = 1; g < group; g++)
+        if (count_runs(report, g) == count_runs(report, group))
+            return FALSE;
+    return TRUE;
 }
 
 static void
@@ -302,18 +341,14 @@ note_sizes(const CompareReport *report, GPtrArray *notes)
     }
     for (guint g = 0; g < report->comparison->n_groups; g++)
         least = MIN(least, count_runs(report, g));
-    if (least < ENTRO_INTERVAL_LEAST_MEAN)
+    if (least < ENTRO_INTERVAL_LEAST)
         add(notes,
-            "No interval of a mean of fewer than %d values, nor of a difference with fewer than %d "
-            "on a side: it would not hold its %g %%.",
-            ENTRO_INTERVAL_LEAST_MEAN, ENTRO_INTERVAL_LEAST_DIFFERENCE,
-            100 * report->options->bootstrap.level);
+            "No interval where a group has fewer than %d values: it would not hold its %g %%, or "
+            "say nothing.",
+            ENTRO_INTERVAL_LEAST, 100 * report->options->bootstrap.level);
     for (guint g = 1; g < report->comparison->n_groups; g++)
-        if (report->options->test == ENTRO_TEST_RANK_SUM)
-            note_least_p(report, notes, g);
-        else if (MIN(count_runs(report, 0), count_runs(report, g)) < ENTRO_WELCH_LEAST)
-            add(notes, "No test of \"%s\" against \"%s\": Welch's needs %d runs on each side.",
-                get_label(report, g), get_label(report, 0), ENTRO_WELCH_LEAST);
+        if (is_first_of_size(report, g))
+            note_test(report, notes, count_runs(report, g));
 }
 
 GPtrArray *

@@ -535,12 +535,13 @@ print_steps(const EntroComparison *comparison)
         printf("\nNo entropies: the runs have no captures.\n");
     else if (comparison->aligned)
         printf("\nEntropy (nats) at step %" G_GINT64_FORMAT ", %s%" G_GSIZE_FORMAT
-               " steps that all runs have\n",
+               " %s that all runs have\n",
                comparison->step,
-               comparison->step == comparison->common_step[comparison->n_common - 1]
+               comparison->n_common == 1 ? "the "
+               : comparison->step == comparison->common_step[comparison->n_common - 1]
                    ? "the last of "
                    : "one of ",
-               comparison->n_common);
+               comparison->n_common, comparison->n_common == 1 ? "step" : "steps");
     else
         printf("\nEntropy (nats) at each run's own last step*: no step is common to all runs\n");
 }

@@ -89,16 +89,21 @@ find_captures(Work *work)
 
 /* ---- runs ------------------------------------------------------------------------------------------- */
 
-static void
-count_heads(EntroComparedRun *compared, const EntroHistory *history, gsize at)
+/* Heads at a capture that have rows; *ret_without: those of them without a value. */
+static gsize
+count_heads(const EntroHistory *history, gsize at, gsize *ret_without)
 {
+    gsize n = 0;
+
+    *ret_without = 0;
     for (gsize i = 0; i < history->n_heads; i++) {
         gsize cell = at * history->n_heads + i;
         if (isnan(history->value[ENTRO_COMPARE_N_ROWS][cell]))
             continue;
-        compared->n_heads++;
-        compared->n_without += isnan(history->value[ENTRO_COMPARE_ENTROPY][cell]) ? 1 : 0;
+        n++;
+        *ret_without += isnan(history->value[ENTRO_COMPARE_ENTROPY][cell]) ? 1 : 0;
     }
+    return n;
 }
 
 static void
@@ -106,18 +111,19 @@ look_at(Work *work, guint group, guint i)
 {
     const EntroCompareRun *run = get_run(work, group, i);
     EntroComparedRun *compared = &work->result->group[group].run[i];
-    gsize at = work->at[group][i];
+    gsize at = work->at[group][i], n_without_at_last = 0;
 
     if (run->history != NULL && run->history->n_steps > 0) {
         compared->n_captures = run->history->n_steps;
         compared->last_step = run->history->step[run->history->n_steps - 1];
+        count_heads(run->history, run->history->n_steps - 1, &n_without_at_last);
     }
     if (at != ENTRO_NO_STEP) {
         compared->has_step = TRUE;
         compared->step = run->history->step[at];
-        count_heads(compared, run->history, at);
+        compared->n_heads = count_heads(run->history, at, &compared->n_without);
     }
-    compared->diverged = compared->n_without > 0;
+    compared->diverged = compared->n_without > 0 || n_without_at_last > 0;
     for (guint s = 0; s < ENTRO_COMPARE_N_SCALARS; s++)
         if (run->final[s].recorded && !isfinite(run->final[s].value))
             compared->diverged = TRUE;

@@ -118,7 +118,7 @@ entro_bootstrap_mean(const double *values, gsize n, const EntroBootstrap *option
     if (sample.n == 0)
         return refuse(interval, ENTRO_REFUSAL_EMPTY);
     interval.estimate = gsl_stats_mean(sample.value, 1, sample.n);
-    if (sample.n < ENTRO_INTERVAL_LEAST_MEAN)
+    if (sample.n < ENTRO_INTERVAL_LEAST)
         return refuse(interval, ENTRO_REFUSAL_FEW);
     if (!has_spread(&sample))
         return refuse(interval, ENTRO_REFUSAL_CONSTANT);
@@ -136,7 +136,7 @@ entro_bootstrap_difference(const double *values_a, gsize n_a, const double *valu
     if (a.n == 0 || b.n == 0)
         return refuse(interval, ENTRO_REFUSAL_EMPTY);
     interval.estimate = gsl_stats_mean(a.value, 1, a.n) - gsl_stats_mean(b.value, 1, b.n);
-    if (MIN(a.n, b.n) < ENTRO_INTERVAL_LEAST_DIFFERENCE)
+    if (MIN(a.n, b.n) < ENTRO_INTERVAL_LEAST)
         return refuse(interval, ENTRO_REFUSAL_FEW);
     if (!has_spread(&a) && !has_spread(&b))
         return refuse(interval, ENTRO_REFUSAL_CONSTANT);

@@ -100,8 +100,8 @@ entro_hedges_g(const double *values_a, gsize n_a, const double *values_b, gsize 
     g_auto(EntroSample) a = entro_sample_finite(values_a, n_a);
     g_auto(EntroSample) b = entro_sample_finite(values_b, n_b);
 
-    if (a.n < 1 || b.n < 1 || a.n + b.n < 4)
-        return NAN; /* two degrees of freedom, or the factor is 0 */
+    if (a.n < 2 || b.n < 2)
+        return NAN;
     double df = (double)(a.n + b.n - 2);
     double squares = gsl_stats_tss(a.value, 1, a.n) + gsl_stats_tss(b.value, 1, b.n);
     return squares > 0 ? mean_difference(&a, &b) / sqrt(squares / df) * small_sample_factor(df)

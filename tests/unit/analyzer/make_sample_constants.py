@@ -58,7 +58,7 @@ def delta(a, b):
 
 def hedges(a, b):
     df = len(a) + len(b) - 2
-    if min(len(a), len(b)) < 1 or df < 2:
+    if min(len(a), len(b)) < 2:
         return np.nan
     squares = sum((x - np.mean(v)) ** 2 for v in (a, b) for x in v)
     factor = np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2)

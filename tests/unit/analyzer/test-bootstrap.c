@@ -113,21 +113,25 @@ too_few_values_have_no_interval(void)
 }
 
 static void
-differences_need_three_on_each_side(void)
+differences_need_four_on_each_side(void)
 {
-    const double a[] = {1, 2, 4}, b[] = {3, 5, 6}, equal[] = {2, 2, 2};
+    const double a[] = {1, 2, 4, 7}, b[] = {3, 5, 6, 6.5}, equal[] = {2, 2, 2, 2, 2};
 
-    g_assert_cmpint(entro_bootstrap_difference(a, 3, b, 3, &usual).refusal, ==, ENTRO_REFUSAL_NONE);
-    g_assert_cmpint(entro_bootstrap_difference(a, 2, b, 3, &usual).refusal, ==, ENTRO_REFUSAL_FEW);
-    g_assert_cmpint(entro_bootstrap_difference(a, 0, b, 3, &usual).refusal, ==,
+    g_assert_cmpint(entro_bootstrap_difference(a, 4, b, 4, &usual).refusal, ==, ENTRO_REFUSAL_NONE);
+    g_assert_cmpint(entro_bootstrap_difference(a, 3, b, 4, &usual).refusal, ==, ENTRO_REFUSAL_FEW);
+    g_assert_cmpint(entro_bootstrap_difference(a, 0, b, 4, &usual).refusal, ==,
                     ENTRO_REFUSAL_EMPTY);
-    g_assert_cmpint(entro_bootstrap_difference(equal, 3, equal, 3, &usual).refusal, ==,
+    g_assert_cmpint(entro_bootstrap_difference(equal, 4, equal, 4, &usual).refusal, ==,
                     ENTRO_REFUSAL_CONSTANT);
-    /* against a constant, one resample in nine of three values has no spread: open */
-    EntroInterval open = entro_bootstrap_difference(a, 3, equal, 3, &usual);
+    /* of a and a constant, one resample in 64 has no spread: not so many that it were open */
+    EntroInterval beside = entro_bootstrap_difference(a, 4, equal, 5, &usual);
+    g_assert_cmpint(beside.refusal, ==, ENTRO_REFUSAL_NONE);
+    g_assert_cmpfloat_with_epsilon(beside.estimate, 1.5, 1e-15);
+    /* but where 2 % of the resamples lie outside, it is */
+    const EntroBootstrap sure = {0.99, ENTRO_BOOTSTRAP_RESAMPLES, 2385};
+    EntroInterval open = entro_bootstrap_difference(a, 4, equal, 5, &sure);
     g_assert_cmpint(open.refusal, ==, ENTRO_REFUSAL_FEW);
-    g_assert_true(isnan(open.low));
-    g_assert_cmpfloat_with_epsilon(open.estimate, 1.0 / 3, 1e-15);
+    g_assert_true(isnan(open.low) && isnan(open.high));
 }
 
 /* ---- how often they cover ----------------------------------------------------------------------------- */
@@ -173,9 +177,9 @@ intervals_cover_what_they_say(void)
     g_assert_cmpfloat(coverage(draw_normal, 8, 0), >, 0.93);
     g_assert_cmpfloat(coverage(draw_skewed, 4, 0), >, 0.90);
     g_assert_cmpfloat(coverage(draw_skewed, 8, 0), >, 0.90);
-    g_assert_cmpfloat(coverage(draw_normal, 3, 3), >, 0.93);
+    g_assert_cmpfloat(coverage(draw_normal, 4, 4), >, 0.93);
     g_assert_cmpfloat(coverage(draw_normal, 5, 5), >, 0.93);
-    g_assert_cmpfloat(coverage(draw_skewed, 3, 3), >, 0.93);
+    g_assert_cmpfloat(coverage(draw_skewed, 4, 4), >, 0.93);
     g_assert_cmpfloat(coverage(draw_skewed, 4, 8), >, 0.90);
 }
 
@@ -189,7 +193,7 @@ main(int argc, char **argv)
     ADD("a-higher-level-is-wider", a_higher_level_is_wider);
     ADD("units-do-not-matter", units_do_not_matter);
     ADD("too-few-values-have-no-interval", too_few_values_have_no_interval);
-    ADD("differences-need-three-on-each-side", differences_need_three_on_each_side);
+    ADD("differences-need-four-on-each-side", differences_need_four_on_each_side);
     ADD("intervals-cover-what-they-say", intervals_cover_what_they_say);
     return g_test_run();
 }
