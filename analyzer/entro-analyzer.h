@@ -46,6 +46,14 @@ typedef enum {
     ENTRO_HEAD_MAX_WEIGHT,
     ENTRO_HEAD_SINK_MASS,
     ENTRO_HEAD_DISTANCE,
+    ENTRO_HEAD_SELF_WEIGHT,
+    ENTRO_HEAD_PREVIOUS_WEIGHT,
+    ENTRO_HEAD_ROWS_COLLAPSED,
+    ENTRO_HEAD_ROWS_OVERLOADED,
+    ENTRO_HEAD_LOGIT_MAX,
+    ENTRO_HEAD_LOGIT_SQUARE,
+    ENTRO_HEAD_NEAREST_HEAD,
+    ENTRO_HEAD_NEAREST_DIVERGENCE,
     ENTRO_HEAD_N_COLUMNS
 } EntroHeadColumn;
 
@@ -53,6 +61,12 @@ typedef enum {
     ENTRO_LAYER_ENTROPY_MEAN,   /* mean of the head entropies */
     ENTRO_LAYER_ENTROPY_SPREAD, /* sd of the head entropies */
     ENTRO_LAYER_ENTROPY_CEILING,
+    ENTRO_LAYER_DIVERSITY,
+    ENTRO_LAYER_HEADS_BAND_1, /* share of the heads in each quarter of their ceilings */
+    ENTRO_LAYER_HEADS_BAND_2,
+    ENTRO_LAYER_HEADS_BAND_3,
+    ENTRO_LAYER_HEADS_BAND_4,
+    ENTRO_LAYER_PAIR_DIVERGENCE,
     ENTRO_LAYER_N_COLUMNS
 } EntroLayerColumn;
 
@@ -134,18 +148,42 @@ ENTRO_API void entro_capture_clear(EntroCapture *capture);
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
+/* Statistics that cost something beside the entropy; off, their columns are NaN. */
+typedef enum {
+    ENTRO_WITH_QUANTILES = 1 << 0, /* of the row entropies */
+    ENTRO_WITH_DIVERSITY = 1 << 1, /* of the heads of a layer */
+    ENTRO_WITH_LOGITS = 1 << 2,    /* also of traces without temperature */
+    ENTRO_WITH_PAIRS = 1 << 3,     /* of heads */
+} EntroWith;
+
 typedef struct {
-    guint n_threads;       /* workers; 0: one a processor */
-    double tolerance;      /* on |row sum - 1|; NaN: by element type, see below */
-    gsize memory;          /* bytes for tiles; fewer workers run if theirs need more */
-    const gsize *captures; /* positions to analyse, ascending; NULL: all */
+    const char *name; /* "quantiles", ... */
+    EntroWith bit;
+    const char *about;
+} EntroWithRow;
+
+ENTRO_API const EntroWithRow *entro_with_rows(guint *ret_n);
+#define ENTRO_WITH_DEFAULT (ENTRO_WITH_QUANTILES | ENTRO_WITH_DIVERSITY)
+
+typedef struct {
+    guint n_threads;                   /* workers; 0: one a processor */
+    double tolerance;                  /* on |row sum - 1|; NaN: by element type, see below */
+    gsize memory;                      /* bytes for tiles; fewer workers run if theirs need more */
+    guint with;                        /* EntroWith bits */
+    double row_collapse, row_overload; /* limits of rows_collapsed and rows_overloaded, of ln n */
+    const gsize *captures;             /* positions to analyse, ascending; NULL: all */
     gsize n_captures;
 } EntroRunOptions;
 
 #define ENTRO_TOLERANCE_SINGLE 1e-4 /* f32 and f64 */
 #define ENTRO_TOLERANCE_HALF   1e-2 /* f16 and bf16 */
 #define ENTRO_RUN_OPTIONS_DEFAULT                                                                  \
-    ((EntroRunOptions){.n_threads = 0, .tolerance = NAN, .memory = 256u << 20})
+    ((EntroRunOptions){.n_threads = 0,                                                             \
+                       .tolerance = NAN,                                                           \
+                       .memory = 256u << 20,                                                       \
+                       .with = ENTRO_WITH_DEFAULT,                                                 \
+                       .row_collapse = ENTRO_HEAD_COLLAPSE,                                        \
+                       .row_overload = ENTRO_HEAD_OVERLOAD})
 
 typedef struct EntroRun EntroRun;
 

@@ -13,7 +13,12 @@ static const TraceShape usual = {.n_layers = 3,
                                  .element = ENTRO_F32,
                                  .causal = TRUE};
 
-static const EntroRunOptions defaults = {.n_threads = 2, .tolerance = NAN, .memory = 16u << 20};
+static const EntroRunOptions defaults = {.n_threads = 2,
+                                         .tolerance = NAN,
+                                         .memory = 16u << 20,
+                                         .with = WITH_EVERYTHING,
+                                         .row_collapse = ENTRO_HEAD_COLLAPSE,
+                                         .row_overload = ENTRO_HEAD_OVERLOAD};
 
 /* ---- a reference ----------------------------------------------------------------------------------- */
 
@@ -44,15 +49,22 @@ reference(const TraceShape *shape, float *p, guint head, double values[ENTRO_HEA
         largest = MAX(largest, (double)naive.entropy);
         n_norm += allowed >= 2;
         sum[ENTRO_HEAD_ENTROPY_NORM] += allowed >= 2 ? naive.entropy / logl(allowed) : 0;
+        sum[ENTRO_HEAD_ROWS_COLLAPSED] += allowed >= 2 && naive.entropy < 0.05L * logl(allowed);
+        sum[ENTRO_HEAD_ROWS_OVERLOADED] += allowed >= 2 && naive.entropy >= 0.75L * logl(allowed);
         sum[ENTRO_HEAD_ENTROPY_CEILING] += logl(allowed);
         sum[ENTRO_HEAD_EFFECTIVE_KEYS] += expl(naive.entropy);
         sum[ENTRO_HEAD_MAX_WEIGHT] += naive.largest;
         sum[ENTRO_HEAD_SINK_MASS] += weights[0];
+        sum[ENTRO_HEAD_SELF_WEIGHT] += weights[position];
+        sum[ENTRO_HEAD_PREVIOUS_WEIGHT] += position > 0 ? weights[position - 1] : 0;
     }
     for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
         values[column] = (double)(sum[column] / n);
     long double mean = sum[ENTRO_HEAD_ENTROPY_MEAN] / n;
-    values[ENTRO_HEAD_ENTROPY_NORM] = (double)(sum[ENTRO_HEAD_ENTROPY_NORM] / n_norm);
+    for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
+        if (column == ENTRO_HEAD_ENTROPY_NORM || column == ENTRO_HEAD_ROWS_COLLAPSED ||
+            column == ENTRO_HEAD_ROWS_OVERLOADED)
+            values[column] = (double)(sum[column] / n_norm);
     values[ENTRO_HEAD_ENTROPY_SD] = (double)sqrtl((squares - n * mean * mean) / (n - 1));
     values[ENTRO_HEAD_ENTROPY_MIN] = smallest;
     values[ENTRO_HEAD_ENTROPY_MAX] = largest;
@@ -62,7 +74,8 @@ static gboolean
 has_reference(guint column)
 {
     return column != ENTRO_HEAD_ENTROPY_P05 && column != ENTRO_HEAD_ENTROPY_MEDIAN &&
-           column != ENTRO_HEAD_ENTROPY_P95; /* test-head-stats.c */
+           column != ENTRO_HEAD_ENTROPY_P95 && /* test-head-stats.c */
+           column < ENTRO_HEAD_LOGIT_MAX;      /* test-together.c */
 }
 
 static void
@@ -179,9 +192,10 @@ static void
 threads_and_memory_change_nothing(Fixture *fixture, gconstpointer data)
 {
     TraceShape shape = usual;
-    EntroRunOptions options = {.n_threads = 1, .tolerance = NAN, .memory = 16u << 20};
+    EntroRunOptions options = defaults;
 
     (void)data;
+    options.n_threads = 1;
     shape.n_captures = 20;
     shape.n_queries = shape.n_keys = 64;
     write_trace(fixture->path, &shape);
