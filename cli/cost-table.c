@@ -52,8 +52,10 @@ format_flop(Cell cell, double flop)
         g_snprintf(cell, sizeof(Cell), "%.3g", flop);
     else if (flop >= 1e8)
         g_snprintf(cell, sizeof(Cell), "%.1fB", flop / 1e9);
-    else
+    else if (flop >= 1e5)
         g_snprintf(cell, sizeof(Cell), "%.1fM", flop / 1e6);
+    else
+        g_snprintf(cell, sizeof(Cell), "%.0f", flop);
 }
 
 /* Two decimals as in the paper, more where nothing would be left. */
@@ -296,6 +298,10 @@ add_items(JsonBuilder *builder, const char *name, const EntroCost *cost, guint f
 static void
 add_case_json(JsonBuilder *builder, const EntroCostCase *row)
 {
+    static const char *const kinds[] = {[ENTRO_COST_ACT_NONE] = NULL,
+                                        [ENTRO_COST_ACT_RELU] = "ReLU",
+                                        [ENTRO_COST_ACT_GELU] = "GELU"};
+
     json_builder_begin_object(builder);
     entro_json_string(builder, "run", row->run);
     entro_json_string(builder, "arch", row->arch.name);
@@ -303,6 +309,7 @@ add_case_json(JsonBuilder *builder, const EntroCostCase *row)
     add_ops(builder, "softmax", row->cost.softmax);
     add_ops(builder, "layer_norm", row->cost.layer_norm);
     add_ops(builder, "activation", row->cost.activation);
+    entro_json_string(builder, "activation_kind", kinds[row->arch.activation]);
     entro_json_real(builder, "ffn_flop", row->cost.ffn_flop);
     entro_json_real(builder, "attention_flop", row->cost.attention_flop);
     add_items(builder, "communication_gb", &row->cost, 0, ENTRO_COST_COMMUNICATION);
