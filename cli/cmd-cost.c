@@ -361,22 +361,19 @@ const EntroCommand entro_command_cost = {
     .arguments = "--arch ARCH | --run RUN --db DB",
     .about = "Estimates what an architecture costs under private inference",
     .details =
-        "Counts nonlinear operations and FLOPs exactly; communication and latency come from a "
-        "model\n"
-        "that was fitted to twelve published measurements of GPT-2 (width 768, 12 heads, 12 or 18\n"
-        "layers, 128 to 512 tokens): within 0.5 % and 4.2 % of them.\n"
+        "Counts nonlinear operations and FLOPs as arXiv 2501.03489 does (3 T^2 d for the products\n"
+        "with the attention, not 4).  Communication and latency come from a model that was fitted\n"
+        "to its twelve measurements of GPT-2 (width 768, 12 heads, 12 or 18 layers, 128 to 512\n"
+        "tokens): within 0.5 % and 4.2 % of them.\n"
         "\n"
         "Sizes that are not given are those of GPT-2 small, or of the run; the output says which.\n"
-        "~ marks an estimate, with its range below: what the measurements cannot tell is the share "
-        "of\n"
-        "LayerNorm and activation where one stands without the other, and how the latency of "
-        "linear\n"
-        "layers grows with the width.\n"
+        "~ marks an estimate, with its range below.  What the measurements cannot tell is the\n"
+        "share of LayerNorm and activation where one stands without the other, and how the\n"
+        "latency of linear layers grows with the width.\n"
         "\n"
-        "--bandwidth changes the latency of the communication alone. The publication speaks of\n"
-        "100 Mbit/s, but its minutes fit its gigabytes at about 1.1 Gbit/s; that is the default.\n"
+        "--bandwidth changes the latency of the communication alone.  The paper speaks of\n"
+        "100 Mbit/s, but its minutes fit its gigabytes at about 1.1 Gbit/s: that is the default.\n"
         "\n"
-        "Weight and spectral normalisation, learnable temperatures and the scales of a "
-        "feed-forward\n"
-        "fold into linear layers and cost nothing.",
+        "Weight and spectral normalisation, learnable temperatures and the scales of a\n"
+        "feed-forward fold into linear layers and cost nothing.",
     .run = run};
