@@ -13,13 +13,6 @@ static const TraceShape usual = {.n_layers = 2,
                                  .element = ENTRO_F32,
                                  .causal = TRUE};
 
-static const EntroRunOptions everything = {.n_threads = 2,
-                                           .tolerance = NAN,
-                                           .memory = 16u << 20,
-                                           .with = WITH_EVERYTHING,
-                                           .row_collapse = ENTRO_HEAD_COLLAPSE,
-                                           .row_overload = ENTRO_HEAD_OVERLOAD};
-
 #define NATS 2e-6 /* of a divergence in float against long double */
 
 /* ---- a reference ----------------------------------------------------------------------------------- */
@@ -181,7 +174,7 @@ divergences_are_those_of_a_reference(Fixture *fixture, gconstpointer data)
         for (EntroElement element = ENTRO_F16; element <= ENTRO_F64; element++) {
             shapes[i].element = element;
             write_trace(fixture->path, &shapes[i]);
-            g_autoptr(GArray) captures = run_trace(fixture->path, &everything, NULL);
+            g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
             assert_as_reference(&shapes[i], captures);
         }
 }
@@ -198,7 +191,7 @@ tiles_of_any_cut_give_the_same(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.n_queries = shape.n_keys = 150;
     write_trace(fixture->other, &shape);
-    g_autoptr(GArray) expected = run_trace(fixture->other, &everything, NULL);
+    g_autoptr(GArray) expected = run_trace(fixture->other, &run_everything, NULL);
     assert_as_reference(&shape, expected);
     for (guint i = 0; i <= 2 * G_N_ELEMENTS(chunks); i++) {
         const hsize_t *chunk =
@@ -207,7 +200,7 @@ tiles_of_any_cut_give_the_same(Fixture *fixture, gconstpointer data)
                           &(Storage){.chunk = chunk,
                                      .deflate = i < G_N_ELEMENTS(chunks),
                                      .causal = ENTRO_CAUSAL_YES});
-        g_autoptr(GArray) captures = run_trace(fixture->path, &everything, NULL);
+        g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
         assert_same_captures(captures, expected);
     }
 }
@@ -234,7 +227,7 @@ rows_that_are_not_valid_are_left_out(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = diverge;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &everything, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     assert_as_reference(&shape, captures);
     g_assert_true(isnan(head_at(capture_at(captures, 0), 0, 1)->values[ENTRO_HEAD_NEAREST_HEAD]));
 }
@@ -255,7 +248,7 @@ static void
 weights_below_0_are_no_weights(Fixture *fixture, gconstpointer data)
 {
     TraceShape shape = usual;
-    EntroRunOptions options = everything;
+    EntroRunOptions options = run_everything;
 
     (void)data;
     shape.edit = dip_below_0;
@@ -297,7 +290,7 @@ heads_alike_diverge_by_0_and_heads_apart_by_the_most(Fixture *fixture, gconstpoi
     shape.causal = FALSE;
     shape.edit = alike_or_apart;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &everything, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     const EntroLayerStats *layers = capture_at(captures, 1)->layers;
     assert_value(layers[0].values[ENTRO_LAYER_DIVERSITY], 0);
     assert_value(layers[0].values[ENTRO_LAYER_PAIR_DIVERGENCE], 0);
@@ -316,11 +309,11 @@ assert_nan_where(guint with, guint bit, double value)
 static void
 what_is_not_asked_for_is_nan_and_changes_nothing_else(Fixture *fixture, gconstpointer data)
 {
-    EntroRunOptions options = everything;
+    EntroRunOptions options = run_everything;
 
     (void)data;
     write_trace(fixture->path, &usual);
-    g_autoptr(GArray) all = run_trace(fixture->path, &everything, NULL);
+    g_autoptr(GArray) all = run_trace(fixture->path, &run_everything, NULL);
     for (options.with = 0; options.with <= WITH_EVERYTHING; options.with++) {
         g_autoptr(GArray) captures = run_trace(fixture->path, &options, NULL);
         const EntroCapture *capture = capture_at(captures, 1), *whole = capture_at(all, 1);
@@ -377,7 +370,7 @@ logits_are_those_of_a_reference(Fixture *fixture, gconstpointer data)
     TraceShape shape = usual;
 
     for (guint has = 0; has < 2; has++) {
-        EntroRunOptions options = everything;
+        EntroRunOptions options = run_everything;
         (void)data;
         shape.params = has ? 1u << ENTRO_PARAM_TEMPERATURE : 0;
         if (has)
@@ -416,7 +409,7 @@ without_its_temperature_a_row_has_no_logits(Fixture *fixture, gconstpointer data
     shape.params = 1u << ENTRO_PARAM_TEMPERATURE;
     shape.edit_param = lose_temperature;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &everything, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     g_assert_false(isnan(head_at(capture_at(captures, 0), 0, 0)->values[ENTRO_HEAD_LOGIT_MAX]));
     g_assert_true(isnan(head_at(capture_at(captures, 1), 0, 0)->values[ENTRO_HEAD_LOGIT_MAX]));
     g_assert_false(isnan(head_at(capture_at(captures, 1), 0, 0)->values[ENTRO_HEAD_ENTROPY_MEAN]));

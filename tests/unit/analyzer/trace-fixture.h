@@ -8,6 +8,9 @@
 
 typedef struct TraceShape TraceShape;
 
+/* Two threads, little memory, every statistic. */
+extern const EntroRunOptions run_everything;
+
 /* Every statistic there is. */
 #define WITH_EVERYTHING                                                                            \
     (ENTRO_WITH_QUANTILES | ENTRO_WITH_DIVERSITY | ENTRO_WITH_LOGITS | ENTRO_WITH_PAIRS)
