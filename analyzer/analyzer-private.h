@@ -13,7 +13,9 @@ typedef enum { ENTRO_ROW_VALID, ENTRO_ROW_NAN, ENTRO_ROW_MASKED, ENTRO_ROW_OFF_S
 typedef struct {
     double entropy;
     guint32 n_keys; /* allowed keys n; 0: the row is not valid */
-    float max_weight, sink, distance;
+    guint32 end;    /* no weight from here on: of a causal row, the keys after the query */
+    float max_weight, sink, distance, self, previous;
+    float logit_max, logit_square; /* NaN: not measured */
 } EntroRow;
 
 /* How the rows of one layer are to be read; the same for all its heads. */
@@ -21,7 +23,7 @@ typedef struct {
     gsize n_queries, n_keys;
     gboolean causal;
     double tolerance;
-    EntroRowKernel kernel;
+    const EntroKernels *kernels;
 } EntroRowRule;
 
 /* Keys that a row may attend to. */
@@ -37,6 +39,12 @@ float *entro_row_new(gsize n_keys);
 EntroRowClass entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query,
                                 const float *p, EntroRow *ret_row, guint64 *ret_hash);
 
+/* Logits of a valid row, counted from their own mean, which a softmax forgets: z_k = t (ln p_k - mean
+ * of ln p).  Keys of weight 0 are left out: forbidden, or below what a float can tell.  Sets
+ * row->logit_max and ->logit_square, the mean of z^2. */
+void entro_row_measure_logits(const EntroRowRule *rule, const float *p, double temperature,
+                              EntroRow *row);
+
 /* ---- causal or not (causal.c) ------------------------------------------------------------------ */
 
 /* Fills ret_causal[n_layers]; *ret_note: what was decided and why, NULL when the file says it. */
@@ -47,8 +55,10 @@ gboolean entro_decide_causal(EntroSource *source, gboolean *ret_causal, char **r
 
 /* Room for the valid rows of a head. */
 typedef struct {
-    double *entropy;     /* side by side; reordered by the quantiles */
-    const double *log_n; /* ln k for k = 0 .. largest n_keys */
+    double *entropy;           /* side by side; reordered by the quantiles */
+    const double *log_n;       /* ln k for k = 0 .. largest n_keys */
+    double collapse, overload; /* limits of a row's entropy, as fractions of ln n */
+    gboolean quantiles;        /* asked for */
 } EntroRows;
 
 gboolean entro_rows_init(EntroRows *rows, gsize most, const double *log_n);
@@ -57,7 +67,7 @@ void entro_rows_clear(EntroRows *rows);
 /* Fills `values` from all rows of a head; rows that are not valid are left out.  Uses `work`. */
 void entro_head_summarise(const EntroRow *all, gsize n, EntroRows *work,
                           double values[ENTRO_HEAD_N_COLUMNS]);
-/* From the heads of one layer; NaN heads are left out. */
+/* From the heads of one layer; NaN heads are left out.  Sets what follows from them alone. */
 void entro_layer_summarise(const EntroHeadStats *heads, guint n_heads, EntroLayerStats *ret_layer);
 
 /* ---- samples (stats/samples.c) ------------------------------------------------------------------ */
@@ -71,6 +81,60 @@ typedef struct {
 EntroSample entro_sample_finite(const double *values, gsize n);
 void entro_sample_clear(EntroSample *sample);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroSample, entro_sample_clear)
+
+/* ---- what heads have in common (stats/mixture.c, stats/pairs.c) ------------------------------------ */
+
+/* Sums over the heads of a layer, for some rows. */
+typedef struct {
+    const EntroKernels *kernels;
+    gsize n_keys;               /* of the layer at hand */
+    float *sum;                 /* [rows][n_keys] of the weights; up to row[].end */
+    struct EntroMixedRow *rows; /* [rows] */
+} EntroMixture;
+
+/* Room for so many rows and for so many weights in them. */
+gboolean entro_mixture_init(EntroMixture *mixture, gsize n_rows, gsize n_weights);
+void entro_mixture_clear(EntroMixture *mixture);
+void entro_mixture_begin(EntroMixture *mixture, gsize n_rows, gsize n_keys);
+/* One head's row; heads are to come in the order of their numbers, so that sums are repeatable. */
+void entro_mixture_add(EntroMixture *mixture, gsize row, const float *p, const EntroRow *measured);
+/* Generalised Jensen-Shannon divergence of the heads that were added:
+ *     H(mean of p) - mean of H(p) >= 0, at most the ln of their number; NaN of fewer than two. */
+double entro_mixture_divergence(const EntroMixture *mixture, gsize row);
+
+/* Rows of single queries of all heads, kept until every pair can be looked at. */
+#define ENTRO_PAIR_QUERIES 16 /* evenly spaced; all, of fewer */
+
+typedef struct {
+    const EntroKernels *kernels;
+    guint n_heads; /* of the layer at hand */
+    gsize n_keys;
+    float *p;       /* [rows][n_heads][n_keys] */
+    EntroRow *rows; /* [rows][n_heads] */
+    float *mixed;   /* [n_keys] */
+} EntroPairs;
+
+gsize entro_pair_n_queries(gsize n_queries);
+/* -1: the query is none of them; else its number. */
+gssize entro_pair_number(gsize n_queries, gsize query);
+/* Room for so many rows of single heads, for so many weights in them, and for the longest of them. */
+gboolean entro_pairs_init(EntroPairs *pairs, gsize n_rows, gsize n_weights, gsize most_keys);
+void entro_pairs_clear(EntroPairs *pairs);
+void entro_pairs_begin(EntroPairs *pairs, guint n_heads, gsize n_keys);
+void entro_pairs_put(EntroPairs *pairs, gsize row, guint head, const float *p,
+                     const EntroRow *measured);
+
+/* Sums over rows for each pair of heads, [n (n-1) / 2]: (0,1) (0,2) ... (1,2) ...; in whole numbers
+ * of 2^-36 nats, so that their order does not matter; atomic. */
+typedef struct {
+    gint64 sum, n;
+} EntroPairSum;
+
+/* Jensen-Shannon divergence of each pair in one row; pairs with an invalid row are left out. */
+void entro_pairs_add_row(EntroPairs *pairs, gsize row, EntroPairSum *sums);
+/* Mean divergence of two different heads; NaN when there was no row. */
+double entro_pair_divergence(const EntroPairSum *sums, guint n_heads, guint a, guint b);
+
 
 /* ---- the ring (ring.c) ------------------------------------------------------------------------------ */
 

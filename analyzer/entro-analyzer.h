@@ -46,6 +46,14 @@ typedef enum {
     ENTRO_HEAD_MAX_WEIGHT,
     ENTRO_HEAD_SINK_MASS,
     ENTRO_HEAD_DISTANCE,
+    ENTRO_HEAD_SELF_WEIGHT,
+    ENTRO_HEAD_PREVIOUS_WEIGHT,
+    ENTRO_HEAD_ROWS_COLLAPSED,
+    ENTRO_HEAD_ROWS_OVERLOADED,
+    ENTRO_HEAD_LOGIT_MAX,
+    ENTRO_HEAD_LOGIT_SQUARE,
+    ENTRO_HEAD_NEAREST_HEAD,
+    ENTRO_HEAD_NEAREST_DIVERGENCE,
     ENTRO_HEAD_N_COLUMNS
 } EntroHeadColumn;
 
@@ -53,6 +61,12 @@ typedef enum {
     ENTRO_LAYER_ENTROPY_MEAN,   /* mean of the head entropies */
     ENTRO_LAYER_ENTROPY_SPREAD, /* sd of the head entropies */
     ENTRO_LAYER_ENTROPY_CEILING,
+    ENTRO_LAYER_DIVERSITY,
+    ENTRO_LAYER_HEADS_BAND_1, /* share of the heads in each quarter of their ceilings */
+    ENTRO_LAYER_HEADS_BAND_2,
+    ENTRO_LAYER_HEADS_BAND_3,
+    ENTRO_LAYER_HEADS_BAND_4,
+    ENTRO_LAYER_PAIR_DIVERGENCE,
     ENTRO_LAYER_N_COLUMNS
 } EntroLayerColumn;
 
@@ -134,18 +148,42 @@ ENTRO_API void entro_capture_clear(EntroCapture *capture);
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
+/* Statistics that cost something beside the entropy; off, their columns are NaN. */
+typedef enum {
+    ENTRO_WITH_QUANTILES = 1 << 0, /* of the row entropies */
+    ENTRO_WITH_DIVERSITY = 1 << 1, /* of the heads of a layer */
+    ENTRO_WITH_LOGITS = 1 << 2,    /* also of traces without temperature */
+    ENTRO_WITH_PAIRS = 1 << 3,     /* of heads */
+} EntroWith;
+
 typedef struct {
-    guint n_threads;       /* workers; 0: one a processor */
-    double tolerance;      /* on |row sum - 1|; NaN: by element type, see below */
-    gsize memory;          /* bytes for tiles; fewer workers run if theirs need more */
-    const gsize *captures; /* positions to analyse, ascending; NULL: all */
+    const char *name; /* "quantiles", ... */
+    EntroWith bit;
+    const char *about;
+} EntroWithRow;
+
+ENTRO_API const EntroWithRow *entro_with_rows(guint *ret_n);
+#define ENTRO_WITH_DEFAULT (ENTRO_WITH_QUANTILES | ENTRO_WITH_DIVERSITY)
+
+typedef struct {
+    guint n_threads;                   /* workers; 0: one a processor */
+    double tolerance;                  /* on |row sum - 1|; NaN: by element type, see below */
+    gsize memory;                      /* bytes for tiles; fewer workers run if theirs need more */
+    guint with;                        /* EntroWith bits */
+    double row_collapse, row_overload; /* limits of rows_collapsed and rows_overloaded, of ln n */
+    const gsize *captures;             /* positions to analyse, ascending; NULL: all */
     gsize n_captures;
 } EntroRunOptions;
 
 #define ENTRO_TOLERANCE_SINGLE 1e-4 /* f32 and f64 */
 #define ENTRO_TOLERANCE_HALF   1e-2 /* f16 and bf16 */
 #define ENTRO_RUN_OPTIONS_DEFAULT                                                                  \
-    ((EntroRunOptions){.n_threads = 0, .tolerance = NAN, .memory = 256u << 20})
+    ((EntroRunOptions){.n_threads = 0,                                                             \
+                       .tolerance = NAN,                                                           \
+                       .memory = 256u << 20,                                                       \
+                       .with = ENTRO_WITH_DEFAULT,                                                 \
+                       .row_collapse = ENTRO_HEAD_COLLAPSE,                                        \
+                       .row_overload = ENTRO_HEAD_OVERLOAD})
 
 typedef struct EntroRun EntroRun;
 
@@ -303,8 +341,7 @@ typedef struct {
     gsize n_heads;       /* all that the run ever had */
     guint *layer, *head; /* [n_heads] ascending (layer, head) */
     guint n_columns;
-    double *
-        *value; /* [n_columns] of [n_steps][n_heads]; NaN: not finite, not measured, not there */
+    double **value; /* [n_columns][n_steps * n_heads]; NaN: not finite, measured or there */
 } EntroHistory;
 
 ENTRO_API void entro_history_free(EntroHistory *history);
@@ -497,13 +534,12 @@ typedef enum { ENTRO_SEVERITY_INFO, ENTRO_SEVERITY_WARNING, ENTRO_SEVERITY_CRITI
 typedef struct {
     EntroFindingKind kind;
     EntroSeverity severity;
-    gint64 layer, head; /* -1: the whole run, or layer */
-    gint64 onset_step,
-        last_step;    /* training steps of the first and the last capture where it held */
-    gsize n_captures; /* for so many it held */
-    char *rule;       /* its name */
-    char *sentence;   /* for a person who meets this for the first time */
-    char *evidence;   /* the numbers and thresholds: a JSON object */
+    gint64 layer, head;           /* -1: the whole run, or layer */
+    gint64 onset_step, last_step; /* training steps of the captures where it began and ended */
+    gsize n_captures;             /* for so many it held */
+    char *rule;                   /* its name */
+    char *sentence;               /* for a person who meets this for the first time */
+    char *evidence;               /* the numbers and thresholds: a JSON object */
 } EntroFinding;
 
 ENTRO_API void entro_finding_free(EntroFinding *finding);
@@ -513,6 +549,102 @@ ENTRO_API const char *entro_finding_kind_name(EntroFindingKind kind); /* "collap
 ENTRO_API gboolean entro_finding_kind_parse(const char *name, EntroFindingKind *ret_kind);
 ENTRO_API const char *entro_severity_name(EntroSeverity severity); /* "info", ... */
 ENTRO_API gboolean entro_severity_parse(const char *name, EntroSeverity *ret_severity);
+
+/* ---- private-inference cost ------------------------------------------------------------------ */
+
+/* What an architecture costs under private inference (homomorphic encryption for linear layers,
+ * protocols of two parties for the rest), by the model that README tells about:
+ *
+ *     EntroCostArch arch;
+ *     if (entro_cost_arch_parse("SM+LN+G", &arch)) {
+ *         EntroCost cost = entro_cost(&arch, &ENTRO_COST_GPT2_SMALL, NAN);
+ *         ...entro_cost_get(&cost, ENTRO_COST_LATENCY).value...   minutes
+ *     }
+ */
+typedef enum { ENTRO_COST_ACT_NONE, ENTRO_COST_ACT_RELU, ENTRO_COST_ACT_GELU } EntroCostActivation;
+
+typedef struct {
+    const char *name; /* borrowed */
+    gboolean layer_norm;
+    EntroCostActivation activation; /* of the FFN (d, 4d) (4d, d) */
+    gboolean fused_ffn;             /* the FFN is one matrix (d, d) */
+} EntroCostArch;
+
+/* The trainer's architectures, ended by NULL. */
+ENTRO_API const char *const *entro_cost_arch_names(void);
+/* Reads such a name, or what the trainer calls a combination: "SM(t)+LN+G+WN(QK)". */
+ENTRO_API gboolean entro_cost_arch_parse(const char *name, EntroCostArch *ret_arch);
+
+/* Each 1 to ENTRO_COST_SIZE_MOST, but ffn_layers, 0 to layers: those that have a feed-forward. */
+typedef struct {
+    gint64 layers, heads, dim, context, vocabulary, ffn_layers;
+} EntroCostSizes;
+
+#define ENTRO_COST_SIZE_MOST 1000000000
+#define ENTRO_COST_GPT2_SMALL                                                                      \
+    ((EntroCostSizes){.layers = 12,                                                                \
+                      .heads = 12,                                                                 \
+                      .dim = 768,                                                                  \
+                      .context = 128,                                                              \
+                      .vocabulary = 50257,                                                         \
+                      .ffn_layers = 12})
+
+typedef struct {
+    const char *name, *unit, *source;
+    double value, low, high; /* low < high: the data do not say more */
+} EntroCostCoefficient;
+
+ENTRO_API const EntroCostCoefficient *entro_cost_coefficients(guint *ret_n);
+
+typedef enum {
+    ENTRO_COST_SOFTMAX, /* communication in GB = 1e9 bytes ... */
+    ENTRO_COST_LAYER_NORM,
+    ENTRO_COST_ACTIVATION,
+    ENTRO_COST_LINEAR_LAYERS,
+    ENTRO_COST_HEAD,
+    ENTRO_COST_COMMUNICATION,         /* ... and its sum */
+    ENTRO_COST_LATENCY_COMMUNICATION, /* latency in minutes ... */
+    ENTRO_COST_LATENCY_FFN,
+    ENTRO_COST_LATENCY_LAYERS,
+    ENTRO_COST_LATENCY_HEAD,
+    ENTRO_COST_LATENCY, /* ... and its sum */
+    ENTRO_COST_N_ITEMS
+} EntroCostItemId;
+
+typedef struct {
+    const char *name, *unit;
+} EntroCostItem;
+
+ENTRO_API const EntroCostItem *entro_cost_items(void); /* [ENTRO_COST_N_ITEMS] */
+
+enum { ENTRO_COST_N_CORNERS = 4 };
+
+/* So many operations on rows x columns elements. */
+typedef struct {
+    gint64 count, rows, columns;
+} EntroCostOps;
+
+typedef struct {
+    EntroCostOps softmax, layer_norm, activation;
+    double ffn_flop, attention_flop;
+    double value[ENTRO_COST_N_ITEMS];
+    double corners[ENTRO_COST_N_CORNERS][ENTRO_COST_N_ITEMS]; /* of what the data leave open */
+} EntroCost;
+
+/* `bandwidth` in Mbit/s scales the latency of the communication alone; NaN: as it was measured. */
+ENTRO_API EntroCost entro_cost(const EntroCostArch *arch, const EntroCostSizes *sizes,
+                               double bandwidth);
+ENTRO_API double entro_cost_calibrated_bandwidth(void);
+
+typedef struct {
+    double value, low, high;
+    gboolean estimate; /* low < high */
+} EntroCostRange;
+
+ENTRO_API EntroCostRange entro_cost_get(const EntroCost *cost, EntroCostItemId item);
+/* How many times less than the baseline's; both by the same assumptions, so that they cancel. */
+ENTRO_API EntroCostRange entro_cost_saving(const EntroCost *baseline, const EntroCost *cost,
+                                           EntroCostItemId item);
 
 G_END_DECLS
 

@@ -34,10 +34,10 @@ split_row(const EntroRowRule *rule, gssize position, const float *p)
     SplitRow row = {.n_before = (gsize)MAX(position + 1, 0)};
     gsize n_after = rule->n_keys - row.n_before;
 
-    rule->kernel(p, row.n_before, &row.before);
+    rule->kernels->sums(p, row.n_before, &row.before);
     row.after_is_zero = entro_row_is_zero(p + row.n_before, n_after);
     if (!row.after_is_zero)
-        rule->kernel(p + row.n_before, n_after, &row.after);
+        rule->kernels->sums(p + row.n_before, n_after, &row.after);
     return row;
 }
 
@@ -128,6 +128,13 @@ is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, c
            (may_be_forbidden && forbidden_mass(rule, keys, split, p) > rule->tolerance);
 }
 
+/* What lies on one key; weights a little below 0 count as 0, positions outside have none. */
+static float
+weight_on(const EntroRowRule *rule, const float *p, gssize key)
+{
+    return key >= 0 && key < (gssize)rule->n_keys && p[key] > 0 ? p[key] : 0;
+}
+
 float *
 entro_row_new(gsize n_keys)
 {
@@ -157,8 +164,28 @@ entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, 
     /* rounding, or a weight of -1e-8, may leave less than 0; and -0 would be printed as "-0" */
     *ret_row = (EntroRow){.entropy = measure.entropy > 0 ? measure.entropy : 0,
                           .n_keys = n_keys,
+                          .end = (guint32)(split.after_is_zero ? split.n_before : rule->n_keys),
                           .max_weight = (float)measure.largest,
-                          .sink = p[0] > 0 ? p[0] : 0,
-                          .distance = measure.distance > 0 ? (float)measure.distance : 0};
+                          .sink = weight_on(rule, p, 0),
+                          .distance = measure.distance > 0 ? (float)measure.distance : 0,
+                          .self = weight_on(rule, p, position),
+                          .previous = weight_on(rule, p, position - 1),
+                          .logit_max = NAN,
+                          .logit_square = NAN};
     return ENTRO_ROW_VALID;
+}
+
+void
+entro_row_measure_logits(const EntroRowRule *rule, const float *p, double temperature,
+                         EntroRow *row)
+{
+    EntroRowLogs logs;
+
+    rule->kernels->logs(p, row->end, &logs);
+    if (logs.n == 0)
+        return;
+    double mean = logs.sum / (double)logs.n;
+    double variance = logs.squares / (double)logs.n - mean * mean;
+    row->logit_max = (float)(temperature * (log((double)row->max_weight) - mean));
+    row->logit_square = (float)(temperature * temperature * MAX(variance, 0));
 }

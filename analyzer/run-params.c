@@ -100,6 +100,11 @@ read_capture(EntroRun *run, EntroLayerBatch *batch, gsize capture)
             g_ptr_array_add(batch->param_problems[capture], problem);
             continue;
         }
+        if (param == ENTRO_PARAM_TEMPERATURE) { /* each row's own: the logits need it */
+            memcpy(batch->temperature + capture * n * layer->n_heads, run->param_values,
+                   n * layer->n_heads * sizeof(float));
+            batch->has_temperature[capture] = TRUE;
+        }
         for (guint head = 0; use->of_heads && head < layer->n_heads; head++)
             use->take(run->param_values + head * n, n, heads[head].params + use->column);
         if (!use->of_heads)
@@ -112,6 +117,7 @@ entro_run_read_params(EntroRun *run, EntroLayerBatch *batch)
 {
     for (gsize capture = 0; capture < batch->n_captures; capture++) {
         g_ptr_array_set_size(batch->param_problems[capture], 0);
+        batch->has_temperature[capture] = FALSE;
         if (run->trace->layers[batch->layer].params != 0)
             read_capture(run, batch, capture);
     }

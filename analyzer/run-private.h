@@ -25,7 +25,17 @@ typedef struct {
     char **problems;      /* [group_max] the first of each capture, NULL when all is well */
     double (*layer_params)[ENTRO_LAYER_PARAM_N_COLUMNS]; /* [group_max] */
     GPtrArray **param_problems;                          /* [group_max] char *: of each parameter */
+    float *temperature;        /* [n_captures][n_heads][n_queries]; NULL: no layer has any */
+    gboolean *has_temperature; /* [group_max] it could be read */
+    double *divergence;  /* [n_captures][n_samples * n_queries] of the heads; NULL: not asked for */
+    EntroPairSum *pairs; /* [n_captures][n_heads (n_heads - 1) / 2]; NULL: not asked for */
 } EntroLayerBatch;
+
+/* The same rows of all heads of a layer: what a worker does at once. */
+typedef struct {
+    GPtrArray *tiles; /* [entro_source_get_stack_max()] EntroTile */
+    guint n;          /* of these are in use */
+} EntroStack;
 
 /* What one worker alone writes to. */
 typedef struct {
@@ -33,6 +43,8 @@ typedef struct {
     float *row;       /* [most keys], aligned */
     guint32 *allowed; /* [most keys + 1] */
     EntroRows valid;
+    EntroMixture mixture;
+    EntroPairs pairs;
 } EntroWorker;
 
 struct EntroRun {
@@ -42,7 +54,8 @@ struct EntroRun {
     EntroRowRule *rules; /* [n_layers] */
     double *log_n;       /* [most keys + 1] */
     char *causal_note;
-    GPtrArray *tiles;
+    GPtrArray *stacks;
+    guint with; /* EntroWith bits */
     EntroLayerBatch batches[ENTRO_RUN_BATCHES];
     EntroWorker *workers;
     guint n_workers;
@@ -60,7 +73,13 @@ entro_rows_per_head(const EntroLayer *layer)
     return layer->n_samples * layer->n_queries;
 }
 
-/* The three jobs of the ring (analyzer-private.h); `data` is the run, `slot` a tile. */
+static inline gsize
+entro_pairs_of(guint n_heads)
+{
+    return (gsize)n_heads * (n_heads - 1) / 2;
+}
+
+/* The three jobs of the ring (analyzer-private.h); `data` is the run, `slot` an EntroStack. */
 gboolean entro_run_fill(gpointer data, gpointer slot, guint64 number, gboolean *ret_ends_batch,
                         gboolean *ret_end, GError **error);
 void entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker);

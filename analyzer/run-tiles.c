@@ -1,7 +1,11 @@
-/* run-tiles.c: what the reader, the workers and the ring do with a tile.
+/* run-tiles.c: what the reader, the workers and the ring do with tiles.
  *
- * Workers write rows to places of their own; the one that brings a head's last rows sums it up. */
+ * A slot of the ring is a stack: the same rows of all heads of a layer, so that one worker can say
+ * what the heads have in common, adding them up in the order of their numbers.  Workers write rows to
+ * places of their own; the one that brings a head's last rows sums it up. */
 #include "run-private.h"
+
+#include <string.h>
 
 /* ---- a worker ------------------------------------------------------------------------------------ */
 
@@ -33,22 +37,71 @@ place_hash(guint64 hash, gsize row)
     return hash ^ hash >> 27;
 }
 
-/* The rows of one head and sample in the tile. */
-static Tally
-measure_rows(const EntroRun *run, const EntroTile *tile, const EntroKeys *keys, EntroWorker *worker,
-             gsize capture, gsize sample, guint head, EntroRow *rows)
+/* One head and sample of a tile. */
+typedef struct {
+    const EntroTile *tile;
+    gsize capture, sample; /* in the tile */
+    guint head;
+    EntroRow *rows;           /* of the head, all samples */
+    const float *temperature; /* [n_queries] of the head, or NULL */
+    gboolean logits;
+} HeadRows;
+
+/* Where a row stands among those that the worker holds of all heads: [capture][sample][query]. */
+static gsize
+common_row(const HeadRows *head, gsize query)
 {
+    const EntroTile *tile = head->tile;
+
+    return (head->capture * tile->n_samples + head->sample) * tile->n_queries + query;
+}
+
+static gsize
+pair_row(const HeadRows *head, gsize n_queries, gssize number)
+{
+    return (head->capture * head->tile->n_samples + head->sample) *
+               entro_pair_n_queries(n_queries) +
+           (gsize)number;
+}
+
+/* What a row means beside the other heads' and behind its temperature. */
+static void
+measure_beside(const EntroRun *run, EntroWorker *worker, const HeadRows *head, gsize query,
+               const float *p, EntroRow *row)
+{
+    const EntroTile *tile = head->tile;
+    const EntroRowRule *rule = &run->rules[tile->layer];
+    gsize position = tile->query + query;
+    guint number = tile->head + head->head;
+
+    if (run->with & ENTRO_WITH_DIVERSITY)
+        entro_mixture_add(&worker->mixture, common_row(head, query), p, row);
+    if (run->with & ENTRO_WITH_PAIRS) {
+        gssize pair = entro_pair_number(rule->n_queries, position);
+        if (pair >= 0)
+            entro_pairs_put(&worker->pairs, pair_row(head, rule->n_queries, pair), number, p, row);
+    }
+    if (head->logits && row->n_keys > 0)
+        entro_row_measure_logits(rule, p, head->temperature ? head->temperature[position] : 1, row);
+}
+
+static Tally
+measure_rows(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, EntroWorker *worker)
+{
+    const EntroTile *tile = head->tile;
     const EntroRowRule *rule = &run->rules[tile->layer];
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p =
-            entro_tile_rows_get(worker->rows, capture, sample, head, query, worker->row);
-        gsize place = (tile->sample + sample) * rule->n_queries + tile->query + query;
+        const float *p = entro_tile_rows_get(worker->rows, head->capture, head->sample, head->head,
+                                             query, worker->row);
+        gsize place = (tile->sample + head->sample) * rule->n_queries + tile->query + query;
+        EntroRow *row = &head->rows[place];
         guint64 hash;
 
-        tally.counts[entro_row_measure(rule, keys, tile->query + query, p, &rows[place], &hash)]++;
+        tally.counts[entro_row_measure(rule, keys, tile->query + query, p, row, &hash)]++;
         tally.digest += place_hash(hash, place);
+        measure_beside(run, worker, head, query, p, row);
     }
     return tally;
 }
@@ -69,6 +122,19 @@ add_to_head(const EntroLayer *layer, EntroLayerBatch *batch, gsize index, const 
                              entro_rows_per_head(layer), &worker->valid, head->values);
 }
 
+/* Logits are measured where a temperature was stored (and could be read), or on request. */
+static void
+set_temperature(const EntroRun *run, const EntroLayerBatch *batch, gsize index, HeadRows *rows)
+{
+    const EntroLayer *layer = &run->trace->layers[batch->layer];
+
+    if (layer->params & 1u << ENTRO_PARAM_TEMPERATURE) {
+        rows->logits = batch->has_temperature[index / layer->n_heads];
+        rows->temperature = batch->temperature + index * layer->n_queries;
+    } else
+        rows->logits = (run->with & ENTRO_WITH_LOGITS) != 0;
+}
+
 static void
 measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker,
                gsize capture, gsize sample)
@@ -82,25 +148,85 @@ measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, Ent
     }
     for (guint head = 0; head < tile->n_heads; head++) {
         gsize index = head_index(layer, batch, tile->capture + capture, tile->head + head);
-        EntroRow *rows = batch->rows + index * entro_rows_per_head(layer);
-        Tally tally = measure_rows(run, tile, &keys, worker, capture, sample, head, rows);
+        HeadRows rows = {.tile = tile,
+                         .capture = capture,
+                         .sample = sample,
+                         .head = head,
+                         .rows = batch->rows + index * entro_rows_per_head(layer)};
+        set_temperature(run, batch, index, &rows);
+        Tally tally = measure_rows(run, &rows, &keys, worker);
 
         add_to_head(layer, batch, index, &tally, (gint64)tile->n_queries, worker);
     }
+}
+
+/* ---- all heads of some rows -------------------------------------------------------------------------- */
+
+static void
+begin_stack(const EntroRun *run, const EntroTile *tile, EntroWorker *worker)
+{
+    const EntroLayer *layer = &run->trace->layers[tile->layer];
+
+    if (run->with & ENTRO_WITH_DIVERSITY)
+        entro_mixture_begin(&worker->mixture, tile->n_captures * tile->n_samples * tile->n_queries,
+                            layer->n_keys);
+    if (run->with & ENTRO_WITH_PAIRS)
+        entro_pairs_begin(&worker->pairs, layer->n_heads, layer->n_keys);
+}
+
+static void
+end_row(const EntroRun *run, EntroLayerBatch *batch, EntroWorker *worker, const HeadRows *sample,
+        gsize query)
+{
+    const EntroTile *tile = sample->tile;
+    const EntroLayer *layer = &run->trace->layers[tile->layer];
+    gsize capture = tile->capture + sample->capture - batch->first;
+    gsize place = (tile->sample + sample->sample) * layer->n_queries + tile->query + query;
+
+    if (run->with & ENTRO_WITH_DIVERSITY)
+        batch->divergence[capture * entro_rows_per_head(layer) + place] =
+            entro_mixture_divergence(&worker->mixture, common_row(sample, query));
+    if (run->with & ENTRO_WITH_PAIRS) {
+        gssize pair = entro_pair_number(layer->n_queries, tile->query + query);
+        if (pair >= 0)
+            entro_pairs_add_row(&worker->pairs, pair_row(sample, layer->n_queries, pair),
+                                batch->pairs + capture * entro_pairs_of(layer->n_heads));
+    }
+}
+
+/* After the last head: `tile` is any of the stack. */
+static void
+end_stack(const EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker)
+{
+    if (!(run->with & (ENTRO_WITH_DIVERSITY | ENTRO_WITH_PAIRS)))
+        return;
+    for (gsize capture = 0; capture < tile->n_captures; capture++)
+        for (gsize sample = 0; sample < tile->n_samples; sample++) {
+            HeadRows rows = {.tile = tile, .capture = capture, .sample = sample};
+            for (gsize query = 0; query < tile->n_queries; query++)
+                end_row(run, batch, worker, &rows, query);
+        }
 }
 
 void
 entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker)
 {
     EntroRun *run = data;
-    EntroTile *tile = slot;
+    EntroStack *stack = slot;
     EntroLayerBatch *batch = &run->batches[number % ENTRO_RUN_BATCHES];
+    EntroWorker *own = &run->workers[worker];
 
-    if (!entro_tile_rows_read(run->workers[worker].rows, tile))
-        return;
-    for (gsize capture = 0; capture < tile->n_captures; capture++)
-        for (gsize sample = 0; sample < tile->n_samples; sample++)
-            measure_sample(run, tile, batch, &run->workers[worker], capture, sample);
+    for (guint i = 0; i < stack->n; i++) {
+        EntroTile *tile = stack->tiles->pdata[i];
+        if (!entro_tile_rows_read(own->rows, tile))
+            return; /* the layer gets no rows anyway */
+        if (i == 0)
+            begin_stack(run, tile, own);
+        for (gsize capture = 0; capture < tile->n_captures; capture++)
+            for (gsize sample = 0; sample < tile->n_samples; sample++)
+                measure_sample(run, tile, batch, own, capture, sample);
+    }
+    end_stack(run, stack->tiles->pdata[0], batch, own);
 }
 
 /* ---- the reader and the end of a tile -------------------------------------------------------------- */
@@ -118,7 +244,17 @@ begin_batch(EntroRun *run, EntroLayerBatch *batch, guint64 number, const EntroTi
         g_clear_pointer(&batch->problems[i], g_free);
     for (gsize i = 0; i < batch->n_captures * layer->n_heads; i++)
         batch->heads[i] = (EntroHeadWork){.remaining = (gint64)entro_rows_per_head(layer)};
+    if (batch->pairs != NULL)
+        memset(batch->pairs, 0,
+               batch->n_captures * entro_pairs_of(layer->n_heads) * sizeof *batch->pairs);
     entro_run_read_params(run, batch);
+}
+
+/* A stack ends with the layer's last head. */
+static gboolean
+ends_stack(const EntroRun *run, const EntroTile *tile)
+{
+    return tile->head + tile->n_heads >= run->trace->layers[tile->layer].n_heads;
 }
 
 gboolean
@@ -126,26 +262,28 @@ entro_run_fill(gpointer data, gpointer slot, guint64 number, gboolean *ret_ends_
                gboolean *ret_end, GError **error)
 {
     EntroRun *run = data;
-    EntroTile *tile = slot;
+    EntroStack *stack = slot;
     EntroLayerBatch *batch = &run->batches[number % ENTRO_RUN_BATCHES];
+    EntroTile *tile;
 
-    if (!entro_source_next(run->source, tile, ret_end, error))
-        return FALSE;
-    if (*ret_end)
-        return TRUE;
+    stack->n = 0;
+    do {
+        tile = stack->tiles->pdata[stack->n];
+        if (!entro_source_next(run->source, tile, ret_end, error))
+            return FALSE;
+        if (*ret_end)
+            return TRUE;
+        stack->n++;
+    } while (!ends_stack(run, tile));
     if (batch->number != number)
         begin_batch(run, batch, number, tile);
     *ret_ends_batch = tile->ends_layer;
     return TRUE;
 }
 
-void
-entro_run_retire(gpointer data, gpointer slot, guint64 number)
+static void
+note_problem(EntroLayerBatch *batch, const EntroTile *tile)
 {
-    EntroRun *run = data;
-    EntroTile *tile = slot;
-    EntroLayerBatch *batch = &run->batches[number % ENTRO_RUN_BATCHES];
-
     if (tile->status == ENTRO_TILE_OK)
         return;
     for (gsize i = 0; i < tile->n_captures; i++) {
@@ -153,4 +291,14 @@ entro_run_retire(gpointer data, gpointer slot, guint64 number)
         if (*problem == NULL)
             *problem = g_strdup(tile->problem);
     }
+}
+
+void
+entro_run_retire(gpointer data, gpointer slot, guint64 number)
+{
+    EntroRun *run = data;
+    EntroStack *stack = slot;
+
+    for (guint i = 0; i < stack->n; i++)
+        note_problem(&run->batches[number % ENTRO_RUN_BATCHES], stack->tiles->pdata[i]);
 }

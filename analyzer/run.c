@@ -11,8 +11,6 @@
 static void
 set_rules(EntroRun *run, const EntroRunOptions *options)
 {
-    EntroRowKernel kernel = entro_row_kernel(NULL);
-
     run->rules = g_new0(EntroRowRule, run->trace->n_layers);
     for (guint i = 0; i < run->trace->n_layers; i++) {
         const EntroLayer *layer = &run->trace->layers[i];
@@ -23,7 +21,7 @@ set_rules(EntroRun *run, const EntroRunOptions *options)
         run->rules[i] = (EntroRowRule){.n_queries = layer->n_queries,
                                        .n_keys = layer->n_keys,
                                        .tolerance = tolerance,
-                                       .kernel = kernel};
+                                       .kernels = entro_kernels()};
     }
 }
 
@@ -47,8 +45,8 @@ start_ring(EntroRun *run, GError **error)
                         .work = entro_run_work,
                         .retire = entro_run_retire,
                         .data = run,
-                        .slots = run->tiles->pdata,
-                        .n_slots = run->tiles->len,
+                        .slots = run->stacks->pdata,
+                        .n_slots = run->stacks->len,
                         .n_workers = run->n_workers,
                         .n_batches = ENTRO_RUN_BATCHES};
 
@@ -63,6 +61,7 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
 
     run->source = source;
     run->trace = entro_source_get_trace(source);
+    run->with = options->with;
     set_rules(run, options);
     if (!entro_run_allocate(run, options, error) || !decide_causal(run, error))
         return NULL;
@@ -83,6 +82,60 @@ entro_capture_spoil(EntroCapture *capture, const char *problem)
     capture->detail = g_strconcat(so_far ? so_far : "", so_far ? "\n" : "", problem, NULL);
     capture->status = ENTRO_CAPTURE_PARTIAL;
     g_free(so_far);
+}
+
+/* Mean over the rows where two heads or more were valid; NaN without. */
+static double
+mean_divergence(const EntroLayer *layer, const double *divergence)
+{
+    gsize n = 0;
+    double sum = 0;
+
+    for (gsize row = 0; row < entro_rows_per_head(layer); row++)
+        if (!isnan(divergence[row])) {
+            sum += divergence[row];
+            n++;
+        }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+/* Each head's nearest, the first of equals; the mean over all pairs that have a row. */
+static void
+add_pairs(const EntroPairSum *pairs, EntroHeadStats *heads, guint n_heads, EntroLayerStats *layer)
+{
+    double sum = 0;
+    guint n = 0;
+
+    for (guint a = 0; a < n_heads; a++)
+        for (guint b = 0; b < n_heads; b++) {
+            double value = a != b ? entro_pair_divergence(pairs, n_heads, a, b) : NAN;
+            double nearest = heads[a].values[ENTRO_HEAD_NEAREST_DIVERGENCE];
+            if (isnan(value))
+                continue;
+            sum += value;
+            n++;
+            if (isnan(nearest) || value < nearest) {
+                heads[a].values[ENTRO_HEAD_NEAREST_HEAD] = b;
+                heads[a].values[ENTRO_HEAD_NEAREST_DIVERGENCE] = value;
+            }
+        }
+    layer->values[ENTRO_LAYER_PAIR_DIVERGENCE] = n > 0 ? sum / n : NAN;
+}
+
+static void
+add_layer_stats(const EntroRun *run, const EntroLayerBatch *batch, gsize capture,
+                EntroHeadStats *heads, EntroLayerStats *stats)
+{
+    const EntroLayer *layer = &run->trace->layers[batch->layer];
+
+    *stats = (EntroLayerStats){.layer = layer->index};
+    entro_layer_summarise(heads, layer->n_heads, stats);
+    if (batch->divergence != NULL)
+        stats->values[ENTRO_LAYER_DIVERSITY] =
+            mean_divergence(layer, batch->divergence + capture * entro_rows_per_head(layer));
+    if (batch->pairs != NULL)
+        add_pairs(batch->pairs + capture * entro_pairs_of(layer->n_heads), heads, layer->n_heads,
+                  stats);
 }
 
 static void
@@ -113,8 +166,7 @@ add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCaptu
     target->n_heads += layer->n_heads;
     run->bytes += (guint64)layer->n_heads * entro_rows_per_head(layer) * layer->n_keys *
                   entro_element_size(layer->element);
-    target->layers[target->n_layers] = (EntroLayerStats){.layer = layer->index};
-    entro_layer_summarise(first, layer->n_heads, &target->layers[target->n_layers++]);
+    add_layer_stats(run, batch, capture, first, &target->layers[target->n_layers++]);
 }
 
 static void

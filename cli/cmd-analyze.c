@@ -3,6 +3,7 @@
 
 static struct {
     char *db, *run, *tolerance;
+    char **with, **without;
     gint threads, memory;
     gboolean replace;
 } chosen = {.threads = ENTRO_NOT_GIVEN, .memory = ENTRO_NOT_GIVEN};
@@ -19,6 +20,10 @@ static const GOptionEntry entries[] = {
      "MiB for attention on its way (default 256); fewer workers if needed", "MIB"},
     {"tolerance", 0, 0, G_OPTION_ARG_STRING, &chosen.tolerance,
      "How far a row's sum may be off 1 (default 1e-4; 1e-2 for f16 and bf16)", "X"},
+    {"with", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.with,
+     "More statistics: logits, pairs (may be repeated; see below)", "STAT"},
+    {"without", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.without,
+     "Fewer: quantiles, diversity (may be repeated)", "STAT"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the summary as JSON", NULL},
     {NULL}};
 
@@ -29,6 +34,42 @@ set_whole(gint given, gint most, const char *option, gsize *value, GError **erro
         return TRUE;
     *value = (gsize)given;
     return entro_check_range(given, 1, most, option, error);
+}
+
+static gboolean
+find_statistic(const char *name, const char *option, guint *ret_bit, GError **error)
+{
+    guint n;
+    const EntroWithRow *rows = entro_with_rows(&n);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < n; i++) {
+        *ret_bit = rows[i].bit;
+        if (g_str_equal(name, rows[i].name))
+            return TRUE;
+        g_string_append_printf(names, "%s%s", i > 0 ? ", " : "", rows[i].name);
+    }
+    return entro_usage_error(error, "%s: there is no statistic \"%s\"; there are %s", option, name,
+                             names->str);
+}
+
+/* --with first, --without last: what is named in both is left out. */
+static gboolean
+choose_statistics(guint *with, GError **error)
+{
+    guint bit;
+
+    for (char **name = chosen.with; name != NULL && *name != NULL; name++) {
+        if (!find_statistic(*name, "--with", &bit, error))
+            return FALSE;
+        *with |= bit;
+    }
+    for (char **name = chosen.without; name != NULL && *name != NULL; name++) {
+        if (!find_statistic(*name, "--without", &bit, error))
+            return FALSE;
+        *with &= ~bit;
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -48,6 +89,8 @@ make_options(EntroAnalyzeOptions *ret_options, GError **error)
     if (!set_whole(chosen.threads, 1024, "--threads", &threads, error) ||
         !set_whole(chosen.memory, 1 << 20, "--memory", &memory, error) ||
         !entro_check_run_name(chosen.run, error))
+        return FALSE;
+    if (!choose_statistics(&options.run.with, error))
         return FALSE;
     options.run.n_threads = (guint)threads;
     options.run.memory = memory << 20;
@@ -172,5 +215,10 @@ const EntroCommand entro_command_analyze = {
     .about = "Computes the statistics of traces and stores them in a database",
     .details =
         "What is stored already is not computed again: on a trace that has grown only the new\n"
-        "captures are added, and an interrupted call goes on where it stopped.",
+        "captures are added, and an interrupted call goes on where it stopped.\n\n"
+        "Statistics (--with, --without; of stored captures they change only with --replace):\n"
+        "  quantiles  5 %, 50 % and 95 % quantiles of row entropy             (on)\n"
+        "  diversity  divergence of the heads of a layer                      (on)\n"
+        "  logits     logits, also of traces without temperature              (off)\n"
+        "  pairs      divergence of every two heads, and each head's nearest  (off)\n",
     .run = run};

@@ -104,18 +104,12 @@ gboolean entro_columns_has(EntroStore *store, const char *table, const char *col
 gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *column,
                             const char **ret_table, GError **error);
 
-/* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
+/* ---- runs.c --------------------------------------------------------------------------------- */
 
 /* The time, or SOURCE_DATE_EPOCH; to be freed. */
 char *entro_now_iso8601(void);
 /* NOT_FOUND when there is no such run. */
 EntroRunInfo *entro_store_get_run(EntroStore *store, gint64 run_id, GError **error);
-
-/* A name from a file, in quotes, safe on a terminal: what is not printable becomes \xNN, long names
- * are cut. */
-char *entro_quote_name(const char *name);
-/* 'a', 'b' and 3 more: the names in `names` closest to `wanted` first; reorders `names`. */
-char *entro_quote_closest(const char *wanted, GPtrArray *names);
 
 /* ---- export-cell.c -------------------------------------------------------------------------- */
 

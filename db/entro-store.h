@@ -69,6 +69,12 @@ ENTRO_API gboolean entro_store_lookup_run(EntroStore *store, const char *name, g
 /* All runs by id; EntroRunInfo elements, freed with the array. */
 ENTRO_API GPtrArray *entro_store_list_runs(EntroStore *store, GError **error);
 
+/* One value of the trace's /config; *ret_value is NULL, without error, when the run has no such key. */
+ENTRO_API gboolean entro_store_get_config(EntroStore *store, gint64 run_id, const char *key,
+                                          char **ret_value, GError **error);
+/* All of them: key -> value, texts of its own; what has no value is left out. */
+ENTRO_API GHashTable *entro_store_select_config(EntroStore *store, gint64 run_id, GError **error);
+
 /* Steps of the captures stored as complete, ascending; gint64 elements. */
 ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GError **error);
 
@@ -138,8 +144,6 @@ ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 r
 ENTRO_API EntroHistory *entro_store_select_history(EntroStore *store, gint64 run_id,
                                                    const char *const *columns, guint n_columns,
                                                    GError **error);
-/* Key -> value, texts of its own; what has no value is left out. */
-ENTRO_API GHashTable *entro_store_select_config(EntroStore *store, gint64 run_id, GError **error);
 /* Whether select_layer_curves() takes a mean over heads of this column, or it is the layer's own. */
 ENTRO_API gboolean entro_store_is_of_heads(EntroStore *store, const char *column,
                                            gboolean *ret_of_heads, GError **error);
@@ -185,6 +189,14 @@ ENTRO_API gboolean entro_store_export_to(EntroStore *store, const char *table,
                                          const EntroExportOptions *options, EntroExportWrite write,
                                          gpointer data, GError **error);
 ENTRO_API char **entro_store_list_tables(EntroStore *store, GError **error); /* exportable */
+
+/* ---- names in sentences --------------------------------------------------------------------- */
+
+/* A name from a file, in quotes, safe on a terminal: what is not printable becomes \xNN, long names
+ * are cut. */
+ENTRO_API char *entro_quote_name(const char *name);
+/* 'a', 'b' and 3 more: the names in `names` closest to `wanted` first; reorders `names`. */
+ENTRO_API char *entro_quote_closest(const char *wanted, GPtrArray *names);
 
 G_END_DECLS
 

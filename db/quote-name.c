@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SHOWN_BYTES = 120, SHOWN_NAMES = 10, COMPARED_BYTES = 64 };
+enum { SHOWN_BYTES = 120, SHOWN_NAMES = 12, COMPARED_BYTES = 64 };
 
 char *
 entro_quote_name(const char *name)

@@ -243,3 +243,19 @@ entro_store_free(EntroStore *store)
     g_free(store->path);
     g_free(store);
 }
+
+/* ---- one moment ------------------------------------------------------------------------------ */
+
+gboolean
+entro_store_hold(EntroStore *store, GError **error)
+{
+    return entro_sql_exec(store, "BEGIN", error);
+}
+
+void
+entro_store_release(EntroStore *store)
+{
+    EntroTransaction held = {store};
+
+    entro_transaction_clear(&held);
+}

@@ -171,7 +171,8 @@ typedef enum {
 } EntroTileStatus;
 
 /* A box of whole rows of one layer, and where they are stored.
- * Tiles come ordered by (group of captures, layer, capture, sample, head, query); the boxes of one
+ * Tiles come ordered by (group of captures, layer, capture, sample, query, head): the boxes of the
+ * same rows of all heads follow each other, a stack, which ends with the last head.  The boxes of one
  * layer and capture do not overlap and cover it.  Groups have one capture, unless chunks span
  * several.  The memory is the tile's own and is used again for every call. */
 typedef struct EntroTile {
@@ -203,6 +204,11 @@ ENTRO_API gboolean entro_source_peek(EntroSource *source, EntroTile *tile, guint
                                      gsize capture, GError **error);
 /* Most captures that one group can hold. */
 ENTRO_API gsize entro_source_get_group_max(const EntroSource *source);
+/* Most tiles that a stack can have; and what a tile of that layer has at most of one head: samples of
+ * captures, all together, and queries of each. */
+ENTRO_API guint entro_source_get_stack_max(const EntroSource *source);
+ENTRO_API void entro_source_get_stack_shape(const EntroSource *source, guint layer,
+                                            gsize *ret_n_samples, gsize *ret_n_queries);
 
 /* The decoded rows of one tile at a time: memory of one worker, taken once. */
 typedef struct EntroTileRows EntroTileRows;

@@ -277,14 +277,17 @@ capture_extent(const EntroSource *source, hsize_t capture)
     return MIN(MIN(in_chunk, source->plan[source->layer].box[0]), group_limit(source) - capture);
 }
 
-/* From the box that was just handed out to the next. */
+/* From the box that was just handed out to the next: heads first, so that the same rows of all heads
+ * of a layer follow each other. */
 static void
 advance(EntroSource *source, EntroTile *tile)
 {
+    static const int order[4] = {2, 3, 1, 0};
     const hsize_t *dims = source->attention[source->layer].dims;
     const gsize done[4] = {tile->n_captures, tile->n_samples, tile->n_heads, tile->n_queries};
 
-    for (int axis = 3; axis >= 0; axis--) {
+    for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
+        int axis = order[i];
         source->corner[axis] += done[axis];
         if (source->corner[axis] < (axis == 0 ? group_limit(source) : dims[axis]))
             return;
@@ -383,6 +386,28 @@ entro_source_peek(EntroSource *source, EntroTile *tile, guint layer, gsize captu
     source->mask = there.mask;
     source->mask_capture = there.mask_capture;
     return good;
+}
+
+guint
+entro_source_get_stack_max(const EntroSource *source)
+{
+    guint most = 1;
+
+    for (guint layer = 0; layer < source->trace.n_layers; layer++) {
+        guint box = (guint)source->plan[layer].box[2];
+        most = MAX(most, (source->trace.layers[layer].n_heads + box - 1) / box);
+    }
+    return most;
+}
+
+void
+entro_source_get_stack_shape(const EntroSource *source, guint layer, gsize *ret_n_samples,
+                             gsize *ret_n_queries)
+{
+    const hsize_t *box = source->plan[layer].box;
+
+    *ret_n_samples = box[0] * box[1];
+    *ret_n_queries = box[3];
 }
 
 gsize

@@ -35,6 +35,31 @@ static const EntroColumn head_columns[] = {
     [ENTRO_HEAD_DISTANCE] = {"distance", "Attention distance", "keys",
                              "Mean over the valid rows of sum_k p_k |q - k|, q the query's own "
                              "position among the keys."},
+    [ENTRO_HEAD_SELF_WEIGHT] = {"self_weight", "Weight on the query's own position", "1",
+                                "Mean over the valid rows."},
+    [ENTRO_HEAD_PREVIOUS_WEIGHT] = {"previous_weight", "Weight on the key before the query", "1",
+                                    "Mean over the valid rows; a first query has none: 0."},
+    [ENTRO_HEAD_ROWS_COLLAPSED] = {"rows_collapsed", "Share of collapsed rows", "1",
+                                   "Share of the valid rows with n >= 2 allowed keys whose H < "
+                                   "0.05 ln n."},
+    [ENTRO_HEAD_ROWS_OVERLOADED] = {"rows_overloaded", "Share of overloaded rows", "1",
+                                    "Share of the valid rows with n >= 2 allowed keys whose H >= "
+                                    "0.75 ln n."},
+    [ENTRO_HEAD_LOGIT_MAX] =
+        {"logit_max", "Largest logit", "1",
+         "Largest over the valid rows of z = t (ln p - mean of ln p over the keys with p > 0), t "
+         "the row's temperature (1 without): the logit before the temperature, counted from the "
+         "row's mean. Of traces with temperature, or on request (analyze --with logits)."},
+    [ENTRO_HEAD_LOGIT_SQUARE] = {"logit_square", "Mean-square logit", "1",
+                                 "Mean over the valid rows of the mean of z^2 over the keys with "
+                                 "p > 0; z as in logit_max."},
+    [ENTRO_HEAD_NEAREST_HEAD] = {"nearest_head", "Most similar head", "head",
+                                 "The head of the same layer with the smallest Jensen-Shannon "
+                                 "divergence. On request (analyze --with pairs)."},
+    [ENTRO_HEAD_NEAREST_DIVERGENCE] =
+        {"nearest_divergence", "Divergence from the most similar head", "nats",
+         "Mean Jensen-Shannon divergence from it, at most ln 2, over 16 evenly spaced queries of "
+         "all samples. On request (analyze --with pairs)."},
 };
 
 static const EntroColumn layer_columns[] = {
@@ -46,6 +71,23 @@ static const EntroColumn layer_columns[] = {
                                     "fewer than two heads."},
     [ENTRO_LAYER_ENTROPY_CEILING] = {"entropy_ceiling", "Entropy ceiling of the layer", "nats",
                                      "Mean of the heads' ceilings."},
+    [ENTRO_LAYER_DIVERSITY] =
+        {"diversity", "Head diversity", "nats",
+         "Generalised Jensen-Shannon divergence of the heads: H(mean over heads of p) - mean over "
+         "heads of H(p), over the heads valid in a row, mean over the rows with two or more; 0: "
+         "all heads do the same, at most ln of their number."},
+    [ENTRO_LAYER_HEADS_BAND_1] = {"heads_band_1", "Heads below 1/4 of their ceiling", "1",
+                                  "Share of the heads with a value."},
+    [ENTRO_LAYER_HEADS_BAND_2] = {"heads_band_2", "Heads in [1/4, 1/2) of their ceiling", "1",
+                                  "Share of the heads with a value."},
+    [ENTRO_LAYER_HEADS_BAND_3] = {"heads_band_3", "Heads in [1/2, 3/4) of their ceiling", "1",
+                                  "Share of the heads with a value."},
+    [ENTRO_LAYER_HEADS_BAND_4] = {"heads_band_4", "Heads at 3/4 of their ceiling or above", "1",
+                                  "Share of the heads with a value."},
+    [ENTRO_LAYER_PAIR_DIVERGENCE] =
+        {"pair_divergence", "Mean divergence of two heads", "nats",
+         "Mean over all pairs of heads of their Jensen-Shannon divergence, at most ln 2, over 16 "
+         "evenly spaced queries of all samples. On request (analyze --with pairs)."},
 };
 
 static const EntroColumn head_param_columns[] = {
@@ -82,6 +124,20 @@ static const EntroColumn count_columns[] = {
      "tolerance, or with more than the tolerance on keys that are not allowed; not in any "
      "statistic."},
 };
+
+static const EntroWithRow with_rows[] = {
+    {"quantiles", ENTRO_WITH_QUANTILES, "5 %, 50 % and 95 % quantiles of row entropy"},
+    {"diversity", ENTRO_WITH_DIVERSITY, "divergence of the heads of a layer"},
+    {"logits", ENTRO_WITH_LOGITS, "logits, also of traces without temperature"},
+    {"pairs", ENTRO_WITH_PAIRS, "divergence of every two heads, and each head's nearest"},
+};
+
+const EntroWithRow *
+entro_with_rows(guint *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(with_rows);
+    return with_rows;
+}
 
 G_STATIC_ASSERT(G_N_ELEMENTS(head_columns) == ENTRO_HEAD_N_COLUMNS);
 G_STATIC_ASSERT(G_N_ELEMENTS(layer_columns) == ENTRO_LAYER_N_COLUMNS);

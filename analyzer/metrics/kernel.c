@@ -4,42 +4,55 @@
 
 #include <string.h>
 
-typedef struct {
-    const char *name;
-    EntroRowKernel kernel;
-} KernelRow;
+#define KERNELS(isa)                                                                               \
+    {                                                                                              \
+#isa, entro_row_sums_##isa, entro_row_add_##isa, entro_row_logs_##isa                      \
+    }
 
 /* Best first.  No ifunc and no target_clones: they crash under ThreadSanitizer. */
-static KernelRow
-choose(void)
+static const EntroKernels builds[] = {
+#if defined(__x86_64__)
+    KERNELS(avx512),
+    KERNELS(avx2),
+#endif
+    KERNELS(plain),
+};
+
+/* How many at the beginning of the list the processor cannot run: what has AVX-512 has AVX2. */
+static guint
+count_unsuited(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        return (KernelRow){"avx512", entro_row_sums_avx512};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return (KernelRow){"avx2", entro_row_sums_avx2};
+        return 0;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 2;
+#else
+    return 0;
 #endif
-    return (KernelRow){"plain", entro_row_sums_plain};
 }
 
-EntroRowKernel
-entro_row_kernel(const char **ret_name)
+const EntroKernels *
+entro_kernel_builds(guint *ret_n)
 {
-    KernelRow row = choose();
+    guint first = count_unsuited();
 
-    if (ret_name != NULL)
-        *ret_name = row.name;
-    return row.kernel;
+    *ret_n = G_N_ELEMENTS(builds) - first;
+    return builds + first;
+}
+
+const EntroKernels *
+entro_kernels(void)
+{
+    guint n;
+
+    return entro_kernel_builds(&n);
 }
 
 const char *
 entro_kernel_name(void)
 {
-    const char *name;
-
-    entro_row_kernel(&name);
-    return name;
+    return entro_kernels()->name;
 }
 
 /* Compares the row with itself, one key later: memcmp() is as wide as the processor, and done at

@@ -1,15 +1,19 @@
 /* row-sums.c: one pass over one run of attention weights.
  *
- * Everything entroscope says about a row is computed from the few sums made here, so this is the
- * only loop that touches every key.  Built once for each instruction set (KERNEL is the name of the
- * function): GCC's vectors become whatever the processor has.  No allocation, no errors, no branch
- * on the data. */
+ * Everything entroscope says about a row is computed from the few sums made here, so these are the
+ * only loops that touch every key.  Built once for each instruction set (ISA is the end of the
+ * functions' names): GCC's vectors become whatever the processor has.  No allocation, no errors, no
+ * branch on the data. */
 #include "row-sums.h"
 
 #include <string.h>
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
+
+#define PASTE(name, isa)  name##_##isa
+#define EXPAND(name, isa) PASTE(name, isa)
+#define NAME(name)        EXPAND(name, ISA)
 
 /* A row is read in strides of 16 keys whatever the processor has: PARTS registers of WIDTH floats
  * together.  GCC would split one vector of 16 as well, but keeps the pieces on the stack. */
@@ -206,7 +210,7 @@ finish(const Part parts[PARTS], EntroRowSums *ret_sums)
 }
 
 void
-KERNEL(const float *p, gsize n, EntroRowSums *ret_sums)
+NAME(entro_row_sums)(const float *p, gsize n, EntroRowSums *ret_sums)
 {
     Part parts[PARTS] = {0};
     gsize at = 0;
@@ -227,4 +231,40 @@ KERNEL(const float *p, gsize n, EntroRowSums *ret_sums)
         flush_block(parts, at, 1);
     }
     finish(parts, ret_sums);
+}
+
+/* ---- several rows, and logits ---------------------------------------------------------------------- */
+
+void
+NAME(entro_row_add)(float *restrict to, const float *restrict p, gsize n)
+{
+    for (gsize key = 0; key < n; key++)
+        to[key] += p[key];
+}
+
+/* ln p, 0 where p is not above 0. */
+static inline Floats
+log_where_positive(Floats p, Bits positive)
+{
+    return (Floats)((Bits)(log2_of(p) * (float)G_LN2) & positive);
+}
+
+void
+NAME(entro_row_logs)(const float *p, gsize n, EntroRowLogs *ret_logs)
+{
+    Doubles sum = {0}, squares = {0};
+    gint64 count = 0;
+
+    for (gsize at = 0; at < n; at += WIDTH) {
+        Floats values = {0};
+        Doubles half[2];
+        memcpy(&values, p + at, MIN(n - at, WIDTH) * sizeof *p);
+        Bits positive = (Bits)(values > 0);
+        split(log_where_positive(values, positive), half);
+        sum += half[0] + half[1];
+        squares += half[0] * half[0] + half[1] * half[1];
+        for (int lane = 0; lane < WIDTH; lane++)
+            count += positive[lane] & 1;
+    }
+    *ret_logs = (EntroRowLogs){count, add_lanes(sum), add_lanes(squares)};
 }

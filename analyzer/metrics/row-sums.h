@@ -16,14 +16,34 @@ typedef struct {
 
 #define ENTRO_BITS_INF 0x7f800000u
 
+/* Over the keys with p > 0: what the softmax still tells of the logits. */
+typedef struct {
+    gint64 n;
+    double sum, squares; /* of ln p */
+} EntroRowLogs;
+
 typedef void (*EntroRowKernel)(const float *p, gsize n, EntroRowSums *ret_sums);
 
-void entro_row_sums_plain(const float *p, gsize n, EntroRowSums *ret_sums);
-void entro_row_sums_avx2(const float *p, gsize n, EntroRowSums *ret_sums);
-void entro_row_sums_avx512(const float *p, gsize n, EntroRowSums *ret_sums);
+/* The loops over keys, built for one instruction set. */
+typedef struct {
+    const char *name;
+    EntroRowKernel sums;
+    void (*add)(float *restrict to, const float *restrict p, gsize n); /* to += p */
+    void (*logs)(const float *p, gsize n, EntroRowLogs *ret_logs);
+} EntroKernels;
 
-/* The best that this processor has; chosen once. */
-EntroRowKernel entro_row_kernel(const char **ret_name);
+#define ENTRO_DECLARE_KERNELS(isa)                                                                 \
+    void entro_row_sums_##isa(const float *p, gsize n, EntroRowSums *ret_sums);                    \
+    void entro_row_add_##isa(float *restrict to, const float *restrict p, gsize n);                \
+    void entro_row_logs_##isa(const float *p, gsize n, EntroRowLogs *ret_logs);
+ENTRO_DECLARE_KERNELS(plain)
+ENTRO_DECLARE_KERNELS(avx2)
+ENTRO_DECLARE_KERNELS(avx512)
+#undef ENTRO_DECLARE_KERNELS
+
+/* Those that this processor can run, best first; and the best. */
+const EntroKernels *entro_kernel_builds(guint *ret_n);
+const EntroKernels *entro_kernels(void);
 
 /* Whether all n values are +0, bit by bit. */
 gboolean entro_row_is_zero(const float *p, gsize n);

@@ -9,7 +9,11 @@
 gboolean
 entro_rows_init(EntroRows *rows, gsize most, const double *log_n)
 {
-    *rows = (EntroRows){.entropy = g_try_new(double, most), .log_n = log_n};
+    *rows = (EntroRows){.entropy = g_try_new(double, most),
+                        .log_n = log_n,
+                        .collapse = ENTRO_HEAD_COLLAPSE,
+                        .overload = ENTRO_HEAD_OVERLOAD,
+                        .quantiles = TRUE};
     return rows->entropy != NULL;
 }
 
@@ -22,14 +26,28 @@ entro_rows_clear(EntroRows *rows)
 /* ---- sums over rows ------------------------------------------------------------------------------ */
 
 typedef struct {
-    gsize n, n_norm;
+    gsize n, n_norm, n_low, n_high, n_logits;
     double entropy, smallest, largest, norm, ceiling, effective_keys;
-    double max_weight, sink, distance;
+    double max_weight, sink, distance, self, previous;
+    double logit_max, logit_square;
 } Totals;
 
 static void
-add_row(Totals *totals, const EntroRow *row, double log_n)
+add_logits(Totals *totals, const EntroRow *row)
 {
+    if (isnan(row->logit_max))
+        return;
+    totals->logit_max =
+        totals->n_logits > 0 ? MAX(totals->logit_max, (double)row->logit_max) : row->logit_max;
+    totals->logit_square += row->logit_square;
+    totals->n_logits++;
+}
+
+static void
+add_row(Totals *totals, const EntroRow *row, const EntroRows *rows)
+{
+    double log_n = rows->log_n[row->n_keys];
+
     totals->n++;
     totals->entropy += row->entropy;
     totals->smallest = MIN(totals->smallest, row->entropy);
@@ -39,10 +57,15 @@ add_row(Totals *totals, const EntroRow *row, double log_n)
     totals->max_weight += row->max_weight;
     totals->sink += row->sink;
     totals->distance += row->distance;
+    totals->self += row->self;
+    totals->previous += row->previous;
     if (row->n_keys >= 2) { /* one key has no scale: H = ln 1 = 0 whatever it does */
         totals->norm += row->entropy / log_n;
+        totals->n_low += row->entropy < rows->collapse * log_n;
+        totals->n_high += row->entropy >= rows->overload * log_n;
         totals->n_norm++;
     }
+    add_logits(totals, row);
 }
 
 /* Keeps the entropies of the valid rows side by side. */
@@ -55,7 +78,7 @@ add_valid(const EntroRow *all, gsize n, EntroRows *rows)
         if (all[row].n_keys == 0)
             continue;
         rows->entropy[totals.n] = all[row].entropy;
-        add_row(&totals, &all[row], rows->log_n[all[row].n_keys]);
+        add_row(&totals, &all[row], rows);
     }
     return totals;
 }
@@ -129,17 +152,41 @@ entro_head_summarise(const EntroRow *all, gsize n_all, EntroRows *work,
         values[column] = NAN;
     if (totals.n == 0)
         return;
+    double n_scaled = totals.n_norm > 0 ? (double)totals.n_norm : NAN;
     values[ENTRO_HEAD_ENTROPY_MEAN] = totals.entropy / n;
     values[ENTRO_HEAD_ENTROPY_SD] = standard_deviation(work->entropy, totals.n, totals.entropy / n);
     values[ENTRO_HEAD_ENTROPY_MIN] = totals.smallest;
     values[ENTRO_HEAD_ENTROPY_MAX] = totals.largest;
-    values[ENTRO_HEAD_ENTROPY_NORM] = totals.n_norm > 0 ? totals.norm / (double)totals.n_norm : NAN;
+    values[ENTRO_HEAD_ENTROPY_NORM] = totals.norm / n_scaled;
     values[ENTRO_HEAD_ENTROPY_CEILING] = totals.ceiling / n;
     values[ENTRO_HEAD_EFFECTIVE_KEYS] = totals.effective_keys / n;
     values[ENTRO_HEAD_MAX_WEIGHT] = totals.max_weight / n;
     values[ENTRO_HEAD_SINK_MASS] = totals.sink / n;
     values[ENTRO_HEAD_DISTANCE] = totals.distance / n;
-    find_quantiles(work->entropy, totals.n, values);
+    values[ENTRO_HEAD_SELF_WEIGHT] = totals.self / n;
+    values[ENTRO_HEAD_PREVIOUS_WEIGHT] = totals.previous / n;
+    values[ENTRO_HEAD_ROWS_COLLAPSED] = (double)totals.n_low / n_scaled;
+    values[ENTRO_HEAD_ROWS_OVERLOADED] = (double)totals.n_high / n_scaled;
+    if (totals.n_logits > 0) {
+        values[ENTRO_HEAD_LOGIT_MAX] = totals.logit_max;
+        values[ENTRO_HEAD_LOGIT_SQUARE] = totals.logit_square / (double)totals.n_logits;
+    }
+    if (work->quantiles)
+        find_quantiles(work->entropy, totals.n, values);
+}
+
+/* Share of the heads in each quarter of their own ceilings. */
+static void
+share_bands(const double *means, const double *ceilings, guint n, double *ret_share)
+{
+    g_autofree double *fractions = g_new(double, n);
+    gsize count[ENTRO_N_BANDS];
+
+    for (guint head = 0; head < n; head++)
+        fractions[head] = ceilings[head] > 0 ? means[head] / ceilings[head] : NAN;
+    gsize counted = entro_bands(fractions, n, 1, count);
+    for (guint band = 0; band < ENTRO_N_BANDS && counted > 0; band++)
+        ret_share[band] = (double)count[band] / (double)counted;
 }
 
 void
@@ -147,6 +194,7 @@ entro_layer_summarise(const EntroHeadStats *heads, guint n_heads, EntroLayerStat
 {
     g_autofree double *means = g_new(double, MAX(n_heads, 1));
     g_autofree double *ceilings = g_new(double, MAX(n_heads, 1));
+    double *values = ret_layer->values;
     guint n = 0;
 
     for (guint head = 0; head < n_heads; head++)
@@ -157,11 +205,12 @@ entro_layer_summarise(const EntroHeadStats *heads, guint n_heads, EntroLayerStat
     ret_layer->n_heads = n_heads;
     ret_layer->n_valid_heads = n;
     for (guint column = 0; column < ENTRO_LAYER_N_COLUMNS; column++)
-        ret_layer->values[column] = NAN;
+        values[column] = NAN;
     if (n == 0)
         return;
-    ret_layer->values[ENTRO_LAYER_ENTROPY_MEAN] = gsl_stats_mean(means, 1, n);
-    ret_layer->values[ENTRO_LAYER_ENTROPY_CEILING] = gsl_stats_mean(ceilings, 1, n);
+    values[ENTRO_LAYER_ENTROPY_MEAN] = gsl_stats_mean(means, 1, n);
+    values[ENTRO_LAYER_ENTROPY_CEILING] = gsl_stats_mean(ceilings, 1, n);
     if (n > 1)
-        ret_layer->values[ENTRO_LAYER_ENTROPY_SPREAD] = gsl_stats_sd(means, 1, n);
+        values[ENTRO_LAYER_ENTROPY_SPREAD] = gsl_stats_sd(means, 1, n);
+    share_bands(means, ceilings, n, values + ENTRO_LAYER_HEADS_BAND_1);
 }

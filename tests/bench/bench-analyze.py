@@ -129,11 +129,11 @@ def numpy_slices_as_f32(path):
                 entropy(layer['attention'][capture].astype(np.float32))
 
 
-def start(args, path, database):
+def start(args, path, database, options=()):
     for suffix in ('', '-wal', '-shm'):
         if os.path.exists(database + suffix):
             os.remove(database + suffix)
-    return subprocess.Popen([args.program, 'analyze', path, '--db', database],
+    return subprocess.Popen([args.program, 'analyze', path, '--db', database, *options],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -143,8 +143,8 @@ def finish(child):
         sys.exit(f'analyze failed: {messages.decode()}')
 
 
-def analyze(args, path, database):
-    finish(start(args, path, database))
+def analyze(args, path, database, options=()):
+    finish(start(args, path, database, options))
 
 
 def peak_of_analyze(args, path, database):
@@ -212,6 +212,31 @@ def bench_memory(args, folder):
             os.remove(path)
 
 
+STATISTICS = {
+    'entropy-alone': ['--without', 'quantiles', '--without', 'diversity'],
+    'quantiles': ['--without', 'diversity'],
+    'diversity': ['--without', 'quantiles'],
+    'default': [],
+    'default-and-logits': ['--with', 'logits'],
+    'default-and-pairs': ['--with', 'pairs'],
+}
+
+
+def bench_statistics(args, folder):
+    """What each statistic costs beside the entropy alone (and what falls off with it)."""
+    path, database = os.path.join(folder, 'trace.h5'), os.path.join(folder, 'a.db')
+    for case in CASES[2], CASES[6]:
+        for keys in 128, 512, 1024:
+            of_keys = argparse.Namespace(**{**vars(args), 'keys': keys})
+            make(of_keys, case, path, args.mb)
+            ways = {name: lambda options=options: analyze(args, path, database, options)
+                    for name, options in STATISTICS.items()}
+            best = best_times(ways, 2 * args.repeat)
+            for name, seconds in best.items():
+                say(f'statistics-{case[2]}-{keys}-{name}', seconds / best['entropy-alone'], 'x')
+            os.remove(path)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('program')
@@ -219,7 +244,8 @@ def main():
     parser.add_argument('--mb', type=float, default=float(os.environ.get('ENTRO_BENCH_MB', 2000)))
     parser.add_argument('--repeat', type=int, default=3)
     parser.add_argument('--keys', type=int, default=512)
-    parser.add_argument('--only', help='names that contain this; "memory" for the memory alone')
+    parser.add_argument('--only', help='names that contain this; "memory" or "statistics" for '
+                                       'these alone')
     args = parser.parse_args()
     np.seterr(all='ignore')  # 0 log 0 is NaN there: as fast as any other number
     with tempfile.TemporaryDirectory(prefix='entroscope-bench-') as folder:
@@ -228,6 +254,8 @@ def main():
                 bench_case(args, case, folder)
         if not args.only or args.only == 'memory':
             bench_memory(args, folder)
+        if not args.only or args.only == 'statistics':
+            bench_statistics(args, folder)
 
 
 if __name__ == '__main__':

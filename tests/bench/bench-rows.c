@@ -11,12 +11,6 @@
 #define PASSES  7
 #define SECONDS 0.03
 
-typedef struct {
-    const char *name;
-    EntroRowKernel kernel;
-    gboolean runs_here;
-} Build;
-
 static guint64 sink; /* what is computed is used, or it would not be computed */
 
 typedef void (*Pass)(gconstpointer data);
@@ -58,7 +52,7 @@ sum_rows(gconstpointer data)
     EntroRowSums sums;
 
     for (gsize row = 0; row < rows->n_rows; row++) {
-        rows->rule.kernel(rows->p + row * rows->rule.n_keys, rows->rule.n_keys, &sums);
+        rows->rule.kernels->sums(rows->p + row * rows->rule.n_keys, rows->rule.n_keys, &sums);
         sink += sums.hash;
     }
 }
@@ -116,9 +110,9 @@ fill_rows(Rows *rows, gboolean causal)
 
 /* One head: as many queries as fit, the last of the sequence. */
 static void
-bench_build(const Build *build, Rows *rows)
+bench_build(const EntroKernels *build, Rows *rows)
 {
-    rows->rule.kernel = build->kernel;
+    rows->rule.kernels = build;
     rows->rule.causal = FALSE;
     fill_rows(rows, FALSE);
     report_speed("kernel", build->name, rows, best_time(sum_rows, rows));
@@ -129,7 +123,7 @@ bench_build(const Build *build, Rows *rows)
 }
 
 static void
-bench_length(const Build *builds, guint n_builds, gsize n_keys)
+bench_length(const EntroKernels *builds, guint n_builds, gsize n_keys)
 {
     gsize n_rows = MIN(BYTES / (n_keys * sizeof(float)), n_keys);
     g_autofree double *log_n = g_new(double, n_keys + 1);
@@ -142,9 +136,8 @@ bench_length(const Build *builds, guint n_builds, gsize n_keys)
 
     for (gsize n = 0; n <= n_keys; n++)
         log_n[n] = log((double)n);
-    for (const Build *build = builds; build < builds + n_builds; build++)
-        if (build->runs_here)
-            bench_build(build, &rows);
+    for (guint i = 0; i < n_builds; i++)
+        bench_build(&builds[i], &rows);
     for (gsize row = n_rows; row < n_keys; row++)
         kept[row] = kept[row % n_rows];
     rows.n_rows = n_keys;
@@ -158,19 +151,11 @@ bench_length(const Build *builds, guint n_builds, gsize n_keys)
 int
 main(void)
 {
-    const Build builds[] = {
-        {"plain", entro_row_sums_plain, TRUE},
-#if defined(__x86_64__)
-        {"avx2", entro_row_sums_avx2,
-         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
-        {"avx512", entro_row_sums_avx512,
-         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")},
-#endif
-    };
+    guint n_builds;
+    const EntroKernels *builds = entro_kernel_builds(&n_builds);
     static const gsize lengths[] = {128, 512, 2048};
 
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
-        bench_length(builds, G_N_ELEMENTS(builds), lengths[i]);
+        bench_length(builds, n_builds, lengths[i]);
     return sink == 1; /* never */
 }

@@ -10,7 +10,8 @@ from clitest import FIXTURES, query, test
 
 COLUMNS = ["entropy_mean", "entropy_sd", "entropy_min", "entropy_p05", "entropy_median",
            "entropy_p95", "entropy_max", "entropy_norm", "entropy_ceiling", "effective_keys",
-           "max_weight", "sink_mass", "distance"]
+           "max_weight", "sink_mass", "distance", "self_weight", "previous_weight",
+           "rows_collapsed", "rows_overloaded"]
 TOLERANCE = 1e-4  # on row sums
 SAMPLES = 2
 
@@ -45,18 +46,27 @@ def classify(row, is_real, n):
     return "valid"
 
 
-def head_stats(rows, n_keys, causal, masked):
-    """Of the rows of one head, [sample][query]; a dictionary of the columns and counts."""
-    counts = dict.fromkeys(("nan", "masked", "off_sum", "valid"), 0)
-    valid = []
+def judged(rows, n_keys, causal, masked):
+    """Of the rows of one head, [sample][query]: class, allowed keys, position and weights of each."""
     for sample, queries in enumerate(rows):
         n_real = n_keys - 3 * sample if masked else n_keys
         for position, row in enumerate(queries):
             n = allowed_keys(position, n_keys, n_real, causal)
-            kind = classify(row, position < n_real, n)
-            counts[kind] += 1
-            if kind == "valid":
-                valid.append((row_entropy(row), n, position, row))
+            yield classify(row, position < n_real, n), n, position, row
+
+
+def share(flags):
+    return mean([float(flag) for flag in flags])
+
+
+def head_stats(rows, n_keys, causal, masked):
+    """Of the rows of one head, [sample][query]; a dictionary of the columns and counts."""
+    counts = dict.fromkeys(("nan", "masked", "off_sum", "valid"), 0)
+    valid = []
+    for kind, n, position, row in judged(rows, n_keys, causal, masked):
+        counts[kind] += 1
+        if kind == "valid":
+            valid.append((row_entropy(row), n, position, row))
     entropies = sorted(h for h, _, _, _ in valid)
     found = dict.fromkeys(COLUMNS)
     found.update(n_rows=sum(counts.values()), n_nan=counts["nan"], n_masked=counts["masked"],
@@ -76,7 +86,28 @@ def head_stats(rows, n_keys, causal, masked):
         max_weight=mean([max(row) for _, _, _, row in valid]),
         sink_mass=mean([row[0] for _, _, _, row in valid]),
         distance=mean([math.fsum(p * abs(q - k) for k, p in enumerate(row))
-                       for _, _, q, row in valid]))
+                       for _, _, q, row in valid]),
+        self_weight=mean([row[q] for _, _, q, row in valid]),
+        previous_weight=mean([row[q - 1] if q > 0 else 0 for _, _, q, row in valid]),
+        rows_collapsed=share([h < 0.05 * math.log(n) for h, n, _, _ in valid if n >= 2]),
+        rows_overloaded=share([h >= 0.75 * math.log(n) for h, n, _, _ in valid if n >= 2]))
+    return found
+
+
+def layer_stats(heads, n_keys, causal, masked):
+    """Of the heads' rows, [head][sample][query]: diversity, and heads by quarter of their ceiling."""
+    divergences = []
+    for at_once in zip(*(judged(rows, n_keys, causal, masked) for rows in heads)):
+        valid = [row for kind, _, _, row in at_once if kind == "valid"]
+        if len(valid) >= 2:
+            together = [mean(weights) for weights in zip(*valid)]
+            divergences.append(row_entropy(together) - mean([row_entropy(row) for row in valid]))
+    found = {"diversity": mean(divergences)}
+    stats = [head_stats(rows, n_keys, causal, masked) for rows in heads]
+    scaled = [head["entropy_mean"] / head["entropy_ceiling"] for head in stats
+              if head["entropy_mean"] is not None and head["entropy_ceiling"]]
+    for band in range(4):
+        found[f"heads_band_{band + 1}"] = share([min(int(4 * x + 1e-9), 3) == band for x in scaled])
     return found
 
 
@@ -117,6 +148,21 @@ def compare(world, name, n_captures, heads, n_keys, causal=True, masked=False):
             close_enough(value, expected[column], where)
         n += 1
     assert n == len(stored), f"{len(stored)} rows stored, {n} expected"
+    compare_layers(world, name, n_captures, heads, n_keys, causal, masked)
+
+
+def compare_layers(world, name, n_captures, heads, n_keys, causal=True, masked=False):
+    columns = ["diversity"] + [f"heads_band_{band}" for band in range(1, 5)]
+    stored = {row[:2]: row[2:] for row in query(
+        world / "r.db", f"SELECT step, layer, {', '.join(columns)} FROM layer_stats")}
+    by_layer = {}
+    for capture, layer, _, rows in blocks(name, n_captures, heads, n_keys):
+        by_layer.setdefault((10 * capture, layer), []).append(rows)
+    assert by_layer.keys() == stored.keys()
+    for place, rows in by_layer.items():
+        expected = layer_stats(rows, n_keys, causal, masked)
+        for column, value in zip(columns, stored[place]):
+            close_enough(value, expected[column], f"{name}: step, layer {place}, {column}")
 
 
 def close_enough(value, expected, where):

@@ -41,7 +41,10 @@ def analyze(world, name, check=0, db="r.db"):
 
 
 def attention_rows(world, db="r.db"):
-    return query(world / db, "SELECT * FROM head_stats ORDER BY step, layer, head")
+    """What is known of the attention; the logits need the temperature too."""
+    names = [name for (name,) in query(world / db, "SELECT name FROM pragma_table_info('head_stats')")
+             if not name.startswith("logit_")]
+    return query(world / db, f"SELECT {', '.join(names)} FROM head_stats ORDER BY step, layer, head")
 
 
 @test

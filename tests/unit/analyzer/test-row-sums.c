@@ -9,28 +9,10 @@
 #define NATS         2e-7
 #define NATS_UNIFORM 9e-7
 
-typedef struct {
-    const char *name;
-    EntroRowKernel kernel;
-    gboolean runs_here;
-} Build;
+typedef EntroKernels Build;
 
-static Build builds[3];
+static const Build *builds;
 static guint n_builds;
-
-static void
-find_builds(void)
-{
-    builds[n_builds++] = (Build){"plain", entro_row_sums_plain, TRUE};
-#if defined(__x86_64__)
-    builds[n_builds++] = (Build){"avx2", entro_row_sums_avx2,
-                                 __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")};
-    builds[n_builds++] =
-        (Build){"avx512", entro_row_sums_avx512,
-                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")};
-#endif
-}
 
 /* ---- what every test needs ------------------------------------------------------------------------ */
 
@@ -39,7 +21,7 @@ sums_of(const Build *build, const float *p, gsize n)
 {
     EntroRowSums sums;
 
-    build->kernel(p, n, &sums);
+    build->sums(p, n, &sums);
     return sums;
 }
 
@@ -334,18 +316,60 @@ only_positive_zeros_are_zero(void)
     }
 }
 
+/* ---- several rows, and logits ---------------------------------------------------------------------- */
+
+static void
+sums_of_two_rows_are_exact(gconstpointer data)
+{
+    const Build *build = data;
+    float to[300], p[300];
+
+    for (gsize n = 0; n < G_N_ELEMENTS(p); n = next_length(n)) {
+        for (gsize key = 0; key < G_N_ELEMENTS(p); key++) {
+            to[key] = (float)key / 1024;
+            p[key] = (float)(key % 7) / 64;
+        }
+        build->add(to, p, n);
+        for (gsize key = 0; key < G_N_ELEMENTS(p); key++)
+            g_assert_cmpfloat(to[key], ==, (float)key / 1024 + (key < n ? p[key] : 0));
+    }
+}
+
+/* Zeros and what lies below are no logits; the smallest float that is one counts. */
+static void
+logs_are_those_of_positive_weights(gconstpointer data)
+{
+    const Build *build = data;
+    g_autoptr(GRand) rand = g_rand_new_with_seed(2385);
+    float p[300];
+
+    for (gsize n = 0; n < G_N_ELEMENTS(p); n = next_length(n)) {
+        EntroRowLogs logs;
+        long double sum = 0, squares = 0;
+        gint64 count = 0;
+        for (gsize key = 0; key < n; key++) {
+            p[key] = key % 5 == 3    ? 0
+                     : key % 11 == 7 ? -1e-9f
+                                     : (float)exp(-g_rand_double(rand) * 80);
+            if (p[key] > 0) {
+                sum += logl((long double)p[key]);
+                squares += logl((long double)p[key]) * logl((long double)p[key]);
+                count++;
+            }
+        }
+        build->logs(p, n, &logs);
+        g_assert_cmpint(logs.n, ==, count);
+        g_assert_cmpfloat_with_epsilon(logs.sum, (double)sum, 1e-6 * (1 + fabs((double)sum)));
+        g_assert_cmpfloat_with_epsilon(logs.squares, (double)squares, 1e-6 * (1 + (double)squares));
+    }
+}
+
 static void
 the_best_build_is_chosen(void)
 {
-    const Build *best = NULL;
-    const char *name;
-
-    for (guint i = 0; i < n_builds; i++)
-        if (builds[i].runs_here)
-            best = &builds[i];
-    g_assert_true(entro_row_kernel(&name) == best->kernel);
-    g_assert_cmpstr(name, ==, best->name);
-    g_assert_cmpstr(entro_kernel_name(), ==, best->name);
+    g_assert_true(entro_kernels() == &builds[0]);
+    g_assert_cmpstr(entro_kernel_name(), ==, builds[0].name);
+    g_assert_cmpstr(builds[n_builds - 1].name, ==, "plain");
 }
 
 static void
@@ -353,15 +377,14 @@ add(const Build *build, const char *name, GTestDataFunc function)
 {
     g_autofree char *path = g_strdup_printf("/row-sums/%s/%s", build->name, name);
 
-    if (build->runs_here)
-        g_test_add_data_func(path, build, function);
+    g_test_add_data_func(path, build, function);
 }
 
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    find_builds();
+    builds = entro_kernel_builds(&n_builds);
     for (const Build *build = builds; build < builds + n_builds; build++) {
         add(build, "softmax-rows-agree-with-long-double", softmax_rows_agree_with_long_double);
         add(build, "exact-zeros-add-nothing", exact_zeros_add_nothing);
@@ -377,6 +400,8 @@ main(int argc, char **argv)
         add(build, "the-hash-sees-every-single-bit", the_hash_sees_every_single_bit);
         add(build, "the-hash-sees-exchanged-values", the_hash_sees_exchanged_values);
         add(build, "the-hash-tells-one-hot-rows-apart", the_hash_tells_one_hot_rows_apart);
+        add(build, "sums-of-two-rows-are-exact", sums_of_two_rows_are_exact);
+        add(build, "logs-are-those-of-positive-weights", logs_are_those_of_positive_weights);
     }
     g_test_add_func("/row-sums/only-positive-zeros-are-zero", only_positive_zeros_are_zero);
     g_test_add_func("/row-sums/the-best-build-is-chosen", the_best_build_is_chosen);

@@ -20,7 +20,7 @@ typedef struct {
 static Case
 make_case(void)
 {
-    return (Case){.rule = {N, N, TRUE, TOLERANCE, entro_row_kernel(NULL)},
+    return (Case){.rule = {N, N, TRUE, TOLERANCE, entro_kernels()},
                   .query = 4,
                   .p = {0.5f, 0.25f, 0.125f, 0.0625f, 0.0625f}};
 }
@@ -121,8 +121,7 @@ random_rows_are_as_defined(void)
 
     for (guint i = 0; i < G_N_ELEMENTS(shapes); i++)
         for (gsize query = 0; query < shapes[i][0]; query++) {
-            EntroRowRule rule = {shapes[i][0], shapes[i][1], TRUE, TOLERANCE,
-                                 entro_row_kernel(NULL)};
+            EntroRowRule rule = {shapes[i][0], shapes[i][1], TRUE, TOLERANCE, entro_kernels()};
             fill_causal(rand, p, rule.n_queries, rule.n_keys, 1.7);
             assert_as_defined(&rule, query, p + query * rule.n_keys);
             rule.causal = FALSE;

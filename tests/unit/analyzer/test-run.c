@@ -13,8 +13,6 @@ static const TraceShape usual = {.n_layers = 3,
                                  .element = ENTRO_F32,
                                  .causal = TRUE};
 
-static const EntroRunOptions defaults = {.n_threads = 2, .tolerance = NAN, .memory = 16u << 20};
-
 /* ---- a reference ----------------------------------------------------------------------------------- */
 
 /* The definitions, row after row, in long double. */
@@ -44,15 +42,22 @@ reference(const TraceShape *shape, float *p, guint head, double values[ENTRO_HEA
         largest = MAX(largest, (double)naive.entropy);
         n_norm += allowed >= 2;
         sum[ENTRO_HEAD_ENTROPY_NORM] += allowed >= 2 ? naive.entropy / logl(allowed) : 0;
+        sum[ENTRO_HEAD_ROWS_COLLAPSED] += allowed >= 2 && naive.entropy < 0.05L * logl(allowed);
+        sum[ENTRO_HEAD_ROWS_OVERLOADED] += allowed >= 2 && naive.entropy >= 0.75L * logl(allowed);
         sum[ENTRO_HEAD_ENTROPY_CEILING] += logl(allowed);
         sum[ENTRO_HEAD_EFFECTIVE_KEYS] += expl(naive.entropy);
         sum[ENTRO_HEAD_MAX_WEIGHT] += naive.largest;
         sum[ENTRO_HEAD_SINK_MASS] += weights[0];
+        sum[ENTRO_HEAD_SELF_WEIGHT] += weights[position];
+        sum[ENTRO_HEAD_PREVIOUS_WEIGHT] += position > 0 ? weights[position - 1] : 0;
     }
     for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
         values[column] = (double)(sum[column] / n);
     long double mean = sum[ENTRO_HEAD_ENTROPY_MEAN] / n;
-    values[ENTRO_HEAD_ENTROPY_NORM] = (double)(sum[ENTRO_HEAD_ENTROPY_NORM] / n_norm);
+    for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
+        if (column == ENTRO_HEAD_ENTROPY_NORM || column == ENTRO_HEAD_ROWS_COLLAPSED ||
+            column == ENTRO_HEAD_ROWS_OVERLOADED)
+            values[column] = (double)(sum[column] / n_norm);
     values[ENTRO_HEAD_ENTROPY_SD] = (double)sqrtl((squares - n * mean * mean) / (n - 1));
     values[ENTRO_HEAD_ENTROPY_MIN] = smallest;
     values[ENTRO_HEAD_ENTROPY_MAX] = largest;
@@ -62,7 +67,8 @@ static gboolean
 has_reference(guint column)
 {
     return column != ENTRO_HEAD_ENTROPY_P05 && column != ENTRO_HEAD_ENTROPY_MEDIAN &&
-           column != ENTRO_HEAD_ENTROPY_P95; /* test-head-stats.c */
+           column != ENTRO_HEAD_ENTROPY_P95 && /* test-head-stats.c */
+           column < ENTRO_HEAD_LOGIT_MAX;      /* test-together.c */
 }
 
 static void
@@ -104,7 +110,7 @@ every_number_is_that_of_a_reference(Fixture *fixture, gconstpointer data)
         for (EntroElement element = ENTRO_F16; element <= ENTRO_F64; element++) {
             shapes[i].element = element;
             write_trace(fixture->path, &shapes[i]);
-            g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+            g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
             assert_as_reference(&shapes[i], captures);
         }
 }
@@ -120,7 +126,7 @@ half_precision_stays_within_its_error(Fixture *fixture, gconstpointer data)
     for (EntroElement element = ENTRO_F16; element <= ENTRO_BF16; element++) {
         shape.element = element;
         write_trace(fixture->path, &shape);
-        g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+        g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
         g_autofree float *p = make_attention(&shape, 0, 1);
         for (guint head = 0; head < shape.n_heads; head++) {
             double expected[ENTRO_HEAD_N_COLUMNS];
@@ -137,7 +143,7 @@ a_capture_says_where_it_stands(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     write_trace(fixture->path, &usual);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     for (guint i = 0; i < usual.n_captures; i++) {
         const EntroCapture *capture = capture_at(captures, i);
         g_assert_cmpuint(capture->position, ==, i);
@@ -160,7 +166,7 @@ a_layer_is_the_mean_of_its_heads(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     write_trace(fixture->path, &usual);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     const EntroCapture *capture = capture_at(captures, 2);
     for (guint layer = 0; layer < 3; layer++) {
         double mean = 0;
@@ -179,9 +185,10 @@ static void
 threads_and_memory_change_nothing(Fixture *fixture, gconstpointer data)
 {
     TraceShape shape = usual;
-    EntroRunOptions options = {.n_threads = 1, .tolerance = NAN, .memory = 16u << 20};
+    EntroRunOptions options = run_everything;
 
     (void)data;
+    options.n_threads = 1;
     shape.n_captures = 20;
     shape.n_queries = shape.n_keys = 64;
     write_trace(fixture->path, &shape);
@@ -206,7 +213,7 @@ storage_changes_nothing(Fixture *fixture, gconstpointer data)
         TraceShape shape = usual;
         shape.element = element;
         write_trace(fixture->path, &shape);
-        g_autoptr(GArray) expected = run_trace(fixture->path, &defaults, NULL);
+        g_autoptr(GArray) expected = run_trace(fixture->path, &run_everything, NULL);
         for (guint i = 0; i <= G_N_ELEMENTS(chunks); i++) {
             gboolean chunked = i < G_N_ELEMENTS(chunks);
             Storage storage = {.chunk = chunked ? chunks[i] : NULL,
@@ -216,7 +223,7 @@ storage_changes_nothing(Fixture *fixture, gconstpointer data)
                                .big_endian = (i + element) % 3 == 0,
                                .causal = ENTRO_CAUSAL_YES};
             write_plain_trace(fixture->other, &shape, &storage);
-            g_autoptr(GArray) captures = run_trace(fixture->other, &defaults, NULL);
+            g_autoptr(GArray) captures = run_trace(fixture->other, &run_everything, NULL);
             assert_same_captures(captures, expected);
         }
     }
@@ -238,7 +245,7 @@ tiles_of_any_cut_give_the_same(Fixture *fixture, gconstpointer data)
         const hsize_t *chunk = i < G_N_ELEMENTS(chunks) ? chunks[i] : NULL;
         write_plain_trace(fixture->path, &shape,
                           &(Storage){.chunk = chunk, .causal = ENTRO_CAUSAL_YES});
-        g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+        g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
         assert_as_reference(&shape, captures);
     }
 }
@@ -253,9 +260,9 @@ selected_captures_are_those_of_all(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.n_captures = 8;
     write_plain_trace(fixture->path, &shape, &storage);
-    g_autoptr(GArray) all = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) all = run_trace(fixture->path, &run_everything, NULL);
     for (guint bits = 1; bits < 256; bits += 3) {
-        EntroRunOptions options = defaults;
+        EntroRunOptions options = run_everything;
         gsize selected[8];
         for (gsize i = 0; i < 8; i++)
             if (bits >> i & 1)
@@ -272,7 +279,7 @@ selected_captures_are_those_of_all(Fixture *fixture, gconstpointer data)
 static void
 no_capture_selected_is_none(Fixture *fixture, gconstpointer data)
 {
-    EntroRunOptions options = defaults;
+    EntroRunOptions options = run_everything;
 
     (void)data;
     write_trace(fixture->path, &usual);
@@ -288,7 +295,7 @@ one_may_leave_a_run_early(Fixture *fixture, gconstpointer data)
     write_trace(fixture->path, &usual);
     for (guint n = 0; n <= usual.n_captures; n++) {
         g_autoptr(EntroSource) source = entro_source_open(fixture->path, NULL, NULL);
-        g_autoptr(EntroRun) run = entro_run_new(source, &defaults, NULL);
+        g_autoptr(EntroRun) run = entro_run_new(source, &run_everything, NULL);
         EntroCapture capture = {0};
         gboolean end = FALSE;
         for (guint i = 0; i < n; i++)
@@ -306,7 +313,7 @@ bytes_are_counted(Fixture *fixture, gconstpointer data)
     shape.element = ENTRO_F16;
     write_trace(fixture->path, &shape);
     g_autoptr(EntroSource) source = entro_source_open(fixture->path, NULL, NULL);
-    g_autoptr(EntroRun) run = entro_run_new(source, &defaults, NULL);
+    g_autoptr(EntroRun) run = entro_run_new(source, &run_everything, NULL);
     EntroCapture capture = {0};
     gboolean end = FALSE;
     while (entro_run_next(run, &capture, &end, NULL) && !end)
@@ -342,7 +349,7 @@ a_nan_head_is_nan_and_not_0(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = diverge;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     const EntroCapture *capture = capture_at(captures, 1);
     const EntroHeadStats *head = head_at(capture, 0, 2);
     g_assert_cmpint(head->n_rows, ==, 66);
@@ -408,7 +415,7 @@ padding_is_counted_and_left_out(Fixture *fixture, gconstpointer data)
 
     (void)data;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     g_autofree float *p = make_attention(&shape, 2, 1);
     leave_padding_out(&shape, 2, 1, p);
     for (guint number = 0; number < 4; number++) {
@@ -431,7 +438,7 @@ weight_on_padding_is_off_sum(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = NULL;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     const EntroHeadStats *head = head_at(capture_at(captures, 0), 0, 0);
     g_assert_cmpint(head->n_masked, ==, 13);
     g_assert_cmpint(head->n_off_sum, ==, 29); /* of sample 0 all; sample 1's padding comes later */
@@ -460,7 +467,7 @@ the_tolerance_goes_by_element_unless_given(Fixture *fixture, gconstpointer data)
         shape.element = element;
         write_trace(fixture->path, &shape);
         for (guint given = 0; given < 3; given++) {
-            EntroRunOptions options = defaults;
+            EntroRunOptions options = run_everything;
             options.tolerance = given == 0 ? NAN : given == 1 ? 1e-6 : 0.02;
             gint64 expected = given == 0 ? (off[element] ? 66 : 0) : given == 1 ? 66 : 0;
             g_autoptr(GArray) captures = run_trace(fixture->path, &options, NULL);
@@ -486,7 +493,7 @@ skip_layer_1_of_capture_2(const TraceShape *shape, gsize capture, guint layer, f
 static void
 assert_only_layer_1_of_capture_2_is_missing(const char *path)
 {
-    g_autoptr(GArray) captures = run_trace(path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(path, &run_everything, NULL);
 
     for (guint i = 0; i < usual.n_captures; i++) {
         const EntroCapture *capture = capture_at(captures, i);
@@ -558,7 +565,7 @@ a_detail_names_the_first_missing_part(Fixture *fixture, gconstpointer data)
     write_plain_trace(fixture->path, &shape,
                       &(Storage){.chunk = (hsize_t[]){1, 1, 1, 300, 300},
                                  .causal = ENTRO_CAUSAL_YES});
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     g_assert_nonnull(strstr(capture_at(captures, 2)->detail, "sample 0, head 0, query 0"));
 }
 
@@ -578,7 +585,7 @@ a_detail_has_a_line_a_layer(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = skip_all_but_layer_0_of_capture_1;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     for (guint i = 0; i < usual.n_captures; i++) {
         const EntroCapture *capture = capture_at(captures, i);
         g_auto(GStrv) lines = g_strsplit(capture->detail, "\n", -1);
@@ -621,12 +628,13 @@ causality_is_seen_where_it_is_not_told(Fixture *fixture, gconstpointer data)
 
     (void)data;
     write_plain_trace(fixture->path, &shape, &untold);
-    assert_causal(fixture->path, &defaults, 0, TRUE, "taken as causal (no weight after the query)");
+    assert_causal(fixture->path, &run_everything, 0, TRUE,
+                  "taken as causal (no weight after the query)");
     write_plain_trace(fixture->path, &shape, &(Storage){.causal = ENTRO_CAUSAL_NO});
-    assert_causal(fixture->path, &defaults, 0, FALSE, NULL);
+    assert_causal(fixture->path, &run_everything, 0, FALSE, NULL);
     shape.causal = FALSE;
     write_plain_trace(fixture->path, &shape, &untold);
-    assert_causal(fixture->path, &defaults, 0, FALSE, "taken as not causal");
+    assert_causal(fixture->path, &run_everything, 0, FALSE, "taken as not causal");
 }
 
 static gboolean
@@ -647,7 +655,7 @@ a_layer_that_shows_nothing_goes_with_the_others(Fixture *fixture, gconstpointer 
     for (guint causal = 0; causal < 2; causal++) {
         shape.causal = (gboolean)causal;
         write_plain_trace(fixture->path, &shape, &untold);
-        assert_causal(fixture->path, &defaults, 1, shape.causal, "taken as");
+        assert_causal(fixture->path, &run_everything, 1, shape.causal, "taken as");
     }
 }
 
@@ -665,7 +673,7 @@ static void
 causality_is_that_of_the_first_capture_whichever_are_asked_for(Fixture *fixture, gconstpointer data)
 {
     TraceShape shape = usual;
-    EntroRunOptions options = defaults;
+    EntroRunOptions options = run_everything;
     g_autofree char *all = NULL, *some = NULL;
 
     (void)data;
@@ -698,7 +706,7 @@ rows_of_zeros_show_nothing(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = zero_all;
     write_plain_trace(fixture->path, &shape, &untold);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, &note);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, &note);
     g_assert_cmpint(head_at(capture_at(captures, 0), 0, 0)->n_masked, ==, 66);
     g_assert_true(g_str_has_suffix(note, "(its first capture does not show it)"));
 }
@@ -712,7 +720,7 @@ rows_of_padding_show_nothing(Fixture *fixture, gconstpointer data)
     (void)data;
     write_plain_trace(fixture->path, &shape, &untold);
     g_autofree char *note = NULL;
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, &note);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, &note);
     g_assert_true(g_str_has_suffix(note, "taken as causal (no weight after the query)"));
     g_assert_cmpint(head_at(capture_at(captures, 4), 2, 3)->n_masked, ==, 13);
     g_assert_cmpint(head_at(capture_at(captures, 4), 2, 3)->n_off_sum, ==, 0);
@@ -739,8 +747,8 @@ each_layer_may_have_its_own_rule(Fixture *fixture, gconstpointer data)
     (void)data;
     shape.edit = layer_2_is_not_causal;
     write_plain_trace(fixture->path, &shape, &untold);
-    assert_causal(fixture->path, &defaults, 1, TRUE, "causal in 2 layers");
-    assert_causal(fixture->path, &defaults, 2, FALSE, "not causal in 1");
+    assert_causal(fixture->path, &run_everything, 1, TRUE, "causal in 2 layers");
+    assert_causal(fixture->path, &run_everything, 2, FALSE, "not causal in 1");
 }
 
 static void
@@ -757,7 +765,7 @@ more_queries_than_keys_are_no_danger(Fixture *fixture, gconstpointer data)
     if (source == NULL) /* the loaders may refuse it with a sentence */
         return;
     g_clear_pointer(&source, entro_source_free);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     const EntroHeadStats *head = head_at(capture_at(captures, 0), 0, 0);
     g_assert_cmpint(head->n_rows, ==, 100);
     g_assert_cmpint(head->n_masked + head->n_nan + head->n_off_sum, ==, 0);
@@ -795,10 +803,10 @@ the_digest_sees_any_changed_value(Fixture *fixture, gconstpointer data)
     (void)data;
     changed_at = G_MAXSIZE;
     write_plain_trace(fixture->path, &shape, &untold);
-    g_autoptr(GArray) plain = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) plain = run_trace(fixture->path, &run_everything, NULL);
     for (changed_at = 0; changed_at < total; changed_at += 7) {
         write_plain_trace(fixture->path, &shape, &untold);
-        g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+        g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
         guint in_capture = (guint)(changed_at / (total / 2));
         for (guint i = 0; i < 2; i++)
             g_assert_true((capture_at(captures, i)->digest == capture_at(plain, i)->digest) ==
@@ -842,7 +850,7 @@ the_digest_sees_exchanged_parts_and_not_the_place_in_the_file(Fixture *fixture, 
 
     (void)data;
     write_trace(fixture->path, &shape);
-    g_autoptr(GArray) captures = run_trace(fixture->path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
     for (guint i = 0; i < 5; i++)
         for (guint j = 0; j < i; j++)
             g_assert_cmphex(capture_at(captures, i)->digest, !=, capture_at(captures, j)->digest);
@@ -852,7 +860,7 @@ the_digest_sees_exchanged_parts_and_not_the_place_in_the_file(Fixture *fixture, 
 static char *
 fingerprint_of(const char *path)
 {
-    g_autoptr(GArray) captures = run_trace(path, &defaults, NULL);
+    g_autoptr(GArray) captures = run_trace(path, &run_everything, NULL);
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
 
     return entro_fingerprint(entro_source_get_trace(source), capture_at(captures, 0)->digest);

@@ -6,6 +6,13 @@
 
 /* ---- attention ------------------------------------------------------------------------------------- */
 
+const EntroRunOptions run_everything = {.n_threads = 2,
+                                        .tolerance = NAN,
+                                        .memory = 16u << 20,
+                                        .with = WITH_EVERYTHING,
+                                        .row_collapse = ENTRO_HEAD_COLLAPSE,
+                                        .row_overload = ENTRO_HEAD_OVERLOAD};
+
 gsize
 layer_size(const TraceShape *shape)
 {

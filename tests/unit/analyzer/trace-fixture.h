@@ -8,6 +8,13 @@
 
 typedef struct TraceShape TraceShape;
 
+/* Two threads, little memory, every statistic. */
+extern const EntroRunOptions run_everything;
+
+/* Every statistic there is. */
+#define WITH_EVERYTHING                                                                            \
+    (ENTRO_WITH_QUANTILES | ENTRO_WITH_DIVERSITY | ENTRO_WITH_LOGITS | ENTRO_WITH_PAIRS)
+
 /* May change the attention of one layer and capture; FALSE: it is not written at all. */
 typedef gboolean (*EditAttention)(const TraceShape *shape, gsize capture, guint layer, float *p);
 
