@@ -22,6 +22,13 @@ GArray *entro_common_steps(const EntroRunGroup *const *groups, guint n_groups);
 /* All that any of the runs has: EntroPlace, ascending; of layers, or of heads. */
 GArray *entro_list_places(const GPtrArray *runs, gboolean of_heads);
 
+/* p or q <= alpha, up to rounding: 3 against 3 runs reach exactly 0.1; FALSE for NaN. */
+static inline gboolean
+entro_reaches(double p, double alpha)
+{
+    return p <= alpha * (1 + 1e-12);
+}
+
 /* ---- rows.c: one quantity over all groups --------------------------------------------------------- */
 
 /* Allocates for the groups. */

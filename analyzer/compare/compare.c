@@ -325,7 +325,7 @@ find_discoveries(EntroComparison *result, double alpha)
     result->n_tests = entro_false_discovery(p, n, q);
     for (gsize i = 0; i < n; i++) {
         get_tested(result, i)->q = q[i];
-        get_tested(result, i)->significant = q[i] <= alpha;
+        get_tested(result, i)->significant = entro_reaches(q[i], alpha);
     }
 }
 

@@ -59,7 +59,6 @@ static EntroTest
 test_samples(const double *a, gsize n_a, const double *b, gsize n_b,
              const EntroCompareOptions *options)
 {
-    const double rounding = 1e-12;
     EntroTest test = options->test == ENTRO_TEST_WELCH ? entro_welch(a, n_a, b, n_b)
                                                        : entro_rank_sum(a, n_a, b, n_b);
 
@@ -67,9 +66,9 @@ test_samples(const double *a, gsize n_a, const double *b, gsize n_b,
         return test;
     if (options->test == ENTRO_TEST_WELCH)
         return MIN(test.n_a, test.n_b) < ENTRO_WELCH_LEAST ? refuse(test, ENTRO_REFUSAL_FEW) : test;
-    return entro_rank_sum_least_p(test.n_a, test.n_b) > options->alpha * (1 + rounding)
-               ? refuse(test, ENTRO_REFUSAL_LEAST_P)
-               : test;
+    return entro_reaches(entro_rank_sum_least_p(test.n_a, test.n_b), options->alpha)
+               ? test
+               : refuse(test, ENTRO_REFUSAL_LEAST_P);
 }
 
 static double *
@@ -95,7 +94,7 @@ contrast(EntroContrast *result, const EntroGroupSummary *group, gsize n_runs,
     result->hedges_g = entro_hedges_g(group->value, n_runs, base->value, n_base);
     result->test = test_samples(group->value, n_runs, base->value, n_base, options);
     result->q = NAN;
-    result->significant = result->test.p <= options->alpha; /* FALSE for NaN */
+    result->significant = entro_reaches(result->test.p, options->alpha);
 }
 
 void
