@@ -183,26 +183,40 @@ note_seeds(const CompareReport *report, GPtrArray *notes)
 
 /* ---- steps, shapes, divergence -------------------------------------------------------------------------- */
 
+/* Adds 'sep"name" (step)'. */
+static void
+append_run(GString *list, const char *name, gint64 step)
+{
+    g_string_append_printf(list, "%s\"%s\" (%" G_GINT64_FORMAT ")", list->len > 0 ? ", " : "", name,
+                           step);
+}
+
 static void
 note_ends(const CompareReport *report, GPtrArray *notes)
 {
     const EntroComparison *comparison = report->comparison;
+    g_autoptr(GString) none = g_string_new(NULL);
+    g_autoptr(GString) go_on = g_string_new(NULL);
+    g_autoptr(GString) own = g_string_new(NULL);
 
     for (guint g = 0; g < comparison->n_groups; g++)
         for (guint i = 0; i < count_runs(report, g); i++) {
             const EntroComparedRun *run = &comparison->group[g].run[i];
             const char *name = compare_get_record(report, g, i)->info->name;
             if (run->n_captures == 0)
-                add(notes, "Run \"%s\" has no captures.", name);
-            else if (comparison->aligned && run->last_step != comparison->step)
-                add(notes,
-                    "Run \"%s\" is compared at step %" G_GINT64_FORMAT
-                    ", its last capture is at %" G_GINT64_FORMAT ".",
-                    name, comparison->step, run->last_step);
+                g_string_append_printf(none, "%s\"%s\"", none->len > 0 ? ", " : "", name);
             else if (!comparison->aligned)
-                add(notes, "Run \"%s\" is taken at its own last step, %" G_GINT64_FORMAT ".", name,
-                    run->step);
+                append_run(own, name, run->step);
+            else if (run->last_step != comparison->step)
+                append_run(go_on, name, run->last_step);
         }
+    if (none->len > 0)
+        add(notes, "Without captures: %s.", none->str);
+    if (go_on->len > 0)
+        add(notes, "Compared at step %" G_GINT64_FORMAT ", which is not the last capture of: %s.",
+            comparison->step, go_on->str);
+    if (own->len > 0)
+        add(notes, "No step is common: each run is taken at its own last step, %s.", own->str);
 }
 
 /* Final losses of trainings of different lengths are not of the same moment. */

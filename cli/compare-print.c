@@ -182,6 +182,23 @@ add_summaries(const CompareReport *report, Table *table, const EntroComparedRow 
     end_row(table, cells);
 }
 
+/* Whether any of the groups has the quantity at all. */
+static gboolean
+is_there(const CompareReport *report, const EntroComparedRow *row)
+{
+    for (guint g = 0; g < report->comparison->n_groups; g++)
+        if (row->group[g].n_runs > 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Whether both sides of the contrast have it. */
+static gboolean
+is_in_both(const EntroComparedRow *row, guint group)
+{
+    return row->group[0].n_runs > 0 && row->group[group].n_runs > 0;
+}
+
 static void
 print_values(const CompareReport *report, const EntroComparedRow *rows, gsize n)
 {
@@ -189,7 +206,8 @@ print_values(const CompareReport *report, const EntroComparedRow *rows, gsize n)
 
     add_header(report, &table);
     for (gsize i = 0; i < n; i++)
-        add_summaries(report, &table, &rows[i]);
+        if (is_there(report, &rows[i]))
+            add_summaries(report, &table, &rows[i]);
     print_table(&table);
 }
 
@@ -211,8 +229,8 @@ add_band(const CompareReport *report, Table *table, guint band)
             sum += all > 0 ? 100 * (double)count[band] / all : 0;
             n_runs += all > 0;
         }
-        g_autofree char *share = format_number("%.1f", n_runs > 0 ? sum / n_runs : NAN);
-        g_ptr_array_add(cells, g_strconcat(share, " %", NULL));
+        g_ptr_array_add(cells,
+                        n_runs > 0 ? g_strdup_printf("%.1f %%", sum / n_runs) : g_strdup("-"));
     }
     end_row(table, cells);
 }
@@ -441,7 +459,7 @@ choose_heads(const CompareReport *report, guint group)
         Ranked one = {&comparison->head[i], fabs(contrast->difference), contrast->significant};
         one.size = isnan(one.size) ? -1 : one.size;
         n_significant += one.significant;
-        if (report->all_heads || one.size >= 0)
+        if (report->all_heads ? is_in_both(one.row, group) : one.size >= 0)
             g_array_append_val(ranked, one);
     }
     if (report->all_heads)
@@ -482,12 +500,14 @@ print_contrast(const CompareReport *report, guint group)
     printf("\n%s (N = %u) against %s (N = %u)", label, count_runs(report, group), base,
            count_runs(report, 0));
     printf(": %" G_GSIZE_FORMAT " heads compared", count_compared(comparison, group));
-    printf("%s\n", report->all_heads ? "" : ", those that differ most are shown");
+    printf("%s\n", report->all_heads ? "" : "; those that differ most are shown");
     add_contrast_header(report, &table, &shown);
     for (gsize i = 0; i < comparison->n_scalars; i++)
-        add_contrast(report, &table, &shown, &comparison->scalar[i], group);
+        if (is_in_both(&comparison->scalar[i], group))
+            add_contrast(report, &table, &shown, &comparison->scalar[i], group);
     for (gsize i = 0; i < comparison->n_layers; i++)
-        add_contrast(report, &table, &shown, &comparison->layer[i], group);
+        if (is_in_both(&comparison->layer[i], group))
+            add_contrast(report, &table, &shown, &comparison->layer[i], group);
     add_heads(report, &table, &shown, group);
     print_table(&table);
 }
@@ -517,6 +537,8 @@ print_pairs(const CompareReport *report, guint group)
         const EntroComparedRow *row = r < comparison->n_scalars
                                           ? &comparison->scalar[r]
                                           : &comparison->layer[r - comparison->n_scalars];
+        if (!is_in_both(row, group))
+            continue;
         GPtrArray *cells = begin_row();
         g_ptr_array_add(cells, format_row_name(row));
         for (guint i = 0; i < pairs->len; i++)

@@ -180,13 +180,27 @@ list_runs(const GPtrArray *records)
     return runs;
 }
 
+/* Attempts of one run. */
+static gboolean
+has_name_of_another(const GPtrArray *runs, const EntroCompareRun *run)
+{
+    for (guint i = 0; i < runs->len; i++)
+        if (runs->pdata[i] != run &&
+            strcmp(((EntroCompareRun *)runs->pdata[i])->name, run->name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 static GPtrArray *
 group_single(const GPtrArray *runs)
 {
     GPtrArray *groups = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_group_free);
 
     for (guint i = 0; i < runs->len; i++) {
-        EntroRunGroup *group = entro_run_group_new(((EntroCompareRun *)runs->pdata[i])->name);
+        EntroCompareRun *run = runs->pdata[i];
+        g_autofree char *with_id = g_strdup_printf("%s #%" G_GINT64_FORMAT, run->name, run->id);
+        EntroRunGroup *group =
+            entro_run_group_new(has_name_of_another(runs, run) ? with_id : run->name);
         g_ptr_array_add(group->runs, runs->pdata[i]);
         g_ptr_array_add(groups, group);
     }
