@@ -135,7 +135,6 @@ void entro_pairs_add_row(EntroPairs *pairs, gsize row, EntroPairSum *sums);
 /* Mean divergence of two different heads; NaN when there was no row. */
 double entro_pair_divergence(const EntroPairSum *sums, guint n_heads, guint a, guint b);
 
-
 /* ---- the ring (ring.c) ------------------------------------------------------------------------------ */
 
 /* Work in file order: one reader fills slots, workers work on them in any order, they retire in

@@ -38,7 +38,7 @@ typedef enum {
     ENTRO_CLI_ERROR_USAGE,
     ENTRO_CLI_ERROR_OUTPUT,
     ENTRO_CLI_ERROR_REFUSED, /* by a policy; the message names the option */
-    ENTRO_CLI_ERROR_SIGNAL /* the message says what was kept */
+    ENTRO_CLI_ERROR_SIGNAL   /* the message says what was kept */
 } EntroCliError;
 
 int entro_exit_code(const GError *error);

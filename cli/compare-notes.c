@@ -75,8 +75,8 @@ get_label(const CompareReport *report, guint group)
     return ((const EntroRunGroup *)report->selection->groups->pdata[group])->label;
 }
 
-static guint
-count_runs(const CompareReport *report, guint group)
+guint
+compare_count_runs(const CompareReport *report, guint group)
 {
     return ((const EntroRunGroup *)report->selection->groups->pdata[group])->runs->len;
 }
@@ -173,7 +173,7 @@ note_seeds(const CompareReport *report, GPtrArray *notes)
                 "N is too high.",
                 get_label(report, g), seeds);
         }
-        if (count_runs(report, g) > 1 && group->pair->len > 0 && group->unpaired->len > 0) {
+        if (compare_count_runs(report, g) > 1 && group->pair->len > 0 && group->unpaired->len > 0) {
             g_autofree char *seeds = join(group->unpaired);
             add(notes, "Seeds of only one of \"%s\" and \"%s\": %s.", get_label(report, 0),
                 get_label(report, g), seeds);
@@ -200,7 +200,7 @@ note_ends(const CompareReport *report, GPtrArray *notes)
     g_autoptr(GString) own = g_string_new(NULL);
 
     for (guint g = 0; g < comparison->n_groups; g++)
-        for (guint i = 0; i < count_runs(report, g); i++) {
+        for (guint i = 0; i < compare_count_runs(report, g); i++) {
             const EntroComparedRun *run = &comparison->group[g].run[i];
             const char *name = compare_get_record(report, g, i)->info->name;
             if (run->n_captures == 0)
@@ -226,7 +226,7 @@ note_finals(const CompareReport *report, GPtrArray *notes)
     gint64 first = G_MAXINT64, last = G_MININT64;
 
     for (guint g = 0; g < report->comparison->n_groups; g++)
-        for (guint i = 0; i < count_runs(report, g); i++) {
+        for (guint i = 0; i < compare_count_runs(report, g); i++) {
             const EntroFinal *loss =
                 &compare_get_record(report, g, i)->run.final[ENTRO_COMPARE_LOSS];
             if (!loss->recorded)
@@ -248,7 +248,7 @@ note_diverged(const CompareReport *report, GPtrArray *notes)
 
     for (guint g = 0; g < comparison->n_groups; g++) {
         g_autoptr(GPtrArray) names = g_ptr_array_new();
-        for (guint i = 0; i < count_runs(report, g); i++)
+        for (guint i = 0; i < compare_count_runs(report, g); i++)
             if (comparison->group[g].run[i].diverged)
                 g_ptr_array_add(names, compare_get_record(report, g, i)->info->name);
         if (names->len == 0)
@@ -257,7 +257,7 @@ note_diverged(const CompareReport *report, GPtrArray *notes)
         add(notes,
             "Diverged: %u of %u runs of \"%s\" (%s). Where they have no value they are left out of "
             "the means: what remains is about the runs that survived.",
-            names->len, count_runs(report, g), get_label(report, g), list);
+            names->len, compare_count_runs(report, g), get_label(report, g), list);
     }
 }
 
@@ -293,7 +293,7 @@ list_of_size(const CompareReport *report, guint n_runs)
     GString *text = g_string_new(NULL);
 
     for (guint g = 1; g < report->comparison->n_groups; g++)
-        if (count_runs(report, g) == n_runs)
+        if (compare_count_runs(report, g) == n_runs)
             g_string_append_printf(text, "%s\"%s\"", text->len > 0 ? ", " : "",
                                    get_label(report, g));
     return g_string_free(text, FALSE);
@@ -302,7 +302,7 @@ list_of_size(const CompareReport *report, guint n_runs)
 static void
 note_least_p(const CompareReport *report, GPtrArray *notes, guint n)
 {
-    guint n_base = count_runs(report, 0);
+    guint n_base = compare_count_runs(report, 0);
     double least = entro_rank_sum_least_p(n, n_base), alpha = report->options->alpha;
     g_autofree char *labels = list_of_size(report, n);
     gsize enough = entro_rank_sum_least_n(alpha);
@@ -328,7 +328,7 @@ note_test(const CompareReport *report, GPtrArray *notes, guint n)
 
     if (report->options->test == ENTRO_TEST_RANK_SUM)
         note_least_p(report, notes, n);
-    else if (MIN(count_runs(report, 0), n) < ENTRO_WELCH_LEAST)
+    else if (MIN(compare_count_runs(report, 0), n) < ENTRO_WELCH_LEAST)
         add(notes, "No test of %s against \"%s\": Welch's needs %d runs on each side.", labels,
             get_label(report, 0), ENTRO_WELCH_LEAST);
 }
@@ -338,7 +338,7 @@ static gboolean
 is_first_of_size(const CompareReport *report, guint group)
 {
     for (guint g = 1; g < group; g++)
-        if (count_runs(report, g) == count_runs(report, group))
+        if (compare_count_runs(report, g) == compare_count_runs(report, group))
             return FALSE;
     return TRUE;
 }
@@ -354,7 +354,7 @@ note_sizes(const CompareReport *report, GPtrArray *notes)
         return;
     }
     for (guint g = 0; g < report->comparison->n_groups; g++)
-        least = MIN(least, count_runs(report, g));
+        least = MIN(least, compare_count_runs(report, g));
     if (least < ENTRO_INTERVAL_LEAST)
         add(notes,
             "No interval where a group has fewer than %d values: it would not hold its %g %%, or "
@@ -362,7 +362,7 @@ note_sizes(const CompareReport *report, GPtrArray *notes)
             ENTRO_INTERVAL_LEAST, 100 * report->options->bootstrap.level);
     for (guint g = 1; g < report->comparison->n_groups; g++)
         if (is_first_of_size(report, g))
-            note_test(report, notes, count_runs(report, g));
+            note_test(report, notes, compare_count_runs(report, g));
 }
 
 GPtrArray *

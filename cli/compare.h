@@ -42,6 +42,8 @@ typedef struct {
 /* Reads runs and configurations, groups them, and reads the rest of those that are compared. */
 gboolean compare_select(EntroStore *store, const CompareRequest *request,
                         CompareSelection *selection, GError **error);
+/* The second part of it: from selection->records, with their configurations, to groups. */
+gboolean compare_group(CompareSelection *selection, const CompareRequest *request, GError **error);
 void compare_selection_clear(CompareSelection *selection);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CompareSelection, compare_selection_clear)
 
@@ -55,6 +57,7 @@ typedef struct {
 } CompareReport;
 
 const CompareRecord *compare_get_record(const CompareReport *report, guint group, guint run);
+guint compare_count_runs(const CompareReport *report, guint group);
 /* What a reader must know to believe the numbers: sentences. */
 GPtrArray *compare_notes(const CompareReport *report);
 /* "arch (SM, SM+LN+G), lr (0.001, 0.02)", fit for a terminal. */

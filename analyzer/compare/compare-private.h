@@ -11,6 +11,21 @@ typedef struct {
     gint64 layer, head;
 } EntroPlace;
 
+/* A comparison as it is made. */
+typedef struct {
+    const EntroRunGroup *const *groups;
+    guint n_groups;
+    const EntroCompareOptions *options;
+    EntroComparison *result;
+    gsize **at; /* [groups][runs] index of the capture looked at */
+} EntroCompareWork;
+
+static inline const EntroCompareRun *
+entro_work_run(const EntroCompareWork *work, guint group, guint i)
+{
+    return work->groups[group]->runs->pdata[i];
+}
+
 /* ---- run-values.c: one run at one of its captures ------------------------------------------------ */
 
 gsize entro_run_find_step(const EntroCompareRun *run, gint64 step);
@@ -38,5 +53,12 @@ void entro_row_clear(EntroComparedRow *row, guint n_groups);
 void entro_row_compare(EntroComparedRow *row, const EntroRunGroup *const *groups,
                        const EntroComparedGroup *compared, guint n_groups,
                        const EntroCompareOptions *options);
+
+/* ---- seeds.c, run-bands.c ------------------------------------------------------------------------ */
+
+/* Fills pair, unpaired and repeated of the group. */
+void entro_pair_seeds(EntroCompareWork *work, guint group);
+/* Fills m and band of all runs, and the ceilings of the comparison. */
+void entro_count_bands(const EntroCompareWork *work);
 
 #endif

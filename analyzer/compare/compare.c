@@ -4,8 +4,6 @@
  * run's own last.  The false discovery rate is kept over all layers and heads of all groups. */
 #include "compare-private.h"
 
-#include <string.h>
-
 static const char *const columns[] = {
     [ENTRO_COMPARE_ENTROPY] = "entropy_mean",
     [ENTRO_COMPARE_CEILING] = "entropy_ceiling",
@@ -19,14 +17,6 @@ static const char *const scalar_names[] = {
     [ENTRO_COMPARE_PERPLEXITY] = "perplexity",
 };
 
-typedef struct {
-    const EntroRunGroup *const *groups;
-    guint n_groups;
-    const EntroCompareOptions *options;
-    EntroComparison *result;
-    gsize **at; /* [groups][runs] index of the capture looked at */
-} Work;
-
 const char *const *
 entro_compare_columns(void)
 {
@@ -39,20 +29,14 @@ entro_compare_scalar_name(EntroCompareScalar scalar)
     return scalar_names[scalar];
 }
 
-static const EntroCompareRun *
-get_run(const Work *work, guint group, guint i)
-{
-    return work->groups[group]->runs->pdata[i];
-}
-
 /* ---- steps ------------------------------------------------------------------------------------------ */
 
 static const EntroCompareRun *
-find_missing(const Work *work, gint64 step)
+find_missing(const EntroCompareWork *work, gint64 step)
 {
     for (guint g = 0; g < work->n_groups; g++)
         for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            const EntroCompareRun *run = get_run(work, g, i);
+            const EntroCompareRun *run = entro_work_run(work, g, i);
             if (run->history != NULL && run->history->n_steps > 0 &&
                 entro_run_find_step(run, step) == ENTRO_NO_STEP)
                 return run;
@@ -61,7 +45,7 @@ find_missing(const Work *work, gint64 step)
 }
 
 static void
-choose_step(Work *work)
+choose_step(EntroCompareWork *work)
 {
     EntroComparison *result = work->result;
     GArray *common = entro_common_steps(work->groups, work->n_groups);
@@ -76,11 +60,11 @@ choose_step(Work *work)
 }
 
 static void
-find_captures(Work *work)
+find_captures(EntroCompareWork *work)
 {
     for (guint g = 0; g < work->n_groups; g++)
         for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            const EntroCompareRun *run = get_run(work, g, i);
+            const EntroCompareRun *run = entro_work_run(work, g, i);
             gsize n = run->history != NULL ? run->history->n_steps : 0;
             work->at[g][i] = work->result->aligned ? entro_run_find_step(run, work->result->step)
                                                    : (n > 0 ? n - 1 : ENTRO_NO_STEP);
@@ -107,9 +91,9 @@ count_heads(const EntroHistory *history, gsize at, gsize *ret_without)
 }
 
 static void
-look_at(Work *work, guint group, guint i)
+look_at(EntroCompareWork *work, guint group, guint i)
 {
-    const EntroCompareRun *run = get_run(work, group, i);
+    const EntroCompareRun *run = entro_work_run(work, group, i);
     EntroComparedRun *compared = &work->result->group[group].run[i];
     gsize at = work->at[group][i], n_without_at_last = 0;
 
@@ -130,71 +114,15 @@ look_at(Work *work, guint group, guint i)
     work->result->group[group].n_diverged += compared->diverged ? 1 : 0;
 }
 
-/* ---- seeds ------------------------------------------------------------------------------------------ */
-
-static const char *
-get_seed(const Work *work, guint group, guint i)
-{
-    return entro_compare_config(get_run(work, group, i), "seed");
-}
-
-/* How many runs of the group have the seed, and the first of them. */
-static guint
-count_seed(const Work *work, guint group, const char *seed, guint *ret_first)
-{
-    guint n = 0;
-
-    for (guint i = work->groups[group]->runs->len; i > 0; i--)
-        if (g_strcmp0(get_seed(work, group, i - 1), seed) == 0) {
-            *ret_first = i - 1;
-            n++;
-        }
-    return n;
-}
-
-static void
-add_seed(GPtrArray *seeds, const char *seed)
-{
-    if (!g_ptr_array_find_with_equal_func(seeds, seed, g_str_equal, NULL))
-        g_ptr_array_add(seeds, (gpointer)seed);
-}
-
-/* A seed that stands for several runs of a group pairs with none. */
-static void
-pair_seeds(Work *work, guint group)
-{
-    EntroComparedGroup *compared = &work->result->group[group];
-
-    for (guint i = 0; i < work->groups[group]->runs->len; i++) {
-        const char *seed = get_seed(work, group, i);
-        guint first = 0, base = 0;
-        if (seed == NULL)
-            continue;
-        if (count_seed(work, group, seed, &first) > 1)
-            add_seed(compared->repeated, seed);
-        else if (group > 0 && count_seed(work, 0, seed, &base) == 1) {
-            EntroSeedPair pair = {seed, i, base};
-            g_array_append_val(compared->pair, pair);
-        } else if (group > 0 && count_seed(work, 0, seed, &base) == 0)
-            add_seed(compared->unpaired, seed);
-    }
-    for (guint i = 0; group > 0 && i < work->groups[0]->runs->len; i++) {
-        guint first = 0;
-        if (get_seed(work, 0, i) != NULL &&
-            count_seed(work, group, get_seed(work, 0, i), &first) == 0)
-            add_seed(compared->unpaired, get_seed(work, 0, i));
-    }
-}
-
 /* ---- rows ------------------------------------------------------------------------------------------- */
 
 static void
-fill_scalar(const Work *work, EntroComparedRow *row, EntroCompareScalar scalar)
+fill_scalar(const EntroCompareWork *work, EntroComparedRow *row, EntroCompareScalar scalar)
 {
     row->name = scalar_names[scalar];
     for (guint g = 0; g < work->n_groups; g++)
         for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            const EntroFinal *final = &get_run(work, g, i)->final[scalar];
+            const EntroFinal *final = &entro_work_run(work, g, i)->final[scalar];
             if (!final->recorded)
                 continue;
             row->group[g].n_runs++;
@@ -203,20 +131,20 @@ fill_scalar(const Work *work, EntroComparedRow *row, EntroCompareScalar scalar)
 }
 
 static void
-fill_place(const Work *work, EntroComparedRow *row, EntroPlace place)
+fill_place(const EntroCompareWork *work, EntroComparedRow *row, EntroPlace place)
 {
     row->layer = place.layer;
     row->head = place.head;
     for (guint g = 0; g < work->n_groups; g++)
         for (guint i = 0; i < work->groups[g]->runs->len; i++)
-            if (entro_run_value(get_run(work, g, i), work->at[g][i], place,
+            if (entro_run_value(entro_work_run(work, g, i), work->at[g][i], place,
                                 &row->group[g].value[i]))
                 row->group[g].n_runs++;
 }
 
 /* Means over the runs that have a value at the step. */
 static void
-fill_over_steps(const Work *work, EntroComparedRow *row, guint group)
+fill_over_steps(const EntroCompareWork *work, EntroComparedRow *row, guint group)
 {
     const EntroComparison *result = work->result;
     EntroGroupSummary *summary = &row->group[group];
@@ -225,7 +153,7 @@ fill_over_steps(const Work *work, EntroComparedRow *row, guint group)
     summary->n_over_steps = g_new0(gsize, MAX(result->n_common, 1));
     for (gsize s = 0; s < result->n_common; s++) {
         for (guint i = 0; i < work->groups[group]->runs->len; i++) {
-            const EntroCompareRun *run = get_run(work, group, i);
+            const EntroCompareRun *run = entro_work_run(work, group, i);
             double value;
             entro_run_value(run, entro_run_find_step(run, result->common_step[s]),
                             (EntroPlace){row->layer, -1}, &value);
@@ -239,7 +167,7 @@ fill_over_steps(const Work *work, EntroComparedRow *row, guint group)
 }
 
 static EntroComparedRow *
-compare_places(const Work *work, const GArray *places)
+compare_places(const EntroCompareWork *work, const GArray *places)
 {
     EntroComparedRow *rows = g_new0(EntroComparedRow, MAX(places->len, 1));
 
@@ -253,7 +181,7 @@ compare_places(const Work *work, const GArray *places)
 }
 
 static void
-compare_scalars(const Work *work)
+compare_scalars(const EntroCompareWork *work)
 {
     EntroComparison *result = work->result;
 
@@ -268,18 +196,18 @@ compare_scalars(const Work *work)
 }
 
 static GPtrArray *
-all_runs(const Work *work)
+all_runs(const EntroCompareWork *work)
 {
     GPtrArray *runs = g_ptr_array_new();
 
     for (guint g = 0; g < work->n_groups; g++)
         for (guint i = 0; i < work->groups[g]->runs->len; i++)
-            g_ptr_array_add(runs, (gpointer)get_run(work, g, i));
+            g_ptr_array_add(runs, (gpointer)entro_work_run(work, g, i));
     return runs;
 }
 
 static void
-compare_entropy(const Work *work)
+compare_entropy(const EntroCompareWork *work)
 {
     EntroComparison *result = work->result;
     g_autoptr(GPtrArray) runs = all_runs(work);
@@ -329,76 +257,10 @@ find_discoveries(EntroComparison *result, double alpha)
     }
 }
 
-/* ---- bands ------------------------------------------------------------------------------------------ */
-
-/* Extremes of one column over the heads of one run at its capture. */
-static void
-find_range(const EntroHistory *history, gsize at, guint column, double *low, double *high)
-{
-    for (gsize i = 0; at != ENTRO_NO_STEP && i < history->n_heads; i++) {
-        double value = history->value[column][at * history->n_heads + i];
-        *low = fmin(*low, value); /* NaN is no value to fmin() */
-        *high = fmax(*high, value);
-    }
-}
-
-static double
-own_scale(const Work *work, guint group, guint i)
-{
-    const EntroCompareRun *run = get_run(work, group, i);
-    const char *context = entro_compare_config(run, "context_length");
-    double low = NAN, high = NAN;
-
-    if (work->options->band_max == ENTRO_BAND_LNT)
-        return context != NULL ? log(g_ascii_strtod(context, NULL)) : NAN;
-    find_range(run->history, work->at[group][i],
-               work->options->band_max == ENTRO_BAND_CEILING ? ENTRO_COMPARE_CEILING
-                                                             : ENTRO_COMPARE_ENTROPY,
-               &low, &high);
-    return high;
-}
-
-static void
-find_scales(const Work *work)
-{
-    EntroComparison *result = work->result;
-    gboolean one = work->options->band_max == ENTRO_BAND_POOLED ||
-                   work->options->band_max == ENTRO_BAND_CEILING;
-    double most = NAN;
-
-    result->ceiling_low = result->ceiling_high = NAN;
-    for (guint g = 0; g < work->n_groups; g++)
-        for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            EntroComparedRun *run = &result->group[g].run[i];
-            run->m = own_scale(work, g, i);
-            most = fmax(most, run->m);
-            find_range(get_run(work, g, i)->history, work->at[g][i], ENTRO_COMPARE_CEILING,
-                       &result->ceiling_low, &result->ceiling_high);
-        }
-    for (guint g = 0; one && g < work->n_groups; g++)
-        for (guint i = 0; i < work->groups[g]->runs->len; i++)
-            result->group[g].run[i].m = most;
-}
-
-static void
-count_bands(const Work *work)
-{
-    find_scales(work);
-    for (guint g = 0; g < work->n_groups; g++)
-        for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            const EntroHistory *history = get_run(work, g, i)->history;
-            EntroComparedRun *run = &work->result->group[g].run[i];
-            gsize at = work->at[g][i];
-            if (at != ENTRO_NO_STEP)
-                entro_bands(history->value[ENTRO_COMPARE_ENTROPY] + at * history->n_heads,
-                            history->n_heads, run->m, run->band);
-        }
-}
-
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
 static void
-prepare(Work *work)
+prepare(EntroCompareWork *work)
 {
     EntroComparison *result = work->result;
 
@@ -418,19 +280,19 @@ prepare(Work *work)
 }
 
 static void
-compare_all(Work *work)
+compare_all(EntroCompareWork *work)
 {
     choose_step(work);
     find_captures(work);
     for (guint g = 0; g < work->n_groups; g++) {
         for (guint i = 0; i < work->groups[g]->runs->len; i++)
             look_at(work, g, i);
-        pair_seeds(work, g);
+        entro_pair_seeds(work, g);
     }
     compare_scalars(work);
     compare_entropy(work);
     find_discoveries(work->result, work->options->alpha);
-    count_bands(work);
+    entro_count_bands(work);
 }
 
 EntroComparison *
@@ -438,7 +300,7 @@ entro_compare(const EntroRunGroup *const *groups, guint n_groups,
               const EntroCompareOptions *options, const EntroCompareRun **ret_missing)
 {
     g_autofree gsize **at = g_new0(gsize *, n_groups);
-    Work work = {groups, n_groups, options, NULL, at};
+    EntroCompareWork work = {groups, n_groups, options, NULL, at};
 
     g_return_val_if_fail(n_groups >= 2, NULL);
     *ret_missing =

@@ -1,4 +1,4 @@
-# Runs and groups of runs side by side.  Format: see run-table.py.  The numbers: test_compare.py.
+# Runs and groups of runs side by side.  Format: see run-table.py.  The numbers: test_compare_numbers.py.
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/hybrid.h5 $FIX/one-token.h5 $FIX/diverged.h5 --db a.db; \
                     $PYTHON -c "import sqlite3; c = sqlite3.connect('a.db'); c.executescript('UPDATE runs SET findings_at = NULL; DELETE FROM findings')"
 # groups: four seeds of each of two runs, their heads a little apart
