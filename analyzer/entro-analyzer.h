@@ -355,6 +355,7 @@ enum {
     ENTRO_COMPARE_ENTROPY,
     ENTRO_COMPARE_CEILING,
     ENTRO_COMPARE_N_ROWS, /* tells a head that has no value from one that is not there */
+    ENTRO_COMPARE_N_NAN,  /* and one that diverged from one whose rows are all masked */
     ENTRO_COMPARE_N_COLUMNS
 };
 ENTRO_API const char *const *entro_compare_columns(void); /* their names, NULL-terminated */
@@ -442,7 +443,7 @@ typedef struct {
 /* One quantity in one group. */
 typedef struct {
     gsize n_runs;  /* that have it: recorded, or the head is there at the step */
-    gsize n;       /* of these with a value; the others diverged */
+    gsize n;       /* of these with a value; most others diverged */
     double *value; /* [runs of the group] NaN: none */
     double mean, sd;
     EntroInterval interval;  /* of the mean */
@@ -473,8 +474,8 @@ typedef struct {
     gboolean has_step;
     gint64 step, last_step;
     gsize n_captures, n_heads, n_without; /* n_without: heads that have rows but no value */
-    gboolean diverged; /* heads without a value there or at the run's last capture, or a final
-                          number that is not finite */
+    gboolean diverged; /* heads with NaN rows and no value, there or at the run's last capture, or a
+                          final number that is not finite */
     double m;          /* scale of the bands */
     gsize band[ENTRO_N_BANDS];
 } EntroComparedRun;

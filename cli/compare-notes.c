@@ -150,13 +150,13 @@ note_between(const CompareReport *report, GPtrArray *notes)
 /* ---- seeds --------------------------------------------------------------------------------------------- */
 
 static char *
-join(const GPtrArray *texts)
+join_seeds(const GPtrArray *seeds)
 {
     GString *text = g_string_new(NULL);
 
-    for (guint i = 0; i < texts->len; i++) {
-        g_autofree char *value = compare_format_value(texts->pdata[i]);
-        g_string_append_printf(text, "%s%s", i ? ", " : "", value);
+    for (guint i = 0; i < seeds->len; i++) {
+        g_autofree char *seed = compare_format_value(seeds->pdata[i]);
+        g_string_append_printf(text, "%s%s", i ? ", " : "", seed);
     }
     return g_string_free(text, FALSE);
 }
@@ -167,14 +167,14 @@ note_seeds(const CompareReport *report, GPtrArray *notes)
     for (guint g = 0; g < report->comparison->n_groups; g++) {
         const EntroComparedGroup *group = &report->comparison->group[g];
         if (group->repeated->len > 0) {
-            g_autofree char *seeds = join(group->repeated);
+            g_autofree char *seeds = join_seeds(group->repeated);
             add(notes,
                 "In \"%s\" several runs have the same seed (%s): they are no independent repeats, "
                 "N is too high.",
                 get_label(report, g), seeds);
         }
         if (compare_count_runs(report, g) > 1 && group->pair->len > 0 && group->unpaired->len > 0) {
-            g_autofree char *seeds = join(group->unpaired);
+            g_autofree char *seeds = join_seeds(group->unpaired);
             add(notes, "Seeds of only one of \"%s\" and \"%s\": %s.", get_label(report, 0),
                 get_label(report, g), seeds);
         }
@@ -247,17 +247,18 @@ note_diverged(const CompareReport *report, GPtrArray *notes)
     const EntroComparison *comparison = report->comparison;
 
     for (guint g = 0; g < comparison->n_groups; g++) {
-        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        g_autoptr(GString) names = g_string_new(NULL);
+        guint n = comparison->group[g].n_diverged;
         for (guint i = 0; i < compare_count_runs(report, g); i++)
             if (comparison->group[g].run[i].diverged)
-                g_ptr_array_add(names, compare_get_record(report, g, i)->info->name);
-        if (names->len == 0)
+                g_string_append_printf(names, "%s\"%s\"", names->len > 0 ? ", " : "",
+                                       compare_get_record(report, g, i)->info->name);
+        if (n == 0)
             continue;
-        g_autofree char *list = join(names);
         add(notes,
             "Diverged: %u of %u runs of \"%s\" (%s). Where they have no value they are left out of "
             "the means: what remains is about the runs that survived.",
-            names->len, compare_count_runs(report, g), get_label(report, g), list);
+            n, compare_count_runs(report, g), get_label(report, g), names->str);
     }
 }
 

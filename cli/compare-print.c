@@ -13,7 +13,7 @@ format_summary(const EntroGroupSummary *summary, guint n_runs)
     if (summary->n_runs == 0)
         return g_string_free(g_string_append_c(text, '-'), FALSE);
     if (summary->n == 0)
-        return g_string_free(g_string_append(text, "diverged"), FALSE);
+        return g_string_free(g_string_append(text, "no value"), FALSE);
     g_string_append_printf(text, "%.4f", summary->mean);
     if (summary->n > 1)
         g_string_append_printf(text, " ± %.4f", summary->sd);
@@ -158,13 +158,10 @@ print_findings(const CompareReport *report)
     for (guint g = 0; g < report->comparison->n_groups; g++)
         for (guint i = 0; i < compare_count_runs(report, g); i++) {
             const CompareRecord *record = compare_get_record(report, g, i);
+            g_autofree char *name = entro_printable(record->info->name, -1);
             g_autofree char *found = count_findings(record->findings);
             GPtrArray *row = table_begin_row();
-            g_ptr_array_add(row, g_strdup_printf("%s: %s", record->info->name, found));
-            char **cells = (char **)row->pdata;
-            char *shown = entro_printable(cells[0], -1);
-            g_free(cells[0]);
-            cells[0] = shown;
+            g_ptr_array_add(row, g_strdup_printf("%s: %s", name, found));
             table_end_row(&table, row);
         }
     table_print(&table);

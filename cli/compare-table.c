@@ -81,7 +81,9 @@ char *
 compare_format_label(const CompareReport *report, guint group)
 {
     const EntroRunGroup *of = report->selection->groups->pdata[group];
-    g_autofree char *whole = compare_format_value(of->label);
+    /* a run may be named "1e3"; as a value that is 1000 */
+    g_autofree char *whole = report->request->by != NULL ? compare_format_value(of->label)
+                                                         : entro_printable(of->label, -1);
 
     if (g_utf8_strlen(whole, -1) <= LABEL_MOST)
         return g_steal_pointer(&whole);

@@ -5,9 +5,8 @@
 #include "compare-private.h"
 
 static const char *const columns[] = {
-    [ENTRO_COMPARE_ENTROPY] = "entropy_mean",
-    [ENTRO_COMPARE_CEILING] = "entropy_ceiling",
-    [ENTRO_COMPARE_N_ROWS] = "n_rows",
+    [ENTRO_COMPARE_ENTROPY] = "entropy_mean", [ENTRO_COMPARE_CEILING] = "entropy_ceiling",
+    [ENTRO_COMPARE_N_ROWS] = "n_rows",        [ENTRO_COMPARE_N_NAN] = "n_nan",
     [ENTRO_COMPARE_N_COLUMNS] = NULL,
 };
 
@@ -73,21 +72,27 @@ find_captures(EntroCompareWork *work)
 
 /* ---- runs ------------------------------------------------------------------------------------------- */
 
-/* Heads at a capture that have rows; *ret_without: those of them without a value. */
-static gsize
-count_heads(const EntroHistory *history, gsize at, gsize *ret_without)
-{
-    gsize n = 0;
+typedef struct {
+    gsize n, n_without,
+        n_diverged; /* with rows; of these without a value; of these with NaN rows */
+} HeadCounts;
 
-    *ret_without = 0;
+static HeadCounts
+count_heads(const EntroHistory *history, gsize at)
+{
+    HeadCounts counts = {0};
+
     for (gsize i = 0; i < history->n_heads; i++) {
         gsize cell = at * history->n_heads + i;
         if (isnan(history->value[ENTRO_COMPARE_N_ROWS][cell]))
             continue;
-        n++;
-        *ret_without += isnan(history->value[ENTRO_COMPARE_ENTROPY][cell]) ? 1 : 0;
+        counts.n++;
+        if (!isnan(history->value[ENTRO_COMPARE_ENTROPY][cell]))
+            continue;
+        counts.n_without++;
+        counts.n_diverged += history->value[ENTRO_COMPARE_N_NAN][cell] > 0;
     }
-    return n;
+    return counts;
 }
 
 static void
@@ -95,19 +100,22 @@ look_at(EntroCompareWork *work, guint group, guint i)
 {
     const EntroCompareRun *run = entro_work_run(work, group, i);
     EntroComparedRun *compared = &work->result->group[group].run[i];
-    gsize at = work->at[group][i], n_without_at_last = 0;
+    gsize at = work->at[group][i];
 
     if (run->history != NULL && run->history->n_steps > 0) {
+        gsize last = run->history->n_steps - 1;
         compared->n_captures = run->history->n_steps;
-        compared->last_step = run->history->step[run->history->n_steps - 1];
-        count_heads(run->history, run->history->n_steps - 1, &n_without_at_last);
+        compared->last_step = run->history->step[last];
+        compared->diverged = count_heads(run->history, last).n_diverged > 0;
     }
     if (at != ENTRO_NO_STEP) {
+        HeadCounts counts = count_heads(run->history, at);
         compared->has_step = TRUE;
         compared->step = run->history->step[at];
-        compared->n_heads = count_heads(run->history, at, &compared->n_without);
+        compared->n_heads = counts.n;
+        compared->n_without = counts.n_without;
+        compared->diverged = compared->diverged || counts.n_diverged > 0;
     }
-    compared->diverged = compared->n_without > 0 || n_without_at_last > 0;
     for (guint s = 0; s < ENTRO_COMPARE_N_SCALARS; s++)
         if (run->final[s].recorded && !isfinite(run->final[s].value))
             compared->diverged = TRUE;

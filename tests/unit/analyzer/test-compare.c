@@ -43,6 +43,7 @@ make_run(const char *seed, guint n_layers, guint n_heads, const gint64 *steps, g
                                                       (double)steps[cell / history->n_heads] / 1000;
         history->value[ENTRO_COMPARE_CEILING][cell] = 8;
         history->value[ENTRO_COMPARE_N_ROWS][cell] = 16;
+        history->value[ENTRO_COMPARE_N_NAN][cell] = 0;
     }
     one->config = g_hash_table_new(g_str_hash, g_str_equal);
     if (seed != NULL)
@@ -277,6 +278,8 @@ diverged_runs_are_counted_and_left_out(void)
         make_run("1", 1, 2, three_steps, 3, 1 + i);
     double *entropy = made[2].history->value[ENTRO_COMPARE_ENTROPY];
     entropy[4] = NAN; /* head 0 at the last step: has rows, but none is valid */
+    made[2].history->value[ENTRO_COMPARE_N_NAN][4] = 16;
+    made[1].history->value[ENTRO_COMPARE_ENTROPY][5] = NAN; /* all masked: that is no divergence */
     made[3].run.final[ENTRO_COMPARE_LOSS] = (EntroFinal){TRUE, 200, NAN};
     made[2].run.final[ENTRO_COMPARE_LOSS] = (EntroFinal){TRUE, 200, 2.5};
     g_autoptr(EntroComparison) comparison = compare(2, USUAL);
@@ -284,6 +287,8 @@ diverged_runs_are_counted_and_left_out(void)
     g_assert_cmpuint(comparison->group[1].n_diverged, ==, 2);
     g_assert_cmpuint(comparison->group[1].run[0].n_without, ==, 1);
     g_assert_cmpuint(comparison->group[1].run[1].n_without, ==, 0);
+    g_assert_cmpuint(comparison->group[0].run[1].n_without, ==, 1);
+    g_assert_cmpuint(comparison->head[1].group[0].n, ==, 1);
     const EntroGroupSummary *head = &comparison->head[0].group[1];
     g_assert_cmpuint(head->n_runs, ==, 2);
     g_assert_cmpuint(head->n, ==, 1);
@@ -302,6 +307,7 @@ divergence_after_the_common_step_counts(void)
     make_run("1", 1, 1, three_steps, 2, 1);
     make_run("1", 1, 1, three_steps, 3, 1);
     made[1].history->value[ENTRO_COMPARE_ENTROPY][2] = NAN;
+    made[1].history->value[ENTRO_COMPARE_N_NAN][2] = 16;
     g_autoptr(EntroComparison) comparison = compare(1, USUAL);
     g_assert_cmpint(comparison->step, ==, 100);
     g_assert_true(comparison->group[1].run[0].diverged);
