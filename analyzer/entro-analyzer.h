@@ -295,8 +295,8 @@ typedef struct {
 
 /* Studentised bootstrap: of the resamples' t, not of their means.  Measured at n = 4 (normal to
  * lognormal values): it covers 91 to 96 % where it says 95; percentiles of the means cover 71 to 81,
- * BCa no more, Student's t 87 to 97.  The price is width: at n = 4 twice Student's, at 8 a tenth to
- * a fifth more (tests/bench/interval-methods.py). */
+ * BCa no more, Student's t 87 to 97.  The price is width: at n = 4 twice Student's, at 8 up to a
+ * quarter more (tests/bench/interval-methods.py). */
 ENTRO_API EntroInterval entro_bootstrap_mean(const double *values, gsize n,
                                              const EntroBootstrap *options);
 /* Of mean(a) - mean(b). */
