@@ -211,8 +211,13 @@ use_wal(EntroStore *store, GError **error)
 static gboolean
 open_for_writing(EntroStore *store, GError **error)
 {
+    gboolean is_new = is_empty_or_missing(store->path, "");
+
     if (!connect(store, ENTRO_STORE_WRITE, FALSE, error))
         return FALSE;
+    /* before the first page is written; without it entro_store_shrink() costs more, once */
+    if (is_new)
+        sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return fail_open(store->path, error, "may be read, but not written");
     return check_identity(store, ENTRO_STORE_WRITE, error) && use_wal(store, error) &&
