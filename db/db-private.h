@@ -104,6 +104,9 @@ gboolean entro_columns_has(EntroStore *store, const char *table, const char *col
 gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *column,
                             const char **ret_table, GError **error);
 
+/* store.c: an empty database in memory; `path` is for messages. */
+EntroStore *entro_store_open_memory(const char *path, GError **error);
+
 /* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
 
 /* The time, or SOURCE_DATE_EPOCH; to be freed. */

@@ -118,6 +118,41 @@ ENTRO_API gboolean entro_store_lookup_renamed(EntroStore *store, const char *nam
 /* Steps of the captures stored as complete, ascending; gint64 elements. */
 ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GError **error);
 
+/* ---- merging -------------------------------------------------------------------------------- */
+
+typedef struct {
+    gboolean replace;          /* captures that differ are taken from the source */
+    const char *rename_suffix; /* for a run whose name another trace has; NULL: it is refused */
+    gboolean dry_run;          /* the target is a shadow: only what decides is taken */
+} EntroMergeOptions;
+
+typedef enum {
+    ENTRO_MERGE_ADDED,
+    ENTRO_MERGE_EXTENDED, /* the run was there: captures or what else it lacked came in */
+    ENTRO_MERGE_UNCHANGED,
+    ENTRO_MERGE_REFUSED, /* see `reason`; nothing of it was taken */
+} EntroMergeOutcome;
+
+typedef struct {
+    EntroMergeOutcome outcome;
+    gint64 run_id;                      /* in the target; 0: refused */
+    char *name;                         /* there; NULL: refused */
+    gsize n_added, n_known, n_replaced; /* captures */
+    char *reason;                       /* a sentence, NULL unless refused */
+} EntroMergeResult;
+
+ENTRO_API void entro_merge_result_clear(EntroMergeResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroMergeResult, entro_merge_result_clear)
+
+/* A run of another database, opened for reading, comes into this one: one transaction.  The same
+ * fingerprint and attempt is the same run, also under another name.  Every table that refers to runs
+ * is taken, with the columns that either side has.  A failure of the source has the code SOURCE. */
+ENTRO_API gboolean entro_store_merge_run(EntroStore *target, EntroStore *source, gint64 run_id,
+                                         const EntroMergeOptions *options,
+                                         EntroMergeResult *ret_result, GError **error);
+/* Runs and captures of the database in memory, to try a merge on; of none there: empty. */
+ENTRO_API EntroStore *entro_store_open_shadow(const char *path, GError **error);
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* One transaction: rows of head_stats, layer_stats, head_params, layer_params and captures; those of the same (run, step) are

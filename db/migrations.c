@@ -110,6 +110,7 @@ static const char *const migrations[] = {
      * trace_name: of a run that was renamed, what its trace calls it. */
     "ALTER TABLE runs ADD COLUMN findings_at TEXT;"
     "ALTER TABLE runs ADD COLUMN trace_name TEXT;"
+    "CREATE INDEX runs_of_trace ON runs (fingerprint, attempt);"
     "CREATE TABLE rules ("
     "  name TEXT PRIMARY KEY,"
     "  kind TEXT NOT NULL,"

@@ -239,6 +239,21 @@ entro_store_open(const char *path, EntroStoreMode mode, GError **error)
     return g_steal_pointer(&store);
 }
 
+EntroStore *
+entro_store_open_memory(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
+
+    store->path = g_strdup(path);
+    if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
+        entro_sql_fail(store, error);
+        return NULL;
+    }
+    return configure(store, ENTRO_STORE_WRITE, error) && entro_schema_migrate(store, error)
+               ? g_steal_pointer(&store)
+               : NULL;
+}
+
 void
 entro_store_free(EntroStore *store)
 {
