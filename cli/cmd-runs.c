@@ -193,7 +193,7 @@ find_verb(const char *name, GError **error)
             return &verbs[i];
         g_string_append_printf(there, "%s%s", i > 0 ? ", " : "", verbs[i].name);
     }
-    entro_usage_error(error, "cannot \"%s\" runs; there are %s, and without any they are listed",
+    entro_usage_error(error, "there is no verb \"%s\"; there are %s; without one, runs are listed",
                       name, there->str);
     return NULL;
 }
