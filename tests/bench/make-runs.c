@@ -87,6 +87,19 @@ begin_numbered(EntroStore *store, guint number)
     return run_id;
 }
 
+/* What findings and comparisons ask for: columns of all heads at all captures of one run. */
+static void
+measure_history(EntroStore *store)
+{
+    static const char *const columns[] = {"entropy_mean", "entropy_ceiling", "n_nan", "max_weight"};
+    gint64 start = g_get_monotonic_time();
+    g_autoptr(EntroHistory) history =
+        entro_store_select_history(store, 1, columns, G_N_ELEMENTS(columns), NULL);
+
+    g_assert_nonnull(history);
+    printf("select-history %.1f ms\n", (double)(g_get_monotonic_time() - start) / 1e3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -105,5 +118,7 @@ main(int argc, char **argv)
             seconds += put_batch(store, run_id, step, MIN(BATCH, n_steps - step), random);
     }
     printf("ingest %.0f rows/s\n", (double)n_runs * n_steps * LAYERS * HEADS / seconds);
+    measure_history(store);
+    measure_history(store);
     return 0;
 }
