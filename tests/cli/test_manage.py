@@ -96,6 +96,47 @@ def a_killed_delete_takes_all_or_nothing(world):
             (world / path).unlink(missing_ok=True)
 
 
+# ---- renamed runs and their traces
+
+def without_uuid(world, fixture, name, run_name=None):
+    """A copy that is known by its first capture alone."""
+    try:
+        import h5py
+    except ImportError as reason:
+        raise clitest.Skip(str(reason)) from reason
+    shutil.copy(world.fixtures / fixture, world / name)
+    with h5py.File(world / name, "r+") as file:
+        del file.attrs["trace_uuid"]
+        if run_name is not None:
+            file.attrs["run_name"] = run_name
+
+
+@test
+def a_renamed_run_is_known_by_its_first_capture(world):
+    without_uuid(world, "grown-3.h5", "a.h5")
+    without_uuid(world, "grown-6.h5", "b.h5")
+    without_uuid(world, "healthy.h5", "other.h5", run_name="grown")
+    world.run("analyze", "a.h5", "--db", "r.db", check=0)
+    world.run("runs", "rename", "grown", "mine", "--db", "r.db", check=0)
+    world.run("analyze", "other.h5", "--db", "r.db", check=0)  # another trace of that name
+    grown = world.run("analyze", "b.h5", "--db", "r.db", check=0)
+    assert "renamed to mine" in grown.err and "3 new captures" in grown.out, grown
+    world.run("analyze", "b.h5", "--db", "r.db", "--run", "copy", check=0)
+    assert query(world / "r.db", "SELECT name, trace_name, (SELECT count(*) FROM captures"
+                                 " WHERE run_id = id) FROM runs ORDER BY id") == \
+        [("mine", "grown", 6), ("grown", None, 5), ("copy", None, 6)]
+
+
+@test
+def tags_outlast_a_run_that_is_read_anew(world):
+    world.analyze("restarted.h5")
+    world.run("runs", "rename", "restarted", "mine", "--db", "r.db", check=0)
+    world.run("runs", "tag", "mine", "good", "--db", "r.db", check=0)
+    before = dump(world / "r.db")
+    world.analyze("restarted.h5", options=["--replace"])
+    assert dump(world / "r.db") == before
+
+
 # ---- another process at work
 
 def hold(world, db, sql="SELECT 1"):
