@@ -172,18 +172,6 @@ open_target(EntroStore **target, GError **error)
     return *target != NULL;
 }
 
-/* A source that is no database of ours is bad input, as a trace would be. */
-static EntroStore *
-open_source(const char *path, GError **error)
-{
-    g_autoptr(GError) failure = NULL;
-    EntroStore *source = entro_store_open(path, ENTRO_STORE_READ, &failure);
-
-    if (source == NULL)
-        g_set_error_literal(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_SOURCE, failure->message);
-    return source;
-}
-
 static GPtrArray *
 list_source(EntroStore *source, GError **error)
 {
@@ -198,7 +186,7 @@ list_source(EntroStore *source, GError **error)
 static gboolean
 merge_source(const char *path, EntroStore **target, GPtrArray *reports, GError **error)
 {
-    g_autoptr(EntroStore) source = open_source(path, error);
+    g_autoptr(EntroStore) source = entro_store_open_source(path, error);
     g_autoptr(GPtrArray) runs = source != NULL ? list_source(source, error) : NULL;
     if (runs == NULL || !open_target(target, error))
         return FALSE;

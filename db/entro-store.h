@@ -144,7 +144,10 @@ typedef struct {
 ENTRO_API void entro_merge_result_clear(EntroMergeResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroMergeResult, entro_merge_result_clear)
 
-/* A run of another database, opened for reading, comes into this one: one transaction.  The same
+/* For reading; every failure has the code SOURCE.  Views and virtual tables that call themselves as
+ * the tables do are refused. */
+ENTRO_API EntroStore *entro_store_open_source(const char *path, GError **error);
+/* A run of another database comes into this one: one transaction.  The same
  * fingerprint and attempt is the same run, also under another name.  Every table that refers to runs
  * is taken, with the columns that either side has.  A failure of the source has the code SOURCE. */
 ENTRO_API gboolean entro_store_merge_run(EntroStore *target, EntroStore *source, gint64 run_id,

@@ -209,6 +209,33 @@ find_in_source(EntroStore *source, const char *table, gboolean *ret_there, GErro
            fail_source(source, table, "is no plain table, as it should be", error);
 }
 
+/* What is asked before it is known what a run has. */
+static gboolean
+check_first_tables(EntroStore *source, GError **error)
+{
+    static const char *const tables[] = {"runs", "captures"};
+    gboolean there = FALSE;
+
+    for (guint j = 0; j < G_N_ELEMENTS(tables); j++) {
+        if (!find_in_source(source, tables[j], &there, error))
+            return FALSE;
+        if (!there)
+            return fail_source(source, tables[j], "there is no such table", error);
+    }
+    return TRUE;
+}
+
+EntroStore *
+entro_store_open_source(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) source = entro_store_open(path, ENTRO_STORE_READ, error);
+
+    if (source != NULL && check_first_tables(source, error))
+        return g_steal_pointer(&source);
+    entro_merge_blame_source(error);
+    return NULL;
+}
+
 static gboolean
 check_columns(EntroStore *source, const char *table, const GPtrArray *here, const GPtrArray *there,
               GError **error)

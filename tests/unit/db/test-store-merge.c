@@ -428,6 +428,30 @@ a_source_that_lies_changes_nothing(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* A view that never ends is found before it is asked. */
+static void
+a_source_without_tables_is_not_opened(Fixture *fixture, gconstpointer data)
+{
+    static const char *const spoiled[] = {
+        "DROP TABLE captures; CREATE VIEW captures AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+        " SELECT i + 1 FROM n) SELECT 1 AS run_id, i AS step FROM n",
+        "PRAGMA foreign_keys = OFF; DROP TABLE runs",
+    };
+
+    (void)data;
+    for (gsize j = 0; j < G_N_ELEMENTS(spoiled); j++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = g_strdup_printf("%s/%" G_GSIZE_FORMAT ".db", fixture->folder, j);
+        make_database(path);
+        run_sql(path, spoiled[j]);
+        g_assert_null(entro_store_open_source(path, &error));
+        g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_SOURCE);
+    }
+    g_autoptr(GError) error = NULL;
+    g_assert_null(entro_store_open_source(fixture->path, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_SOURCE);
+}
+
 static void
 triggers_of_the_source_do_not_run(Fixture *fixture, gconstpointer data)
 {
@@ -502,6 +526,8 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/merge/an-older-database-is-a-source", an_older_database_is_a_source);
     FIXTURE_TEST("/db/merge/a-source-that-lies-changes-nothing",
                  a_source_that_lies_changes_nothing);
+    FIXTURE_TEST("/db/merge/a-source-without-tables-is-not-opened",
+                 a_source_without_tables_is_not_opened);
     FIXTURE_TEST("/db/merge/triggers-of-the-source-do-not-run", triggers_of_the_source_do_not_run);
     FIXTURE_TEST("/db/merge/a-dry-run-says-what-a-merge-does", a_dry_run_says_what_a_merge_does);
     return g_test_run();

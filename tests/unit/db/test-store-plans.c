@@ -90,7 +90,7 @@ change_all(const char *path, const char *other_path)
 
     write_all(other_path);
     g_autoptr(EntroStore) store = open_store(path, ENTRO_STORE_WRITE);
-    g_autoptr(EntroStore) other = open_store(other_path, ENTRO_STORE_READ);
+    g_autoptr(EntroStore) other = entro_store_open_source(other_path, NULL);
     g_assert_true(entro_store_tag_runs(store, "a", tags, NULL));
     g_assert_true(entro_store_untag_runs(store, "a", tags, NULL));
     for (guint j = 0; j < 2; j++) {            /* found, and with its captures gone */
