@@ -17,6 +17,7 @@ typedef struct {
     EntroSource *source;
     const EntroTrace *trace;
     const char *run_name;
+    char *renamed;        /* the run's name, when it is not the trace's; NULL otherwise */
     char *fingerprint;    /* NULL until it is known */
     gboolean replace;     /* still to be done */
     GArray *wanted;       /* gsize: positions of the captures to be read, ascending */
@@ -31,6 +32,7 @@ job_clear(Job *job)
 {
     g_clear_pointer(&job->source, entro_source_free);
     g_clear_pointer(&job->fingerprint, g_free);
+    g_clear_pointer(&job->renamed, g_free);
     g_clear_pointer(&job->pending, g_array_unref);
     g_clear_pointer(&job->wanted, g_array_unref);
 }
@@ -229,6 +231,35 @@ fingerprint_by_first(Job *job, GError **error)
     return TRUE;
 }
 
+/* A run that was renamed goes on under its new name, unless --run gives one. */
+static gboolean
+follow_rename(Job *job, GError **error)
+{
+    g_autoptr(EntroRunInfo) any = NULL, info = NULL;
+
+    if (job->options->run_name != NULL ||
+        !entro_store_lookup_renamed(job->store, job->run_name, NULL, &any, error))
+        return job->options->run_name != NULL;
+    if (any == NULL)
+        return TRUE;
+    if ((job->fingerprint == NULL && !fingerprint_by_first(job, error)) ||
+        !entro_store_lookup_renamed(job->store, job->run_name, job->fingerprint, &info, error))
+        return FALSE;
+    if (info != NULL)
+        job->run_name = job->renamed = g_steal_pointer(&info->name);
+    return TRUE;
+}
+
+static void
+note_rename(Job *job)
+{
+    if (job->renamed != NULL)
+        g_ptr_array_add(
+            current(job)->notes,
+            g_strdup_printf("run %s was renamed to %s in the database and goes on there",
+                            job->trace->run_name, job->renamed));
+}
+
 /* ---- storing ------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -386,6 +417,8 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
     if (*store == NULL)
         return FALSE;
     job.store = *store;
+    if (!follow_rename(&job, error))
+        return FALSE;
     job.wanted = find_wanted(&job, &exists, error);
     if (job.wanted == NULL ||
         (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
@@ -393,6 +426,7 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
     good = (job.wanted->len == 0 || analyze_wanted(&job, error)) &&
            begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error);
     if (current(&job) != NULL) {
+        note_rename(&job);
         add_texts(current(&job)->notes, job.trace->notes);
         add_texts(current(&job)->problems, job.trace->problems);
     }

@@ -111,6 +111,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroOutput, entro_output_clear)
 void entro_progress(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void entro_progress_end(void);
 
+/* ---- listing runs (list-runs.c) ---------------------------------------------------------------------- */
+
+/* Of entro_store_select_runs(). */
+void entro_runs_print(const GPtrArray *runs);
+void entro_runs_print_json(const GPtrArray *runs);
+
 /* ---- signals (signals.c) ----------------------------------------------------------------------------- */
 
 /* The first SIGINT or SIGTERM is noted, the second ends the program at once. */

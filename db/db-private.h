@@ -104,10 +104,25 @@ gboolean entro_columns_has(EntroStore *store, const char *table, const char *col
 gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *column,
                             const char **ret_table, GError **error);
 
+/* store.c: an empty database in memory; `path` is for messages. */
+EntroStore *entro_store_open_memory(const char *path, GError **error);
+
 /* ---- runs.c --------------------------------------------------------------------------------- */
 
 /* The time, or SOURCE_DATE_EPOCH; to be freed. */
 char *entro_now_iso8601(void);
+/* Rows of `runs`: `tail` is constant SQL behind the FROM, where the table is `r`. */
+sqlite3_stmt *entro_runs_prepare(EntroStore *store, const char *tail, GError **error);
+EntroRunInfo *entro_runs_read(sqlite3_stmt *stmt);
+/* The rows that are left; EntroRunInfo elements. */
+GPtrArray *entro_runs_read_all(EntroStore *store, sqlite3_stmt *stmt, GError **error);
+/* change-runs.c; strings */
+GPtrArray *entro_runs_list_tags(EntroStore *store, gint64 run_id, GError **error);
+gboolean entro_runs_put_tags(EntroStore *store, gint64 run_id, const GPtrArray *tags,
+                             GError **error);
+/* Whether the file has it: an older database, which may be read as it is, lacks some tables. */
+gboolean entro_sql_has_table(EntroStore *store, const char *table, gboolean *ret_has,
+                             GError **error);
 /* NOT_FOUND when there is no such run. */
 EntroRunInfo *entro_store_get_run(EntroStore *store, gint64 run_id, GError **error);
 

@@ -21,7 +21,9 @@ typedef enum {
     ENTRO_STORE_ERROR_OPEN, /* not there (reading), not a database, not ours, a newer version */
     ENTRO_STORE_ERROR_IO,   /* full disk, read-only, busy for too long, damaged */
     ENTRO_STORE_ERROR_NOT_FOUND, /* no such run, table, column, step or scalar */
-    ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace */
+    ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace, or has the name */
+    ENTRO_STORE_ERROR_ARGUMENT,  /* a name or tag that no run can have */
+    ENTRO_STORE_ERROR_SOURCE,    /* what is merged cannot be read, or is no database of runs */
 } EntroStoreError;
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
@@ -49,6 +51,12 @@ typedef struct {
     char *created_at, *tool_version;
     gint64 n_captures, first_step, last_step; /* counted when read */
     char *findings_at;                        /* when it was judged; NULL: never */
+    char *trace_name; /* what its trace calls it, when it was renamed; NULL: never renamed */
+    /* By entro_store_select_runs() alone; NULL and 0 elsewhere. */
+    char **tags;
+    guint n_findings[ENTRO_SEVERITY_CRITICAL + 1];
+    guint n_config;
+    EntroConfigEntry *config; /* by key */
 } EntroRunInfo;
 
 ENTRO_API void entro_run_info_free(EntroRunInfo *info);
@@ -74,9 +82,84 @@ ENTRO_API gboolean entro_store_get_config(EntroStore *store, gint64 run_id, cons
                                           char **ret_value, GError **error);
 /* All of them: key -> value, texts of its own; what has no value is left out. */
 ENTRO_API GHashTable *entro_store_select_config(EntroStore *store, gint64 run_id, GError **error);
+/* Lists of strings that end in NULL, or NULL: a run must pass all of them. */
+typedef struct {
+    const char *const *names;  /* patterns of SQLite's GLOB: * ? [abc] */
+    const char *const *tags;   /* has this tag */
+    const char *const *archs;  /* is of this architecture */
+    const char *const *config; /* "key=value": numbers are compared as numbers */
+} EntroRunFilter;
+
+/* The same of some runs, with tags, config and findings counted; filter NULL: of all. */
+ENTRO_API GPtrArray *entro_store_select_runs(EntroStore *store, const EntroRunFilter *filter,
+                                             GError **error);
+
+/* ---- changing runs -------------------------------------------------------------------------- */
+
+/* What `ref` means where runs are changed: a name is all its attempts, #ID that run alone.  By id. */
+ENTRO_API GPtrArray *entro_store_find_runs(EntroStore *store, const char *ref, GError **error);
+/* All attempts of `ref` get the name, which no run may have: CONFLICT.  The trace's own name is kept
+ * in EntroRunInfo.trace_name. */
+ENTRO_API gboolean entro_store_rename_run(EntroStore *store, const char *ref, const char *name,
+                                          GError **error);
+/* One transaction: all of these tags on all of these runs, or none.  A tag that is there already is
+ * none too many; to take off what is not there is NOT_FOUND. */
+ENTRO_API gboolean entro_store_tag_runs(EntroStore *store, const char *ref, const char *const *tags,
+                                        GError **error);
+ENTRO_API gboolean entro_store_untag_runs(EntroStore *store, const char *ref,
+                                          const char *const *tags, GError **error);
+/* One transaction: all of these runs with all that belongs to them, or none; NOT_FOUND if one is
+ * not there. */
+ENTRO_API gboolean entro_store_delete_runs(EntroStore *store, const gint64 *run_ids, gsize n,
+                                           GError **error);
+/* Gives the space of what was deleted back to the file system; *ret_bytes: so much. */
+ENTRO_API gboolean entro_store_shrink(EntroStore *store, guint64 *ret_bytes, GError **error);
+/* A run that its trace calls `name`, and that was renamed; *ret_info is NULL when there is none.
+ * Fingerprint NULL: of whatever trace. */
+ENTRO_API gboolean entro_store_lookup_renamed(EntroStore *store, const char *name,
+                                              const char *fingerprint, EntroRunInfo **ret_info,
+                                              GError **error);
 
 /* Steps of the captures stored as complete, ascending; gint64 elements. */
 ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GError **error);
+
+/* ---- merging -------------------------------------------------------------------------------- */
+
+typedef struct {
+    gboolean replace;          /* captures that differ are taken from the source */
+    const char *rename_suffix; /* for a run whose name another trace has; NULL: it is refused */
+    gboolean dry_run;          /* the target is a shadow: only what decides is taken */
+} EntroMergeOptions;
+
+typedef enum {
+    ENTRO_MERGE_ADDED,
+    ENTRO_MERGE_EXTENDED, /* the run was there: captures or what else it lacked came in */
+    ENTRO_MERGE_UNCHANGED,
+    ENTRO_MERGE_REFUSED, /* see `reason`; nothing of it was taken */
+} EntroMergeOutcome;
+
+typedef struct {
+    EntroMergeOutcome outcome;
+    gint64 run_id;                      /* in the target; 0: refused */
+    char *name;                         /* there; NULL: refused */
+    gsize n_added, n_known, n_replaced; /* captures */
+    char *reason;                       /* a sentence, NULL unless refused */
+} EntroMergeResult;
+
+ENTRO_API void entro_merge_result_clear(EntroMergeResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroMergeResult, entro_merge_result_clear)
+
+/* For reading; every failure has the code SOURCE.  Views and virtual tables that call themselves as
+ * the tables do are refused. */
+ENTRO_API EntroStore *entro_store_open_source(const char *path, GError **error);
+/* A run of another database comes into this one: one transaction.  The same
+ * fingerprint and attempt is the same run, also under another name.  Every table that refers to runs
+ * is taken, with the columns that either side has.  A failure of the source has the code SOURCE. */
+ENTRO_API gboolean entro_store_merge_run(EntroStore *target, EntroStore *source, gint64 run_id,
+                                         const EntroMergeOptions *options,
+                                         EntroMergeResult *ret_result, GError **error);
+/* Runs and captures of the database in memory, to try a merge on; of none there: empty. */
+ENTRO_API EntroStore *entro_store_open_shadow(const char *path, GError **error);
 
 /* ---- writing -------------------------------------------------------------------------------- */
 

@@ -88,25 +88,24 @@ find_exportable(EntroStore *store, const char *table, GError **error)
 
 /* ---- the query ------------------------------------------------------------------------------ */
 
-/* The ids as a JSON array: one bound value, however many they are. */
+/* A list of parameters, not a subquery: the views that count rows then look at these runs alone. */
 static char *
-join_ids(const EntroExportOptions *options)
+make_filter(const char *run_column, guint n_runs)
 {
-    GString *ids = g_string_new("[");
+    GString *filter = g_string_new(NULL);
 
-    for (guint j = 0; j < options->n_runs; j++)
-        g_string_append_printf(ids, "%s%" G_GINT64_FORMAT, j > 0 ? "," : "", options->run_ids[j]);
-    g_string_append_c(ids, ']');
-    return g_string_free(ids, FALSE);
+    g_string_append_printf(filter, " WHERE %s IN (?", run_column);
+    for (guint j = 1; j < n_runs; j++)
+        g_string_append(filter, ", ?");
+    g_string_append_c(filter, ')');
+    return g_string_free(filter, FALSE);
 }
 
+/* n_runs 0: of all */
 static sqlite3_stmt *
-prepare_export(EntroStore *store, const Exportable *table, gboolean filtered, GError **error)
+prepare_export(EntroStore *store, const Exportable *table, guint n_runs, GError **error)
 {
-    g_autofree char *filter =
-        filtered
-            ? g_strdup_printf(" WHERE %s IN (SELECT value FROM json_each(?))", table->run_column)
-            : NULL;
+    g_autofree char *filter = n_runs > 0 ? make_filter(table->run_column, n_runs) : NULL;
     g_autofree char *sql = g_strdup_printf("SELECT * FROM %s%s ORDER BY %s", table->name,
                                            filter != NULL ? filter : "", table->order);
 
@@ -241,14 +240,13 @@ export_rows(EntroStore *store, const char *table, const EntroExportOptions *opti
 
     if (exportable == NULL)
         return FALSE;
-    gboolean filtered = options->n_runs > 0 && exportable->run_column != NULL;
-    g_autofree char *ids = join_ids(options);
-    g_autoptr(sqlite3_stmt) stmt = prepare_export(store, exportable, filtered, error);
+    guint n_runs = exportable->run_column != NULL ? options->n_runs : 0;
+    g_autoptr(sqlite3_stmt) stmt = prepare_export(store, exportable, n_runs, error);
     if (stmt == NULL)
         return FALSE;
     EntroBinder bind = entro_bind(store, stmt);
-    if (filtered)
-        entro_bind_text(&bind, ids);
+    for (guint j = 0; j < n_runs; j++)
+        entro_bind_int(&bind, options->run_ids[j]);
     return entro_bind_ready(&bind, error) &&
            append_rows(store, stmt, options, out, write, data, error);
 }

@@ -106,8 +106,11 @@ static const char *const migrations[] = {
     /* 3: findings, the rules that make them, tags.
      *
      * findings_at: when the run was judged; NULL is "never", which is not "nothing found".  layer or
-     * head NULL: of the whole run or layer; last_step NULL: still so at the last capture. */
+     * head NULL: of the whole run or layer; last_step NULL: still so at the last capture.
+     * trace_name: of a run that was renamed, what its trace calls it. */
     "ALTER TABLE runs ADD COLUMN findings_at TEXT;"
+    "ALTER TABLE runs ADD COLUMN trace_name TEXT;"
+    "CREATE INDEX runs_of_trace ON runs (fingerprint, attempt);"
     "CREATE TABLE rules ("
     "  name TEXT PRIMARY KEY,"
     "  kind TEXT NOT NULL,"

@@ -1,16 +1,17 @@
 /* runs.c: the rows of `runs`: found, created, replaced, listed. */
 #include "db-private.h"
 
-/* In the order of read_info().  An older database that is only read has no findings_at: the name in
- * the last subquery then means the NULL of `older`. */
+/* In the order of entro_runs_read().  An older database that is only read lacks the last columns:
+ * their names in the subqueries then mean the NULLs of `older`. */
 #define SELECT_RUNS                                                                                \
     "SELECT id, name, attempt, source, fingerprint, open_mode, arch, producer, n_layers, n_heads," \
     " context_length, causal, created_at, tool_version,"                                           \
     " (SELECT count(*) FROM captures WHERE run_id = r.id),"                                        \
     " (SELECT min(step) FROM captures WHERE run_id = r.id),"                                       \
     " (SELECT max(step) FROM captures WHERE run_id = r.id),"                                       \
-    " (SELECT findings_at FROM runs WHERE id = r.id)"                                              \
-    " FROM (SELECT NULL AS findings_at) AS older, runs AS r "
+    " (SELECT findings_at FROM runs WHERE id = r.id),"                                             \
+    " (SELECT trace_name FROM runs WHERE id = r.id)"                                               \
+    " FROM (SELECT NULL AS findings_at, NULL AS trace_name) AS older, runs AS r "
 
 void
 entro_run_info_free(EntroRunInfo *info)
@@ -26,6 +27,13 @@ entro_run_info_free(EntroRunInfo *info)
     g_free(info->created_at);
     g_free(info->tool_version);
     g_free(info->findings_at);
+    g_free(info->trace_name);
+    g_strfreev(info->tags);
+    for (guint j = 0; j < info->n_config; j++) {
+        g_free(info->config[j].key);
+        g_free(info->config[j].value);
+    }
+    g_free(info->config);
     g_free(info);
 }
 
@@ -44,8 +52,8 @@ dup_given(sqlite3_stmt *stmt, int column)
     return g_strdup(text != NULL ? text : "");
 }
 
-static EntroRunInfo *
-read_info(sqlite3_stmt *stmt)
+EntroRunInfo *
+entro_runs_read(sqlite3_stmt *stmt)
 {
     EntroRunInfo *info = g_new0(EntroRunInfo, 1);
     int column = 0;
@@ -70,7 +78,27 @@ read_info(sqlite3_stmt *stmt)
     info->first_step = sqlite3_column_int64(stmt, column++);
     info->last_step = sqlite3_column_int64(stmt, column++);
     info->findings_at = dup_text(stmt, column++);
+    info->trace_name = dup_text(stmt, column++);
     return info;
+}
+
+sqlite3_stmt *
+entro_runs_prepare(EntroStore *store, const char *tail, GError **error)
+{
+    g_autofree char *sql = g_strconcat(SELECT_RUNS, tail, NULL);
+
+    return entro_sql_prepare(store, sql, error);
+}
+
+GPtrArray *
+entro_runs_read_all(EntroStore *store, sqlite3_stmt *stmt, GError **error)
+{
+    g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
+    gboolean row = TRUE;
+
+    while (entro_sql_step(store, stmt, &row, error) && row)
+        g_ptr_array_add(runs, entro_runs_read(stmt));
+    return row ? NULL : g_steal_pointer(&runs);
 }
 
 /* First row of a bound query, NULL when there is none. */
@@ -81,7 +109,7 @@ read_first(const EntroBinder *bind, EntroRunInfo **ret_info, GError **error)
 
     if (!entro_bind_ready(bind, error) || !entro_sql_step(bind->store, bind->stmt, &row, error))
         return FALSE;
-    *ret_info = row ? read_info(bind->stmt) : NULL;
+    *ret_info = row ? entro_runs_read(bind->stmt) : NULL;
     return TRUE;
 }
 
@@ -137,15 +165,9 @@ entro_store_get_run(EntroStore *store, gint64 run_id, GError **error)
 GPtrArray *
 entro_store_list_runs(EntroStore *store, GError **error)
 {
-    g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, SELECT_RUNS "ORDER BY id", error);
-    gboolean row = TRUE;
+    g_autoptr(sqlite3_stmt) stmt = entro_runs_prepare(store, "ORDER BY id", error);
 
-    if (stmt == NULL)
-        return NULL;
-    while (entro_sql_step(store, stmt, &row, error) && row)
-        g_ptr_array_add(runs, read_info(stmt));
-    return row ? NULL : g_steal_pointer(&runs);
+    return stmt != NULL ? entro_runs_read_all(store, stmt, error) : NULL;
 }
 
 /* ---- finding -------------------------------------------------------------------------------- */
@@ -206,14 +228,16 @@ entro_now_iso8601(void)
 
 /* id 0: the next free one. */
 static gboolean
-insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, GError **error)
+insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, const char *trace_name,
+           GError **error)
 {
     g_autofree char *created_at = entro_now_iso8601();
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
         store,
         "INSERT INTO runs (id, name, attempt, source, fingerprint, open_mode, created_at,"
-        " tool_version, arch, producer, n_layers, n_heads, context_length, causal)"
-        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1))",
+        " tool_version, arch, producer, n_layers, n_heads, context_length, causal,"
+        " trace_name)"
+        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1), ?)",
         error);
 
     if (stmt == NULL)
@@ -233,6 +257,7 @@ insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, GError **erro
     entro_bind_int(&bind, info->n_heads);
     entro_bind_int(&bind, info->context_length);
     entro_bind_int(&bind, info->causal);
+    entro_bind_text(&bind, trace_name);
     return entro_bind_execute(&bind, error);
 }
 
@@ -268,6 +293,18 @@ fail_conflict(EntroStore *store, const EntroRunInfo *old, const EntroRunInfo *in
     return FALSE;
 }
 
+/* The same trace, read anew, keeps what people gave to its run: its name and its tags. */
+static gboolean
+replace_run(EntroStore *store, const EntroRunInfo *old, const EntroRunInfo *info, GError **error)
+{
+    gboolean same = g_strcmp0(old->fingerprint, info->fingerprint) == 0;
+    g_autoptr(GPtrArray) tags = entro_runs_list_tags(store, old->id, error);
+
+    return tags != NULL && delete_replaced(store, old, info->fingerprint, error) &&
+           insert_run(store, info, old->id, same ? old->trace_name : NULL, error) &&
+           (!same || entro_runs_put_tags(store, old->id, tags, error));
+}
+
 /* A run that is replaced keeps its id: figures and notes that say #3 stay right. */
 gboolean
 entro_store_begin_run(EntroStore *store, const EntroRunInfo *info, gboolean replace,
@@ -286,11 +323,10 @@ entro_store_begin_run(EntroStore *store, const EntroRunInfo *info, gboolean repl
         *ret_run_id = old->id;
         return TRUE; /* nothing was written: the guard ends the transaction */
     }
-    if (old != NULL && !delete_replaced(store, old, info->fingerprint, error))
+    if (!(old != NULL ? replace_run(store, old, info, error)
+                      : insert_run(store, info, 0, NULL, error)))
         return FALSE;
-    if (!insert_run(store, info, old != NULL ? old->id : 0, error))
-        return FALSE;
-    gint64 run_id = sqlite3_last_insert_rowid(store->db);
+    gint64 run_id = old != NULL ? old->id : sqlite3_last_insert_rowid(store->db);
     if (!entro_transaction_commit(&transaction, error))
         return FALSE;
     *ret_run_id = run_id;

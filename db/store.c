@@ -211,8 +211,13 @@ use_wal(EntroStore *store, GError **error)
 static gboolean
 open_for_writing(EntroStore *store, GError **error)
 {
+    gboolean is_new = is_empty_or_missing(store->path, "");
+
     if (!connect(store, ENTRO_STORE_WRITE, FALSE, error))
         return FALSE;
+    /* before the first page is written; without it entro_store_shrink() costs more, once */
+    if (is_new)
+        sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return fail_open(store->path, error, "may be read, but not written");
     return check_identity(store, ENTRO_STORE_WRITE, error) && use_wal(store, error) &&
@@ -232,6 +237,21 @@ entro_store_open(const char *path, EntroStoreMode mode, GError **error)
                                     : open_for_reading(store, error)))
         return NULL;
     return g_steal_pointer(&store);
+}
+
+EntroStore *
+entro_store_open_memory(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
+
+    store->path = g_strdup(path);
+    if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
+        entro_sql_fail(store, error);
+        return NULL;
+    }
+    return configure(store, ENTRO_STORE_WRITE, error) && entro_schema_migrate(store, error)
+               ? g_steal_pointer(&store)
+               : NULL;
 }
 
 void

@@ -33,6 +33,8 @@ MASKS = [
     (re.escape(str(clitest.FIXTURES)), "FIX"),
     (r"\d+\.\d+ [kMGT]B in \d+\.\d+ s: \d+\.\d+ GB/s \(\w+\)", "(speed)"),
     (r"\d+ tokens/s, \d+ s left", "(speed)"),
+    (r"\d+\.\d+ [kMGT]B given back", "(size) given back"),
+    (r'"tool_version" : "[^"]*"', '"tool_version" : "(version)"'),
     (r'"(gigabytes|seconds)" : [-+.e\d]+', r'"\1" : (number)'),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "(time)"),
     # exp() of another machine may round the fixtures' weights otherwise

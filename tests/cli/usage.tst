@@ -37,7 +37,7 @@ P -                 entroscope --version 2>&-
 2 /trace.FILE/      entroscope analyze --db a.db
 2 /one.trace.FILE/  entroscope inspect
 2 /one.trace.FILE/  entroscope inspect $FIX/healthy.h5 $FIX/hybrid.h5
-2 /takes.no.argument/ entroscope runs extra --db a.db
+2 /no.verb."extra"/ entroscope runs extra --db a.db
 2 /one.TABLE/       entroscope export runs captures --db a.db
 2 /one.VIEW/        entroscope plot scalars headwise-entropy --db a.db -o x.png
 2 /takes.no.argument/ entroscope train --data x --trace y extra
