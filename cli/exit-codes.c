@@ -18,6 +18,7 @@ static const ExitRow rows[] = {
     {entro_loader_error_quark, ENTRO_LOADER_ERROR_WRITE, ENTRO_EXIT_OUTPUT},
     {entro_loader_error_quark, -1, ENTRO_EXIT_INPUT},
     {entro_analyzer_error_quark, ENTRO_ANALYZER_ERROR_MEMORY, ENTRO_EXIT_REFUSED},
+    {entro_analyzer_error_quark, ENTRO_ANALYZER_ERROR_RULE, ENTRO_EXIT_USAGE},
     {entro_store_error_quark, ENTRO_STORE_ERROR_NOT_FOUND, ENTRO_EXIT_USAGE},
     {entro_store_error_quark, ENTRO_STORE_ERROR_CONFLICT, ENTRO_EXIT_USAGE},
     {entro_store_error_quark, -1, ENTRO_EXIT_OUTPUT},

@@ -68,7 +68,7 @@ typedef struct {
 } EntroTransaction;
 
 gboolean entro_transaction_begin(EntroTransaction *transaction, EntroStore *store, GError **error);
-/* One view of the database for several queries. */
+/* One view of the database for several queries; within a transaction, it is that one. */
 gboolean entro_transaction_begin_read(EntroTransaction *transaction, EntroStore *store,
                                       GError **error);
 gboolean entro_transaction_commit(EntroTransaction *transaction, GError **error);
@@ -103,6 +103,16 @@ gboolean entro_columns_has(EntroStore *store, const char *table, const char *col
 /* The table of heads, or of layers, that has this statistic; *ret_table NULL when none has. */
 gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *column,
                             const char **ret_table, GError **error);
+
+/* ---- rules.c, findings.c, evidence.c ---------------------------------------------------------- */
+
+/* Rules and parameters that are missing, or described otherwise than now: counted into *n_missing,
+ * and if `apply` added with their defaults.  Values that are there stay. */
+gboolean entro_rules_sync(EntroStore *store, gboolean apply, guint *n_missing, GError **error);
+/* What was found goes, and the run is one that was never judged: its numbers have changed. */
+gboolean entro_findings_forget(EntroStore *store, gint64 run_id, GError **error);
+/* Within a transaction of the caller's. */
+EntroEvidence *entro_evidence_load(EntroStore *store, gint64 run_id, GError **error);
 
 /* ---- runs.c, quote-name.c ------------------------------------------------------------------- */
 

@@ -152,6 +152,27 @@ ENTRO_API gboolean entro_store_put_findings(EntroStore *store, gint64 run_id,
  * (EntroRunInfo.findings_at), or in a database of before findings, there are none. */
 ENTRO_API GPtrArray *entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error);
 
+/* The rules as they are stored (tables rules and rule_parameters), defaults for what is not there;
+ * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
+ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
+/* One transaction: judges the run by the stored rules and stores what was found, unless that stands
+ * there already. */
+ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
+
+/* All that is said of one run, of one moment. */
+typedef struct {
+    EntroRunInfo *run;
+    EntroEvidence *evidence;
+    EntroRules *rules;   /* as stored now */
+    GPtrArray *findings; /* EntroFinding elements as stored; NULL: it was never judged */
+} EntroCase;
+
+ENTRO_API void entro_case_free(EntroCase *one);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCase, entro_case_free)
+
+/* `ref` as in entro_store_find_run(). */
+ENTRO_API EntroCase *entro_store_load_case(EntroStore *store, const char *ref, GError **error);
+
 /* ---- export --------------------------------------------------------------------------------- */
 
 typedef enum { ENTRO_EXPORT_CSV, ENTRO_EXPORT_JSON /* one array of objects */ } EntroExportFormat;

@@ -202,6 +202,8 @@ entro_transaction_begin(EntroTransaction *transaction, EntroStore *store, GError
 gboolean
 entro_transaction_begin_read(EntroTransaction *transaction, EntroStore *store, GError **error)
 {
+    if (!sqlite3_get_autocommit(store->db))
+        return TRUE; /* there is one, which its owner ends */
     if (!entro_sql_exec(store, "BEGIN", error))
         return FALSE;
     transaction->store = store;
