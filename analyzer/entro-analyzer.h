@@ -324,7 +324,7 @@ typedef struct {
     gsize n;
     gint64 *step; /* ascending */
     double *value;
-} EntroSeries;
+} EntroScalarSeries;
 
 /* All that a run is judged by.  heads and layers have the same steps; layers has one "head", 0, for
  * each layer of heads. */
@@ -332,7 +332,7 @@ typedef struct {
     EntroHistory *heads, *layers;
     guint8 *complete; /* [n_steps] 0: something of this capture could not be read */
     guint n_series;
-    EntroSeries *series;
+    EntroScalarSeries *series;
 } EntroEvidence;
 
 /* Evidence without values: NaN throughout, complete; the arrays are copied. */

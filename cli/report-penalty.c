@@ -70,8 +70,8 @@ entro_penalty_report(const EntroCase *one, const EntroPenaltyOptions *options,
                                  "--theta learned: run \"%s\" has no learned thresholds at step "
                                  "%" G_GINT64_FORMAT "; give a number",
                                  one->run->name, ret_report->step);
-    ret_report->total = entro_penalty(ret_report->heads, ret_report->n_heads, ret_report->ln_t,
-                                      options->gamma);
+    ret_report->total =
+        entro_penalty(ret_report->heads, ret_report->n_heads, ret_report->ln_t, options->gamma);
     return TRUE;
 }
 

@@ -136,7 +136,8 @@ append_places(GString *out, const GPtrArray *sorted)
     guint n = 0;
 
     for (guint i = 0; i < sorted->len; i++) {
-        const EntroFinding *finding = sorted->pdata[i], *before = i > 0 ? sorted->pdata[i - 1] : NULL;
+        const EntroFinding *finding = sorted->pdata[i],
+                           *before = i > 0 ? sorted->pdata[i - 1] : NULL;
         gboolean other_layer = before == NULL || before->layer != finding->layer;
 
         n += other_layer || before->head != finding->head;
@@ -296,8 +297,8 @@ append_count(GString *text, const EntroRunReport *report)
     g_string_append_printf(text,
                            "at step %" G_GINT64_FORMAT
                            " %u of %u heads lie between collapse and overload, %u above, %u below",
-                           count->step, n_between, count->n + count->n_without,
-                           count->n_overloaded, count->n_collapsed);
+                           count->step, n_between, count->n + count->n_without, count->n_overloaded,
+                           count->n_collapsed);
     if (count->n_without > 0)
         g_string_append_printf(text, ", %u without a valid row", count->n_without);
 }

@@ -8,9 +8,8 @@
 static EntroEvidence *
 read_heads(EntroStore *store, gint64 run_id, GError **error)
 {
-    EntroHistory *heads =
-        entro_store_select_history(store, run_id, entro_evidence_head_columns(),
-                                   ENTRO_EVIDENCE_N_HEAD_COLUMNS, error);
+    EntroHistory *heads = entro_store_select_history(store, run_id, entro_evidence_head_columns(),
+                                                     ENTRO_EVIDENCE_N_HEAD_COLUMNS, error);
 
     return heads != NULL ? entro_evidence_take(heads) : NULL;
 }
@@ -59,11 +58,11 @@ read_layer_column(EntroStore *store, gint64 run_id, EntroHistory *layers, guint 
         return FALSE;
     if (table == NULL)
         return TRUE;
-    g_autofree char *sql = g_strdup_printf(
-        "SELECT step, layer, \"%s\" FROM %s WHERE run_id = ?1 ORDER BY step, layer", name, table);
+    g_autofree char *sql =
+        g_strdup_printf("SELECT step, layer, \"%s\" FROM %s WHERE run_id = ?1 ORDER BY step, layer",
+                        name, table);
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
-    return stmt != NULL &&
-           read_layer_rows(store, stmt, layers, layers->value[column], error);
+    return stmt != NULL && read_layer_rows(store, stmt, layers, layers->value[column], error);
 }
 
 /* ---- captures and scalars ------------------------------------------------------------------------- */

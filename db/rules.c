@@ -139,8 +139,10 @@ read_value(EntroStore *store, sqlite3_stmt *stmt, EntroRules *rules, GError **er
 static gboolean
 read_values(EntroStore *store, EntroRules *rules, GError **error)
 {
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
-        store, "SELECT rule, name, value FROM rule_parameters ORDER BY rule, name", error);
+    g_autoptr(sqlite3_stmt) stmt =
+        entro_sql_prepare(store,
+                          "SELECT rule, name, value FROM rule_parameters ORDER BY rule, name",
+                          error);
     gboolean row = TRUE;
 
     if (stmt == NULL)

@@ -92,7 +92,7 @@ entro_episodes(const guint8 *verdict, gsize n, const EntroHysteresis *hysteresis
     }
     judge_few(&walk);
     if (walk.open)
-        finish(&walk, n > 0 && verdict[n - 1] == ENTRO_VERDICT_UNKNOWN ? ENTRO_END_LOST
-                                                                      : ENTRO_END_STILL);
+        finish(&walk,
+               n > 0 && verdict[n - 1] == ENTRO_VERDICT_UNKNOWN ? ENTRO_END_LOST : ENTRO_END_STILL);
     return walk.episodes;
 }

@@ -49,7 +49,7 @@ new_history(const gint64 *step, gsize n_steps, const guint *layer, const guint *
     history->n_columns = n_columns;
     history->value = g_new0(double *, n_columns);
     for (guint column = 0; column < n_columns; column++) {
-        history->value[column] = g_new(double, n_steps * n_heads);
+        history->value[column] = g_new(double, n_steps *n_heads);
         for (gsize cell = 0; cell < n_steps * n_heads; cell++)
             history->value[column][cell] = NAN;
     }
@@ -95,10 +95,10 @@ void
 entro_evidence_add_series(EntroEvidence *evidence, const char *name, const gint64 *step,
                           const double *value, gsize n)
 {
-    EntroSeries series = {g_strdup(name), n, g_memdup2(step, n * sizeof *step),
-                          g_memdup2(value, n * sizeof *value)};
+    EntroScalarSeries series = {g_strdup(name), n, g_memdup2(step, n * sizeof *step),
+                                g_memdup2(value, n * sizeof *value)};
 
-    evidence->series = g_renew(EntroSeries, evidence->series, evidence->n_series + 1);
+    evidence->series = g_renew(EntroScalarSeries, evidence->series, evidence->n_series + 1);
     evidence->series[evidence->n_series++] = series;
 }
 

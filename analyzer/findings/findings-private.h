@@ -16,7 +16,7 @@ typedef enum {
 } EntroVerdict;
 
 typedef enum {
-    ENTRO_END_STILL,    /* so at the last capture, or not yet good for long enough */
+    ENTRO_END_STILL, /* so at the last capture, or not yet good for long enough */
     ENTRO_END_OVER,
     ENTRO_END_LOST /* not measured any more */
 } EntroEnd;
@@ -31,7 +31,7 @@ typedef struct {
 
 typedef struct {
     guint opens, closes; /* so many bad captures in a row open, so many good ones close */
-    double grace;        /* fraction of the captures that one from the start must outlast; 0: none */
+    double grace; /* fraction of the captures that one from the start must outlast; 0: none */
 } EntroHysteresis;
 
 /* EntroEpisode elements by onset; verdict[n] is of EntroVerdict. */
@@ -83,9 +83,10 @@ const char *entro_judge_part(const EntroJudge *judge, gsize layer);
 
 /* "from step 140 to the last capture, step 600 (9 captures)" and the like; to be freed. */
 char *entro_words_span(const EntroJudge *judge, const EntroEpisode *episode);
-/* What to say of an episode that began with the run and ended, by a rule with grace: then it is of
- * severity info.  NULL: it is not so. */
-const char *entro_words_slow_start(const EntroJudge *judge, const EntroEpisode *episode);
+/* Of an episode that began with the run, by a rule with grace: what to say of that, or "". */
+const char *entro_words_start(const EntroJudge *judge, const EntroEpisode *episode);
+/* It began with the run and is over: no failure, so its findings are of severity info. */
+gboolean entro_is_slow_start(const EntroJudge *judge, const EntroEpisode *episode);
 /* Of an episode: steps, captures, whether it lasts, how it ended. */
 void entro_json_add_episode(EntroJson *json, const EntroJudge *judge, const EntroEpisode *episode);
 
@@ -100,19 +101,19 @@ typedef void (*EntroRuleJudge)(EntroJudge *judge);
 
 EntroRuleJudge entro_rule_judge(guint index);
 
-void entro_judge_run_overload(EntroJudge *judge);    /* judge-levels.c */
+void entro_judge_run_overload(EntroJudge *judge); /* judge-levels.c */
 void entro_judge_layer_overload(EntroJudge *judge);
 void entro_judge_layer_collapse(EntroJudge *judge);
 void entro_judge_head_overload(EntroJudge *judge);
 void entro_judge_head_collapse(EntroJudge *judge);
-void entro_judge_attention_nan(EntroJudge *judge);   /* judge-nan.c */
+void entro_judge_attention_nan(EntroJudge *judge); /* judge-nan.c */
 void entro_judge_loss_nan(EntroJudge *judge);
-void entro_judge_dead_head(EntroJudge *judge);       /* judge-heads.c */
+void entro_judge_dead_head(EntroJudge *judge); /* judge-heads.c */
 void entro_judge_masked_head(EntroJudge *judge);
 void entro_judge_redundant_layer(EntroJudge *judge);
-void entro_judge_temperature(EntroJudge *judge);     /* judge-params.c */
+void entro_judge_temperature(EntroJudge *judge); /* judge-params.c */
 void entro_judge_threshold(EntroJudge *judge);
 void entro_judge_scaling(EntroJudge *judge);
-void entro_judge_loss_spike(EntroJudge *judge);      /* judge-spike.c */
+void entro_judge_loss_spike(EntroJudge *judge); /* judge-spike.c */
 
 #endif

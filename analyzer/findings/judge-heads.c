@@ -14,8 +14,7 @@ is_still(Stillness *still, double level)
 {
     double lowest = fmin(still->lowest, level), highest = fmax(still->highest, level);
 
-    if (!(level >= 1 - still->edge || level <= still->edge) ||
-        highest - lowest > still->tolerance)
+    if (!(level >= 1 - still->edge || level <= still->edge) || highest - lowest > still->tolerance)
         return FALSE;
     still->lowest = lowest;
     still->highest = highest;
@@ -163,12 +162,13 @@ add_redundant(EntroJudge *judge, gsize layer, const EntroEpisode *episode)
     entro_json_add_real(&json, "possible", possible);
     entro_json_add_real(&json, "share", share);
     entro_json_add_real(&json, "limit", limit);
-    entro_judge_add(judge, number, -1, episode,
-                    g_strdup_printf("The heads of layer %u%s all do nearly the same: they differ by "
-                                    "%.3f nats where %.2f were possible, less than %g of it, %s.",
-                                    number, entro_judge_part(judge, layer), share * possible,
-                                    possible, limit, span),
-                    &json);
+    entro_judge_add(
+        judge, number, -1, episode,
+        g_strdup_printf("The heads of layer %u%s all do nearly the same: they differ by "
+                        "%.3f nats where %.2f were possible, less than %g of it, %s.",
+                        number, entro_judge_part(judge, layer), share * possible, possible, limit,
+                        span),
+        &json);
 }
 
 void

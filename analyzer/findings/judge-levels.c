@@ -49,7 +49,7 @@ add_layer(EntroJudge *judge, const Direction *direction, gsize layer, const Entr
     double fraction = entro_judge_parameter(judge, "fraction");
     guint number = entro_judge_layer_number(judge, layer);
     g_autofree char *span = entro_words_span(judge, episode);
-    const char *slow = entro_words_slow_start(judge, episode);
+    const char *start = entro_words_start(judge, episode);
     EntroJson json = entro_json_begin();
 
     entro_json_add_real(&json, "entropy", mean.entropy);
@@ -63,7 +63,7 @@ add_layer(EntroJudge *judge, const Direction *direction, gsize layer, const Entr
                                     number, entro_judge_part(judge, layer), direction->what,
                                     direction->side, fraction,
                                     direction->above ? "up to" : "down to", mean.entropy,
-                                    mean.ceiling, span, slow != NULL ? slow : ""),
+                                    mean.ceiling, span, start),
                     &json);
 }
 
@@ -154,7 +154,7 @@ judge_head(EntroJudge *judge, const Direction *direction, gsize head, double *le
         const EntroEpisode *episode = &g_array_index(episodes, EntroEpisode, i);
 
         /* of a single head, a slow start is not even worth a note */
-        if (entro_words_slow_start(judge, episode) == NULL)
+        if (!entro_is_slow_start(judge, episode))
             add_head(judge, direction, head, episode,
                      find_worst(level, verdict, episode, direction->above));
     }
@@ -185,7 +185,8 @@ entro_judge_head_collapse(EntroJudge *judge)
 /* ---- the run ------------------------------------------------------------------------------------- */
 
 typedef struct {
-    guint n, n_over, n_over_early; /* heads with a value, overloaded, and these in the first third */
+    guint n, n_over,
+        n_over_early; /* heads with a value, overloaded, and these in the first third */
 } Share;
 
 static Share
@@ -195,9 +196,11 @@ count_overloaded(const EntroJudge *judge, gsize position, double fraction)
 
     for (gsize layer = 0; layer < judge->n_layers; layer++)
         for (gsize head = judge->first_head[layer]; head < judge->first_head[layer + 1]; head++) {
-            EntroVerdict verdict = judge_level(
-                &overload, entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, position, head),
-                entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, position, head), fraction);
+            EntroVerdict verdict =
+                judge_level(&overload,
+                            entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, position, head),
+                            entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, position, head),
+                            fraction);
 
             share.n += verdict != ENTRO_VERDICT_UNKNOWN;
             share.n_over += verdict == ENTRO_VERDICT_BAD;
@@ -213,7 +216,7 @@ add_run(EntroJudge *judge, const EntroEpisode *episode)
     double fraction = entro_judge_parameter(judge, "head_fraction");
     double limit = entro_judge_parameter(judge, "head_share");
     Share share = count_overloaded(judge, episode->last, fraction);
-    const char *slow = entro_words_slow_start(judge, episode);
+    const char *start = entro_words_start(judge, episode);
     g_autofree char *span = entro_words_span(judge, episode);
     gboolean early = judge->n_layers >= 3 && 2 * share.n_over_early > share.n_over;
     EntroJson json = entro_json_begin();
@@ -224,15 +227,15 @@ add_run(EntroJudge *judge, const EntroEpisode *episode)
     entro_json_add_real(&json, "share", (double)share.n_over / share.n);
     entro_json_add_real(&json, "limit", limit);
     entro_json_add_real(&json, "head_limit", fraction);
-    entro_judge_add(judge, -1, -1, episode,
-                    g_strdup_printf("Too many heads attend to almost everything alike (entropic "
-                                    "overload)%s: %u of %u (%.0f %%) have at "
-                                    "least %g of the entropy that is possible, %.0f %% are too many; "
-                                    "%s%s.",
-                                    early ? ", most of them in early layers" : "", share.n_over,
-                                    share.n, 100.0 * share.n_over / share.n, fraction, 100 * limit,
-                                    span, slow != NULL ? slow : ""),
-                    &json);
+    entro_judge_add(
+        judge, -1, -1, episode,
+        g_strdup_printf("Too many heads attend to almost everything alike (entropic "
+                        "overload)%s: %u of %u (%.0f %%) have at "
+                        "least %g of the entropy that is possible, %.0f %% are too many; "
+                        "%s%s.",
+                        early ? ", most of them in early layers" : "", share.n_over, share.n,
+                        100.0 * share.n_over / share.n, fraction, 100 * limit, span, start),
+        &json);
 }
 
 void
@@ -246,7 +249,7 @@ entro_judge_run_overload(EntroJudge *judge)
     for (gsize i = 0; i < judge->n_steps; i++) {
         Share share = count_overloaded(judge, i, fraction);
 
-        verdict[i] = share.n == 0                        ? ENTRO_VERDICT_UNKNOWN
+        verdict[i] = share.n == 0                      ? ENTRO_VERDICT_UNKNOWN
                      : share.n_over >= limit * share.n ? ENTRO_VERDICT_BAD
                                                        : ENTRO_VERDICT_GOOD;
     }

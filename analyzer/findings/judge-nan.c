@@ -87,7 +87,7 @@ is_loss(const char *name)
 
 /* A scalar has steps of its own: the finding's are set by hand. */
 static void
-add_loss(EntroJudge *judge, const EntroSeries *series, gsize first)
+add_loss(EntroJudge *judge, const EntroScalarSeries *series, gsize first)
 {
     EntroEpisode episode = {.known = TRUE};
     EntroJson json = entro_json_begin();
@@ -124,7 +124,7 @@ entro_judge_loss_nan(EntroJudge *judge)
     guint opens = (guint)entro_judge_parameter(judge, "opens");
 
     for (guint k = 0; k < judge->run->n_series; k++) {
-        const EntroSeries *series = &judge->run->series[k];
+        const EntroScalarSeries *series = &judge->run->series[k];
         guint n_bad = 0;
 
         for (gsize i = 0; is_loss(series->name) && i < series->n; i++) {

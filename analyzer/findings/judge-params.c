@@ -3,7 +3,7 @@
 
 /* A parameter at one place over the captures. */
 typedef struct {
-    const char *name;  /* "the softmax temperature of head 3 of layer 1" */
+    const char *name; /* "the softmax temperature of head 3 of layer 1" */
     gint64 layer, head;
     const double *value; /* [n_steps] */
     const double *also;  /* [n_steps] must be above 0, or NULL */
@@ -32,11 +32,10 @@ judge_values(const EntroJudge *judge, const Parameter *parameter, guint8 *verdic
         gboolean missing = isnan(parameter->value[i]);
 
         if (missing)
-            verdict[i] = seen && judge->run->complete[i] ? ENTRO_VERDICT_BAD
-                                                         : ENTRO_VERDICT_UNKNOWN;
-        else
             verdict[i] =
-                is_outside(judge, parameter, i) ? ENTRO_VERDICT_BAD : ENTRO_VERDICT_GOOD;
+                seen && judge->run->complete[i] ? ENTRO_VERDICT_BAD : ENTRO_VERDICT_UNKNOWN;
+        else
+            verdict[i] = is_outside(judge, parameter, i) ? ENTRO_VERDICT_BAD : ENTRO_VERDICT_GOOD;
         seen = seen || !missing;
     }
 }
@@ -93,8 +92,7 @@ judge_of_heads(EntroJudge *judge, const char *word, EntroEvidenceHeadColumn colu
 
     for (gsize head = 0; head < judge->n_heads; head++) {
         guint layer = judge->run->heads->layer[head], number = judge->run->heads->head[head];
-        g_autofree char *name =
-            g_strdup_printf("%s of head %u of layer %u", word, number, layer);
+        g_autofree char *name = g_strdup_printf("%s of head %u of layer %u", word, number, layer);
         Parameter parameter = {name, layer, number, values, also != NULL ? others : NULL, FALSE};
 
         for (gsize i = 0; i < judge->n_steps; i++) {

@@ -16,7 +16,7 @@ typedef struct {
 } Jump;
 
 typedef struct {
-    const EntroSeries *series;
+    const EntroScalarSeries *series;
     gsize window;
     double z, rise;
     double *work; /* [window] */
@@ -196,7 +196,7 @@ tell_event(const EntroJudge *judge, const Event *event, GString *text, EntroJson
 }
 
 static void
-add_spike(EntroJudge *judge, const EntroSeries *series, const Jump *jump, const Event *event)
+add_spike(EntroJudge *judge, const EntroScalarSeries *series, const Jump *jump, const Event *event)
 {
     gint64 step = series->step[jump->first];
     gsize position = event->finding != NULL ? capture_at(judge, event->finding->onset_step)
@@ -226,7 +226,7 @@ add_spike(EntroJudge *judge, const EntroSeries *series, const Jump *jump, const 
 }
 
 static void
-judge_series(EntroJudge *judge, const EntroSeries *series)
+judge_series(EntroJudge *judge, const EntroScalarSeries *series)
 {
     gsize window = (gsize)entro_judge_parameter(judge, "window");
     gsize near = (gsize)entro_judge_parameter(judge, "near");

@@ -135,20 +135,33 @@ entro_json_add_episode(EntroJson *json, const EntroJudge *judge, const EntroEpis
     entro_json_add_int(json, "captures_of_run", (gint64)judge->n_steps);
 }
 
-const char *
-entro_words_slow_start(const EntroJudge *judge, const EntroEpisode *episode)
+static gboolean
+is_of_start(const EntroJudge *judge, const EntroEpisode *episode)
 {
-    return episode->from_start && episode->end == ENTRO_END_OVER &&
-                   entro_judge_hysteresis(judge).grace > 0
-               ? ": a slow start, for every fresh model begins like that"
-               : NULL;
+    return episode->from_start && episode->known && entro_judge_hysteresis(judge).grace > 0;
+}
+
+gboolean
+entro_is_slow_start(const EntroJudge *judge, const EntroEpisode *episode)
+{
+    return is_of_start(judge, episode) && episode->end == ENTRO_END_OVER;
+}
+
+const char *
+entro_words_start(const EntroJudge *judge, const EntroEpisode *episode)
+{
+    if (!is_of_start(judge, episode))
+        return "";
+    return episode->end == ENTRO_END_OVER ? ": a slow start, for every fresh model begins like that"
+                                          : "; it never left the state in which every fresh model "
+                                            "begins";
 }
 
 /* A start at the ceiling that was left, however late, is no failure. */
 static EntroSeverity
 severity_of(const EntroJudge *judge, const EntroEpisode *episode)
 {
-    if (entro_words_slow_start(judge, episode) != NULL)
+    if (entro_is_slow_start(judge, episode))
         return ENTRO_SEVERITY_INFO;
     return judge->rules->setting[judge->rule].severity;
 }
@@ -164,8 +177,8 @@ entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head, const EntroEpisode
     finding->layer = layer;
     finding->head = head;
     finding->onset_step = entro_judge_step(judge, episode->onset);
-    finding->last_step = episode->end == ENTRO_END_STILL ? ENTRO_STILL_SO
-                                                         : entro_judge_step(judge, episode->last);
+    finding->last_step =
+        episode->end == ENTRO_END_STILL ? ENTRO_STILL_SO : entro_judge_step(judge, episode->last);
     finding->n_captures = episode->n_bad;
     finding->rule = g_strdup(entro_rule(judge->rule)->name);
     finding->sentence = sentence;
@@ -180,8 +193,9 @@ entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head, const EntroEpisode
 static int
 scope_of(const EntroFinding *finding)
 {
-    return finding->head >= 0 ? ENTRO_SCOPE_HEAD
-                              : finding->layer >= 0 ? ENTRO_SCOPE_LAYER : ENTRO_SCOPE_RUN;
+    return finding->head >= 0    ? ENTRO_SCOPE_HEAD
+           : finding->layer >= 0 ? ENTRO_SCOPE_LAYER
+                                 : ENTRO_SCOPE_RUN;
 }
 
 static int

@@ -24,7 +24,8 @@ typedef struct {
             "part of the captures that it must outlast if it is there from the first one on"       \
     }
 #define RANGE(least, most)                                                                         \
-    {"low", least, -1e300, 1e300, "smallest value in range"}, {                                    \
+    {"low", least, -1e300, 1e300, "smallest value in range"},                                      \
+    {                                                                                              \
         "high", most, -1e300, 1e300, "largest value in range"                                      \
     }
 
@@ -179,9 +180,8 @@ entro_rule_judge(guint index)
 const char *
 entro_scope_name(EntroScope scope)
 {
-    static const char *const names[] = {[ENTRO_SCOPE_RUN] = "run",
-                                        [ENTRO_SCOPE_LAYER] = "layer",
-                                        [ENTRO_SCOPE_HEAD] = "head"};
+    static const char *const names[] = {
+        [ENTRO_SCOPE_RUN] = "run", [ENTRO_SCOPE_LAYER] = "layer", [ENTRO_SCOPE_HEAD] = "head"};
 
     return names[scope];
 }
