@@ -34,7 +34,7 @@ assert_episodes(const char *verdicts, guint opens, guint closes, double grace, c
 
         g_string_append_printf(text, "%s%d-%d*%d%c%s", i > 0 ? " " : "", (int)one->onset,
                                (int)one->last, (int)one->n_bad, "=/?"[one->end],
-                               one->known ? "" : "!");
+                               one -> known ? "" : "!");
     }
     g_assert_cmpstr(text->str, ==, expected);
 }
@@ -249,9 +249,10 @@ collapse_is_below_its_limit(void)
     set_level(run, 5, -1, 14, 30, 0.1 + 1e-12);
     assert_found(run, "layer-collapse", "");
     set_level(run, 5, -1, 14, 23, 0.02);
-    assert_found(run, "", "layer-collapse 5 140-220*9 | head-collapse 5.0 140-220*9 info | "
-                          "head-collapse 5.1 140-220*9 info | head-collapse 5.2 140-220*9 info | "
-                          "head-collapse 5.3 140-220*9 info");
+    assert_found(run, "",
+                 "layer-collapse 5 140-220*9 | head-collapse 5.0 140-220*9 info | "
+                 "head-collapse 5.1 140-220*9 info | head-collapse 5.2 140-220*9 info | "
+                 "head-collapse 5.3 140-220*9 info");
 }
 
 static void
@@ -483,8 +484,9 @@ parameters_run_away(void)
     set_heads(run, ENTRO_EVIDENCE_TEMPERATURE_MIN, 1, 0, 4, 10, -0.01);
     set_heads(run, ENTRO_EVIDENCE_THRESHOLD, 1, 1, 5, 10, 1.01);
     set_layer(run, ENTRO_EVIDENCE_ALPHA, 1, 6, 10, -0.009);
-    assert_found(run, "", "scaling-runaway 1 60-*4 | temperature-runaway 0.1 30-*7 | "
-                          "temperature-runaway 1.0 40-*6 | threshold-runaway 1.1 50-*5");
+    assert_found(run, "",
+                 "scaling-runaway 1 60-*4 | temperature-runaway 0.1 30-*7 | "
+                 "temperature-runaway 1.0 40-*6 | threshold-runaway 1.1 50-*5");
 }
 
 static void
@@ -628,8 +630,7 @@ a_rule_can_be_changed(void)
     assert_has(error->message, "it has fraction, opens, closes");
     g_clear_error(&error);
     g_assert_false(entro_rules_set(rules, "layer-collapse", "fraction", 1.5, &error));
-    g_assert_cmpstr(error->message, ==,
-                    "rule layer-collapse: fraction is 1.5, expected 0 to 1");
+    g_assert_cmpstr(error->message, ==, "rule layer-collapse: fraction is 1.5, expected 0 to 1");
     g_clear_error(&error);
     g_assert_false(entro_rules_set(rules, "layer-collapse", "fraction", NAN, NULL));
 }
@@ -696,9 +697,10 @@ evidence_is_quoted(void)
     entro_json_add_real(&json, "s", 0.1);
     entro_json_add_int(&json, "i", G_MININT64);
     g_autofree char *text = entro_json_end(&json);
-    g_assert_cmpstr(text, ==,
-                    "{\"a\\\"b\": \"x\\\\\\u000a\\u001b\\\"\xef\xbf\xbd\", \"r\": null, \"s\": 0.1, "
-                    "\"i\": -9223372036854775808}");
+    g_assert_cmpstr(
+        text, ==,
+        "{\"a\\\"b\": \"x\\\\\\u000a\\u001b\\\"\xef\xbf\xbd\", \"r\": null, \"s\": 0.1, "
+        "\"i\": -9223372036854775808}");
 }
 
 int
