@@ -180,10 +180,12 @@ count_heads(const EntroEvidence *evidence, const EntroRules *rules)
             double entropy = heads->value[ENTRO_EVIDENCE_ENTROPY][j];
             double ceiling = heads->value[ENTRO_EVIDENCE_CEILING][j];
 
-            count.n += !isnan(entropy);
-            count.n_without += isnan(entropy);
-            count.n_overloaded += ceiling > 0 && entropy >= over * ceiling;
-            count.n_collapsed += entropy < under * ceiling;
+            gboolean judged = !isnan(entropy) && ceiling > 0; /* 0: rows of a single key */
+
+            count.n += judged;
+            count.n_without += !judged;
+            count.n_overloaded += judged && entropy >= over * ceiling;
+            count.n_collapsed += judged && entropy < under * ceiling;
         }
     }
     return count;
@@ -195,18 +197,19 @@ typedef struct {
     int *exit;
 } Output;
 
-/* With no capture nothing can be said; a gate must not take that for health. */
+/* Where nothing could be judged, nothing can be said; a gate must not take that for health. */
 static void
-decide_exit(const Options *options, const EntroCase *one, const GPtrArray *findings, int *ret_exit)
+decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
 {
     if (!options->gate)
         return;
-    if (one->run->n_captures == 0) {
+    if (report->count.n == 0 && entro_report_is_healthy(report)) {
         g_autofree char *message =
-            g_strdup_printf("run %s has no captures: nothing can be said of it", one->run->name);
+            g_strdup_printf("run %s has no capture that can be judged: nothing can be said of it",
+                            report->one->run->name);
         entro_complain("report", message);
         *ret_exit = ENTRO_EXIT_INPUT;
-    } else if (trips(options, findings) && *ret_exit == ENTRO_EXIT_DONE) {
+    } else if (trips(options, report->findings) && *ret_exit == ENTRO_EXIT_DONE) {
         *ret_exit = ENTRO_EXIT_FINDINGS;
     }
 }
@@ -235,7 +238,7 @@ report_run(EntroStore *store, const char *ref, const Options *options, const Out
         entro_report_json(&report, output->builder);
     else
         entro_report_text(&report, output->text);
-    decide_exit(options, one, report.findings, output->exit);
+    decide_exit(options, &report, output->exit);
     return TRUE;
 }
 

@@ -67,7 +67,7 @@ count_json(JsonBuilder *builder, const EntroHeadCount *count)
     entro_json_integer(builder, "heads", count->n + count->n_without);
     entro_json_integer(builder, "heads_overloaded", count->n_overloaded);
     entro_json_integer(builder, "heads_collapsed", count->n_collapsed);
-    entro_json_integer(builder, "heads_without_valid_row", count->n_without);
+    entro_json_integer(builder, "heads_not_judged", count->n_without);
     json_builder_end_object(builder);
 }
 

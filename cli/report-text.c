@@ -262,6 +262,12 @@ append_findings(GString *out, const EntroRunReport *report)
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
 static void
+append_number(GString *out, gsize n, const char *word)
+{
+    g_string_append_printf(out, "%" G_GSIZE_FORMAT " %s%s", n, word, n == 1 ? "" : "s");
+}
+
+static void
 append_head(GString *out, const EntroRunReport *report)
 {
     const EntroRunInfo *run = report->one->run;
@@ -271,14 +277,15 @@ append_head(GString *out, const EntroRunReport *report)
     g_string_append_printf(out, "%s (#%" G_GINT64_FORMAT, name, run->id);
     if (run->attempt > 1)
         g_string_append_printf(out, ", attempt %u", run->attempt);
-    g_string_append_printf(out, "): %" G_GSIZE_FORMAT " capture%s", evidence->heads->n_steps,
-                           evidence->heads->n_steps == 1 ? "" : "s");
-    if (run->n_captures > 0)
-        g_string_append_printf(out,
-                               ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                               "; %" G_GSIZE_FORMAT " layers, %" G_GSIZE_FORMAT " heads",
-                               run->first_step, run->last_step, evidence->layers->n_heads,
-                               evidence->heads->n_heads);
+    g_string_append(out, "): ");
+    append_number(out, evidence->heads->n_steps, "capture");
+    if (run->n_captures > 0) {
+        g_string_append_printf(out, ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "; ",
+                               run->first_step, run->last_step);
+        append_number(out, evidence->layers->n_heads, "layer");
+        g_string_append(out, ", ");
+        append_number(out, evidence->heads->n_heads, "head");
+    }
     if (!report->stored)
         g_string_append(out, "; computed now, not stored");
     g_string_append_c(out, '\n');
@@ -291,16 +298,16 @@ append_count(GString *text, const EntroRunReport *report)
     guint n_between = count->n - count->n_overloaded - count->n_collapsed;
 
     if (count->n == 0) {
-        g_string_append(text, "no head has a valid row in any capture");
+        g_string_append(text, "no head has a valid row with more than one key in any capture");
         return;
     }
     g_string_append_printf(text,
                            "at step %" G_GINT64_FORMAT
-                           " %u of %u heads lie between collapse and overload, %u above, %u below",
+                           ", %u of %u heads lie between collapse and overload, %u above, %u below",
                            count->step, n_between, count->n + count->n_without, count->n_overloaded,
                            count->n_collapsed);
     if (count->n_without > 0)
-        g_string_append_printf(text, ", %u without a valid row", count->n_without);
+        g_string_append_printf(text, ", %u cannot be judged", count->n_without);
 }
 
 static void

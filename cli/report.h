@@ -33,7 +33,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroPenaltyReport, entro_penalty_clear)
 /* Heads at the last capture in which one has a value. */
 typedef struct {
     gint64 step;
-    guint n, n_overloaded, n_collapsed, n_without; /* n: with a value; step means nothing if 0 */
+    guint n, n_overloaded, n_collapsed; /* n: those that can be judged; if 0, step means nothing */
+    guint n_without;                    /* no valid row, or rows of a single key */
 } EntroHeadCount;
 
 typedef struct {
