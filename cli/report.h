@@ -1,5 +1,5 @@
 /* report.h: what the files of `report` share: cmd-report.c has the options and the loop over runs,
- * report-text.c and report-json.c say what was found, report-penalty.c what the regularizer would. */
+ * report-text.c, report-group.c and report-json.c say what was found, report-penalty.c what the regularizer would. */
 #ifndef ENTRO_REPORT_H
 #define ENTRO_REPORT_H
 
@@ -48,7 +48,13 @@ typedef struct {
     const EntroPenaltyReport *penalty; /* or NULL */
 } EntroRunReport;
 
-/* Whether something above info was found. */
+/* Appends `text` in lines of a terminal's width, those after the first indented. */
+void entro_report_wrap(GString *out, const char *text);
+const char *entro_report_label(EntroSeverity severity); /* "note", "WARNING", ... */
+/* Findings of one rule and severity, all of heads, of layers or of the run (report-group.c). */
+void entro_report_group(const EntroRunReport *report, const GPtrArray *group, GString *out);
+
+/* Whether nothing above info was found. */
 gboolean entro_report_is_healthy(const EntroRunReport *report);
 
 void entro_report_text(const EntroRunReport *report, GString *out);

@@ -150,11 +150,11 @@ entro_is_slow_start(const EntroJudge *judge, const EntroEpisode *episode)
 const char *
 entro_words_start(const EntroJudge *judge, const EntroEpisode *episode)
 {
-    if (!is_of_start(judge, episode))
-        return "";
-    return episode->end == ENTRO_END_OVER ? ": a slow start, for every fresh model begins like that"
-                                          : "; it never left the state in which every fresh model "
-                                            "begins";
+    if (entro_is_slow_start(judge, episode))
+        return ": a slow start, for every fresh model begins like that";
+    return is_of_start(judge, episode) && episode->end == ENTRO_END_STILL
+               ? "; it never left the state in which every fresh model begins"
+               : "";
 }
 
 /* A start at the ceiling that was left, however late, is no failure. */
