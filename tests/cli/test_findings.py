@@ -1,4 +1,4 @@
-"""test_report.py: reports on databases that are old, read-only, changed by hand, written at or hostile,
+"""test_findings.py: reports on databases that are old, read-only, changed by hand, written at or hostile,
 and on the published head entropies."""
 import json
 import math
