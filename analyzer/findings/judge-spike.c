@@ -94,11 +94,17 @@ typedef struct {
 static gsize
 capture_at(const EntroJudge *judge, gint64 step)
 {
-    gsize position = 0;
+    gsize low = 0, high = judge->n_steps;
 
-    while (position < judge->n_steps && entro_judge_step(judge, position) < step)
-        position++;
-    return position;
+    while (low < high) {
+        gsize middle = low + (high - low) / 2;
+
+        if (entro_judge_step(judge, middle) < step)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* The largest change of a layer's entropy near a capture, if it is one. */
@@ -138,11 +144,13 @@ find_finding(const EntroJudge *judge, gsize centre, gsize near)
 
     for (guint i = 0; i < judge->findings->len; i++) {
         const EntroFinding *finding = judge->findings->pdata[i];
+
+        if (!is_entropy_event(finding))
+            continue;
         gsize position = capture_at(judge, finding->onset_step);
         gsize distance = position > centre ? position - centre : centre - position;
-
         /* what the first capture shows has no onset */
-        if (is_entropy_event(finding) && position > 0 && distance < least) {
+        if (position > 0 && distance < least) {
             nearest = finding;
             least = distance;
         }

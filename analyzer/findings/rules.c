@@ -152,7 +152,7 @@ static const Row rows[] = {
       "entropy.",
       {{"z", 8, 0, 1e6, "robust standard deviations above the values before"},
        {"rise", 0.10, 0, 1e6, "of the level before; it rises by more"},
-       {"window", 16, 4, 1e6, "values before it that it is compared with"},
+       {"window", 16, 4, 1000, "values before it that it is compared with"},
        {"near", 2, 0, 1e6, "captures between the jump and the event of the entropy"},
        {"change", 0.20, 0, 1,
         "of the ceiling, from one capture to the next: a large change of a layer's entropy"}}},

@@ -3,6 +3,7 @@ and on the published head entropies."""
 import json
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -92,6 +93,20 @@ def a_database_of_version_1_is_read_and_judged(world):
     result = world.run("report", "#1", "#2", "--db", "old.db", check=0)
     assert result.out.count("computed now, not stored") == 2, result
     assert query(world / "old.db", "PRAGMA user_version") == [(1,)]
+
+
+@test
+def runs_of_the_study_are_told_apart(world):
+    """Trained runs, of which the database may be of any version."""
+    shutil.copy(ROOT / "samples/study/study.db", world / "s.db")
+    runs = world.run("report", "SM hot s2", "SM+ScFuFFN hot s2", "EReg(SM(t)+ScFuFFN) s1", "--db",
+                     "s.db", "--json", check=0).json()["runs"]
+    kinds = [{f["kind"] for f in run["findings"] if f["severity"] == "critical"} for run in runs]
+    assert kinds == [{"nan", "collapse"}, {"nan", "collapse"}, set()], kinds
+    assert [run["healthy"] for run in runs] == [False, False, True]
+    collapse = [f for f in runs[0]["findings"] if f["rule"] == "layer-collapse"]
+    assert {f["layer"] for f in collapse} == {1, 2, 3, 4, 5, 6, 7}
+    assert max(f["onset_step"] for f in collapse) < 224  # before the NaN
 
 
 @test
