@@ -178,7 +178,7 @@ append_verdict(GString *out, const EntroRunReport *report)
     gboolean healthy = entro_report_is_healthy(report);
 
     if (n_steps == 0) {
-        entro_report_wrap(out, "No captures are stored: nothing can be said.");
+        entro_report_wrap(out, "No captures are stored: nothing can be said of the attention.");
         return;
     }
     if (healthy && report->count.n == 0)

@@ -92,8 +92,12 @@ void entro_json_add_episode(EntroJson *json, const EntroJudge *judge, const Entr
 
 /* Adds a finding of the rule at work.  Takes sentence and the JSON object over.  layer and head: as
  * in EntroFinding. */
-EntroFinding *entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head,
-                              const EntroEpisode *episode, char *sentence, EntroJson *json);
+void entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head, const EntroEpisode *episode,
+                     char *sentence, EntroJson *json);
+/* The same of what has steps of its own, as scalars have: there may be no capture at all.  Of `place`
+ * layer, head, steps and n_captures are read, of the episode its flags. */
+void entro_judge_add_steps(EntroJudge *judge, const EntroFinding *place,
+                           const EntroEpisode *episode, char *sentence, EntroJson *json);
 
 /* ---- the rules ------------------------------------------------------------------------------------ */
 

@@ -85,7 +85,6 @@ is_loss(const char *name)
     return g_str_has_suffix(name, "loss");
 }
 
-/* A scalar has steps of its own: the finding's are set by hand. */
 static void
 add_loss(EntroJudge *judge, const EntroScalarSeries *series, gsize first)
 {
@@ -111,11 +110,13 @@ add_loss(EntroJudge *judge, const EntroScalarSeries *series, gsize first)
                                series->value[first - 1], series->step[first - 1]);
     g_string_append(sentence, episode.end == ENTRO_END_STILL ? ": training has diverged."
                                                              : "; later it was one again.");
-    EntroFinding *finding =
-        entro_judge_add(judge, -1, -1, &episode, g_string_free(sentence, FALSE), &json);
-    finding->onset_step = series->step[first];
-    finding->last_step = episode.end == ENTRO_END_STILL ? ENTRO_STILL_SO : series->step[last];
-    finding->n_captures = n_bad;
+    EntroFinding place = {.layer = -1,
+                          .head = -1,
+                          .onset_step = series->step[first],
+                          .last_step =
+                              episode.end == ENTRO_END_STILL ? ENTRO_STILL_SO : series->step[last],
+                          .n_captures = n_bad};
+    entro_judge_add_steps(judge, &place, &episode, g_string_free(sentence, FALSE), &json);
 }
 
 void

@@ -226,11 +226,13 @@ add_spike(EntroJudge *judge, const EntroScalarSeries *series, const Jump *jump, 
                     jump->before, jump->peak, step);
     tell_event(judge, event, text, &json);
     g_string_append_printf(text, " by step %" G_GINT64_FORMAT "; %s.", to, order);
-    EntroFinding *finding =
-        entro_judge_add(judge, -1, -1, &episode, g_string_free(text, FALSE), &json);
-    finding->onset_step = step;
-    finding->last_step = jump->last + 1 == series->n ? ENTRO_STILL_SO : series->step[jump->last];
-    finding->n_captures = jump->last - jump->first + 1;
+    EntroFinding place = {.layer = -1,
+                          .head = -1,
+                          .onset_step = step,
+                          .last_step = jump->last + 1 == series->n ? ENTRO_STILL_SO
+                                                                   : series->step[jump->last],
+                          .n_captures = jump->last - jump->first + 1};
+    entro_judge_add_steps(judge, &place, &episode, g_string_free(text, FALSE), &json);
 }
 
 static void

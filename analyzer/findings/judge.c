@@ -166,26 +166,34 @@ severity_of(const EntroJudge *judge, const EntroEpisode *episode)
     return judge->rules->setting[judge->rule].severity;
 }
 
-EntroFinding *
-entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head, const EntroEpisode *episode,
-                char *sentence, EntroJson *json)
+void
+entro_judge_add_steps(EntroJudge *judge, const EntroFinding *place, const EntroEpisode *episode,
+                      char *sentence, EntroJson *json)
 {
-    EntroFinding *finding = g_new0(EntroFinding, 1);
+    EntroFinding *finding = g_memdup2(place, sizeof *place);
 
     finding->kind = entro_rule(judge->rule)->kind;
     finding->severity = severity_of(judge, episode);
-    finding->layer = layer;
-    finding->head = head;
-    finding->onset_step = entro_judge_step(judge, episode->onset);
-    finding->last_step =
-        episode->end == ENTRO_END_STILL ? ENTRO_STILL_SO : entro_judge_step(judge, episode->last);
-    finding->n_captures = episode->n_bad;
     finding->rule = g_strdup(entro_rule(judge->rule)->name);
     finding->sentence = sentence;
     entro_json_add_episode(json, judge, episode);
     finding->evidence = entro_json_end(json);
     g_ptr_array_add(judge->findings, finding);
-    return finding;
+}
+
+void
+entro_judge_add(EntroJudge *judge, gint64 layer, gint64 head, const EntroEpisode *episode,
+                char *sentence, EntroJson *json)
+{
+    EntroFinding place = {.layer = layer,
+                          .head = head,
+                          .onset_step = entro_judge_step(judge, episode->onset),
+                          .last_step = episode->end == ENTRO_END_STILL
+                                           ? ENTRO_STILL_SO
+                                           : entro_judge_step(judge, episode->last),
+                          .n_captures = episode->n_bad};
+
+    entro_judge_add_steps(judge, &place, episode, sentence, json);
 }
 
 /* ---- the order ---------------------------------------------------------------------------------- */

@@ -348,6 +348,8 @@ nothing_at_all_is_nothing(void)
 
     assert_found(no_steps, "", "");
     assert_found(no_heads, "", "");
+    entro_evidence_add_series(no_steps, "loss", (gint64[]){7}, (double[]){NAN}, 1);
+    assert_found(no_steps, "", "loss-nan 7-*1"); /* before the first capture */
 }
 
 /* ---- divergence ------------------------------------------------------------------------------------ */
