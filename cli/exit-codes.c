@@ -21,6 +21,7 @@ static const ExitRow rows[] = {
     {entro_analyzer_error_quark, ENTRO_ANALYZER_ERROR_RULE, ENTRO_EXIT_USAGE},
     {entro_store_error_quark, ENTRO_STORE_ERROR_NOT_FOUND, ENTRO_EXIT_USAGE},
     {entro_store_error_quark, ENTRO_STORE_ERROR_CONFLICT, ENTRO_EXIT_USAGE},
+    {entro_store_error_quark, ENTRO_STORE_ERROR_LIMIT, ENTRO_EXIT_REFUSED},
     {entro_store_error_quark, -1, ENTRO_EXIT_OUTPUT},
     {entro_plot_error_quark, ENTRO_PLOT_ERROR_ARGUMENT, ENTRO_EXIT_USAGE},
     {entro_plot_error_quark, ENTRO_PLOT_ERROR_EMPTY, ENTRO_EXIT_INPUT},

@@ -165,15 +165,14 @@ append_onsets(GString *text, const GPtrArray *group)
         last = MAX(last, finding->onset_step);
         n_over += finding->last_step != ENTRO_STILL_SO;
     }
-    g_string_append_printf(text, "; from step %" G_GINT64_FORMAT, first);
+    g_string_append_printf(text, "; since step%s %" G_GINT64_FORMAT, last > first ? "s" : "",
+                           first);
     if (last > first)
-        g_string_append_printf(text, " to %" G_GINT64_FORMAT " on", last);
-    else
-        g_string_append(text, " on");
+        g_string_append_printf(text, " to %" G_GINT64_FORMAT, last);
     if (n_over == group->len)
-        g_string_append(text, ", none at the last capture");
+        g_string_append(text, ", not seen at the last capture");
     else if (n_over > 0)
-        g_string_append_printf(text, ", %u of %u not at the last capture", n_over, group->len);
+        g_string_append_printf(text, ", %u of %u not seen at the last capture", n_over, group->len);
 }
 
 void

@@ -13,12 +13,15 @@ G_BEGIN_DECLS
 
 struct EntroStore {
     sqlite3 *db;
-    char *path; /* as given, for messages */
+    char *path;          /* as given, for messages */
+    gint64 max_evidence; /* heads times captures that a run may have to be judged */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 #define ENTRO_BUSY_TIMEOUT_MS 30000
+/* A run is judged in memory, at 64 bytes each: a gigabyte. */
+#define ENTRO_MAX_EVIDENCE (1 << 24)
 
 /* ---- statement.c ---------------------------------------------------------------------------- */
 
@@ -111,7 +114,7 @@ gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *co
 gboolean entro_rules_sync(EntroStore *store, gboolean apply, guint *n_missing, GError **error);
 /* What was found goes, and the run is one that was never judged: its numbers have changed. */
 gboolean entro_findings_forget(EntroStore *store, gint64 run_id, GError **error);
-/* Within a transaction of the caller's. */
+/* Within a transaction of the caller's.  LIMIT: more than store->max_evidence. */
 EntroEvidence *entro_evidence_load(EntroStore *store, gint64 run_id, GError **error);
 
 /* ---- runs.c, quote-name.c ------------------------------------------------------------------- */

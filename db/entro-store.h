@@ -22,6 +22,7 @@ typedef enum {
     ENTRO_STORE_ERROR_IO,   /* full disk, read-only, busy for too long, damaged */
     ENTRO_STORE_ERROR_NOT_FOUND, /* no such run, table, column, step or scalar */
     ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace */
+    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged */
 } EntroStoreError;
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
@@ -156,7 +157,7 @@ ENTRO_API GPtrArray *entro_store_list_findings(EntroStore *store, gint64 run_id,
  * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
 ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
 /* One transaction: judges the run by the stored rules and stores what was found, unless that stands
- * there already. */
+ * there already.  A run too large for that stays one that was not judged. */
 ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
 
 /* All that is said of one run, of one moment. */
@@ -170,7 +171,7 @@ typedef struct {
 ENTRO_API void entro_case_free(EntroCase *one);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCase, entro_case_free)
 
-/* `ref` as in entro_store_find_run(). */
+/* `ref` as in entro_store_find_run().  LIMIT: the run is too large. */
 ENTRO_API EntroCase *entro_store_load_case(EntroStore *store, const char *ref, GError **error);
 
 /* ---- export --------------------------------------------------------------------------------- */

@@ -193,20 +193,39 @@ is_judged_so(EntroStore *store, gint64 run_id, const GPtrArray *found, gboolean 
     return TRUE;
 }
 
+/* NULL, without an error, when there are too many numbers. */
+static gboolean
+find(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
+
+    *ret_found = NULL;
+    if (rules == NULL)
+        return FALSE;
+    g_autoptr(EntroEvidence) evidence = entro_evidence_load(store, run_id, &failure);
+    if (g_error_matches(failure, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT))
+        return TRUE;
+    if (evidence == NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    *ret_found = entro_judge(evidence, rules);
+    return TRUE;
+}
+
 gboolean
 entro_store_judge(EntroStore *store, gint64 run_id, GError **error)
 {
     g_auto(EntroTransaction) transaction = {NULL};
+    g_autoptr(GPtrArray) found = NULL;
     gboolean same = FALSE;
 
-    if (!entro_transaction_begin(&transaction, store, error))
+    if (!entro_transaction_begin(&transaction, store, error) || !find(store, run_id, &found, error))
         return FALSE;
-    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
-    g_autoptr(EntroEvidence) evidence =
-        rules != NULL ? entro_evidence_load(store, run_id, error) : NULL;
-    if (evidence == NULL)
-        return FALSE;
-    g_autoptr(GPtrArray) found = entro_judge(evidence, rules);
+    if (found == NULL)
+        return entro_findings_forget(store, run_id, error) &&
+               entro_transaction_commit(&transaction, error);
     if (!is_judged_so(store, run_id, found, &same, error))
         return FALSE;
     if (same)

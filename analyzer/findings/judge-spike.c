@@ -125,7 +125,7 @@ find_change(const EntroJudge *judge, gsize centre, gsize near, double least, Cha
                 *ret_change = (Change){i, layer, from, to};
             }
         }
-    return most >= least;
+    return most > 0 && most >= least;
 }
 
 static gboolean

@@ -590,6 +590,79 @@ a_small_rise_is_no_spike(void)
     assert_found(run, "loss-spike", "");
 }
 
+/* ---- anything ----------------------------------------------------------------------------------------- */
+
+static double
+draw_any(void)
+{
+    static const double odd[] = {NAN,  INFINITY, -INFINITY, 0,   -0.0, 1e300, -1e300,
+                                 -0.5, 1e-300,   0.3,       1.5, 3.2,  100};
+
+    return g_test_rand_bit() ? g_test_rand_double() * CEILING
+                             : odd[g_test_rand_int_range(0, G_N_ELEMENTS(odd))];
+}
+
+static void
+fill_any(EntroHistory *history)
+{
+    for (guint column = 0; column < history->n_columns; column++)
+        for (gsize cell = 0; cell < history->n_steps * history->n_heads; cell++)
+            history->value[column][cell] = draw_any();
+}
+
+static EntroRules *
+draw_rules(void)
+{
+    EntroRules *rules = entro_rules_new();
+
+    for (guint i = 0; i < entro_n_rules(); i++)
+        for (guint j = 0; entro_rule(i)->parameters[j].name != NULL; j++) {
+            const EntroRuleParameter *parameter = &entro_rule(i)->parameters[j];
+
+            if (g_test_rand_int_range(0, 3) == 0)
+                rules->setting[i].value[j] = g_test_rand_bit() ? parameter->least : parameter->most;
+        }
+    return rules;
+}
+
+/* What a damaged database may hold does no harm, and findings are whole whatever they say. */
+static void
+any_numbers_do_no_harm(void)
+{
+    for (guint i = 0; i < 400; i++) {
+        gsize n_steps = (gsize)g_test_rand_int_range(0, 12);
+        g_autoptr(EntroEvidence) run = make_run((guint)g_test_rand_int_range(0, 5),
+                                                (guint)g_test_rand_int_range(1, 4), n_steps, 0.5);
+        g_autoptr(EntroRules) rules = draw_rules();
+        gint64 step[40];
+        double loss[40];
+
+        fill_any(run->heads);
+        fill_any(run->layers);
+        if (n_steps > 1 && g_test_rand_bit()) {
+            run->heads->step[0] = G_MININT64;
+            run->heads->step[n_steps - 1] = G_MAXINT64 - 1;
+        }
+        for (guint j = 0; j < 40; j++) {
+            step[j] = 3 * (gint64)j;
+            loss[j] = g_test_rand_int_range(0, 4) == 0 ? draw_any() : 3;
+        }
+        entro_evidence_add_series(run, "loss", step, loss, 40);
+        g_autoptr(GPtrArray) findings = entro_judge(run, rules);
+        for (guint j = 0; j < findings->len; j++) {
+            const EntroFinding *one = findings->pdata[j];
+
+            g_assert_true(g_str_has_suffix(one->sentence, "."));
+            g_assert_true(g_str_has_prefix(one->evidence, "{\"") &&
+                          g_str_has_suffix(one->evidence, "}"));
+            g_assert_null(strstr(one->evidence, ": nan"));
+            g_assert_null(strstr(one->evidence, ": inf"));
+            g_assert_cmpuint(one->n_captures, >, 0);
+            g_assert_cmpint(one->onset_step, <=, one->last_step);
+        }
+    }
+}
+
 /* ---- order, rules, the paper --------------------------------------------------------------------------- */
 
 static void
@@ -739,6 +812,7 @@ main(int argc, char **argv)
     ADD("spike", which_came_first_is_said_or_not_known);
     ADD("spike", a_spike_beside_a_collapse_names_it);
     ADD("spike", a_small_rise_is_no_spike);
+    ADD("rules", any_numbers_do_no_harm);
     ADD("rules", the_most_severe_comes_first);
     ADD("rules", a_rule_can_be_changed);
     ADD("rules", every_rule_is_in_order);

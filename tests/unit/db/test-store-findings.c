@@ -182,6 +182,28 @@ findings_come_back_as_they_were_put(Fixture *fixture, gconstpointer data)
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
 }
 
+static void
+a_run_too_large_is_not_judged(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    g_autoptr(GError) error = NULL;
+    gint64 run_id = put_collapse(store);
+
+    (void)data;
+    store->max_evidence = 24; /* 4 captures of 6 heads */
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM findings"), ==, 1);
+    store->max_evidence = 23;
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM findings"), ==, 0);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 0);
+    g_assert_null(entro_store_load_case(store, "a", &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT);
+    g_assert_true(g_str_has_suffix(error->message,
+                                   ": run #1 has 24 heads in its captures, expected "
+                                   "at most 23: too many to be judged"));
+}
+
 /* ---- evidence ----------------------------------------------------------------------------------- */
 
 static void
@@ -262,6 +284,7 @@ main(int argc, char **argv)
     ADD("judging-again-writes-nothing", judging_again_writes_nothing);
     ADD("new-numbers-make-old-findings-go", new_numbers_make_old_findings_go);
     ADD("findings-come-back-as-they-were-put", findings_come_back_as_they_were_put);
+    ADD("a-run-too-large-is-not-judged", a_run_too_large_is_not_judged);
     ADD("evidence-is-what-was-stored", evidence_is_what_was_stored);
     ADD("version-1-is-judged-as-it-is", version_1_is_judged_as_it_is);
     return g_test_run();
