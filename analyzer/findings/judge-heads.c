@@ -146,7 +146,7 @@ diversity_share(const EntroJudge *judge, gsize position, gsize layer, double *re
     if (mean.entropy >= entro_judge_parameter(judge, "uniform") * mean.ceiling)
         return 1;
     *ret_possible = fmin(log(mean.n), mean.ceiling - mean.entropy);
-    return diversity / *ret_possible;
+    return fmax(diversity, 0) / *ret_possible; /* rounding may leave it below 0 */
 }
 
 static void
