@@ -165,7 +165,7 @@ add_redundant(EntroJudge *judge, gsize layer, const EntroEpisode *episode)
     entro_judge_add(
         judge, number, -1, episode,
         g_strdup_printf("The heads of layer %u%s all do nearly the same: they differ by "
-                        "%.3f nats where %.2f were possible, less than %g of it, %s.",
+                        "%.2g nats where %.2f were possible, less than %g of it, %s.",
                         number, entro_judge_part(judge, layer), share * possible, possible, limit,
                         span),
         &json);
