@@ -403,6 +403,20 @@ add_texts(GPtrArray *to, const GPtrArray *texts)
         g_ptr_array_add(to, g_strdup(texts->pdata[i]));
 }
 
+/* The findings of every attempt, once all its captures are there.  After a failure there are none:
+ * what is stored is not all that there is. */
+static gboolean
+judge_runs(const Job *job, GError **error)
+{
+    for (guint i = job->first_summary; i < job->summaries->len; i++) {
+        const EntroAnalyzeSummary *summary = job->summaries->pdata[i];
+
+        if (!entro_store_judge(job->store, summary->run_id, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptions *options,
                    GPtrArray *summaries, GError **error)
@@ -424,7 +438,8 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
         (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
         return FALSE;
     good = (job.wanted->len == 0 || analyze_wanted(&job, error)) &&
-           begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error);
+           begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error) &&
+           judge_runs(&job, error);
     if (current(&job) != NULL) {
         note_rename(&job);
         add_texts(current(&job)->notes, job.trace->notes);

@@ -13,12 +13,15 @@ G_BEGIN_DECLS
 
 struct EntroStore {
     sqlite3 *db;
-    char *path; /* as given, for messages */
+    char *path;          /* as given, for messages */
+    gint64 max_evidence; /* heads times captures that a run may have to be judged */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 #define ENTRO_BUSY_TIMEOUT_MS 30000
+/* A run is judged in memory, at 64 bytes each: a gigabyte. */
+#define ENTRO_MAX_EVIDENCE (1 << 24)
 
 /* ---- statement.c ---------------------------------------------------------------------------- */
 
@@ -68,7 +71,7 @@ typedef struct {
 } EntroTransaction;
 
 gboolean entro_transaction_begin(EntroTransaction *transaction, EntroStore *store, GError **error);
-/* One view of the database for several queries. */
+/* One view of the database for several queries; within a transaction, it is that one. */
 gboolean entro_transaction_begin_read(EntroTransaction *transaction, EntroStore *store,
                                       GError **error);
 gboolean entro_transaction_commit(EntroTransaction *transaction, GError **error);
@@ -106,6 +109,16 @@ gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *co
 
 /* store.c: an empty database in memory; `path` is for messages. */
 EntroStore *entro_store_open_memory(const char *path, GError **error);
+
+/* ---- rules.c, findings.c, evidence.c ---------------------------------------------------------- */
+
+/* Rules and parameters that are missing, or described otherwise than now: counted into *n_missing,
+ * and if `apply` added with their defaults.  Values that are there stay. */
+gboolean entro_rules_sync(EntroStore *store, gboolean apply, guint *n_missing, GError **error);
+/* What was found goes, and the run is one that was never judged: its numbers have changed. */
+gboolean entro_findings_forget(EntroStore *store, gint64 run_id, GError **error);
+/* Within a transaction of the caller's.  LIMIT: more than store->max_evidence. */
+EntroEvidence *entro_evidence_load(EntroStore *store, gint64 run_id, GError **error);
 
 /* ---- runs.c --------------------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ typedef enum {
     ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace, or has the name */
     ENTRO_STORE_ERROR_ARGUMENT,  /* a name or tag that no run can have */
     ENTRO_STORE_ERROR_SOURCE,    /* what is merged cannot be read, or is no database of runs */
+    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged */
 } EntroStoreError;
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
@@ -247,6 +248,27 @@ ENTRO_API gboolean entro_store_put_findings(EntroStore *store, gint64 run_id,
 /* As they were put; EntroFinding elements, freed with the array.  Of a run that was never judged
  * (EntroRunInfo.findings_at), or in a database of before findings, there are none. */
 ENTRO_API GPtrArray *entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error);
+
+/* The rules as they are stored (tables rules and rule_parameters), defaults for what is not there;
+ * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
+ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
+/* One transaction: judges the run by the stored rules and stores what was found, unless that stands
+ * there already.  A run too large for that stays one that was not judged. */
+ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
+
+/* All that is said of one run, of one moment. */
+typedef struct {
+    EntroRunInfo *run;
+    EntroEvidence *evidence;
+    EntroRules *rules;   /* as stored now */
+    GPtrArray *findings; /* EntroFinding elements as stored; NULL: it was never judged */
+} EntroCase;
+
+ENTRO_API void entro_case_free(EntroCase *one);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCase, entro_case_free)
+
+/* `ref` as in entro_store_find_run().  LIMIT: the run is too large. */
+ENTRO_API EntroCase *entro_store_load_case(EntroStore *store, const char *ref, GError **error);
 
 /* ---- export --------------------------------------------------------------------------------- */
 

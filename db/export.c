@@ -25,7 +25,7 @@ static const Exportable exportables[] = {
     {"layer_params", "run_id", "run_id, step, layer"},
     {"layer_entropy", "run_id", "run_id, step, layer"},
     {"capture_rows", "run_id", "run_id, step"},
-    {"findings", "run_id", "run_id, id"},
+    {"findings", "run_id", "run_id, number"},
     {"run_tags", "run_id", "run_id, tag"},
     {"rules", NULL, "name"},
     {"rule_parameters", NULL, "rule, name"},

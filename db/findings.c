@@ -1,4 +1,6 @@
-/* findings.c: what was found on a run. */
+/* findings.c: what was found on a run.
+ *
+ * Findings are of the numbers that are stored: both change in one transaction, or findings go. */
 #include "db-private.h"
 
 /* In a database of before findings, which may be read as it is, there are none. */
@@ -28,12 +30,13 @@ bind_place(EntroBinder *bind, gint64 place, gint64 none)
 }
 
 static gboolean
-put_one(EntroStore *store, sqlite3_stmt *stmt, gint64 run_id, const EntroFinding *finding,
-        GError **error)
+put_one(EntroStore *store, sqlite3_stmt *stmt, gint64 run_id, gsize number,
+        const EntroFinding *finding, GError **error)
 {
     EntroBinder bind = entro_bind(store, stmt);
 
     entro_bind_int(&bind, run_id);
+    entro_bind_int(&bind, (gint64)number);
     entro_bind_text(&bind, entro_finding_kind_name(finding->kind));
     entro_bind_text(&bind, entro_severity_name(finding->severity));
     bind_place(&bind, finding->layer, -1);
@@ -61,29 +64,49 @@ execute_for_run(EntroStore *store, const char *sql, const char *text, gint64 run
     return entro_bind_execute(&bind, error);
 }
 
-gboolean
-entro_store_put_findings(EntroStore *store, gint64 run_id, const EntroFinding *const *findings,
-                         gsize n, GError **error)
+/* Within a transaction of the caller's. */
+static gboolean
+replace_findings(EntroStore *store, gint64 run_id, const EntroFinding *const *findings, gsize n,
+                 GError **error)
 {
-    g_auto(EntroTransaction) transaction = {NULL};
     g_autofree char *now = entro_now_iso8601();
 
-    if (!entro_transaction_begin(&transaction, store, error) ||
-        !execute_for_run(store, "DELETE FROM findings WHERE run_id = ?1", NULL, run_id, error) ||
+    if (!execute_for_run(store, "DELETE FROM findings WHERE run_id = ?1", NULL, run_id, error) ||
         !execute_for_run(store, "UPDATE runs SET findings_at = ?2 WHERE id = ?1", now, run_id,
                          error))
         return FALSE;
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
         store,
-        "INSERT INTO findings (run_id, kind, severity, layer, head, onset_step, last_step,"
-        " n_captures, rule, sentence, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO findings (run_id, number, kind, severity, layer, head, onset_step, last_step,"
+        " n_captures, rule, sentence, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         error);
     if (stmt == NULL)
         return FALSE;
     for (gsize i = 0; i < n; i++)
-        if (!put_one(store, stmt, run_id, findings[i], error))
+        if (!put_one(store, stmt, run_id, i + 1, findings[i], error))
             return FALSE;
-    return entro_transaction_commit(&transaction, error);
+    return TRUE;
+}
+
+gboolean
+entro_store_put_findings(EntroStore *store, gint64 run_id, const EntroFinding *const *findings,
+                         gsize n, GError **error)
+{
+    g_auto(EntroTransaction) transaction = {NULL};
+
+    return entro_transaction_begin(&transaction, store, error) &&
+           replace_findings(store, run_id, findings, n, error) &&
+           entro_transaction_commit(&transaction, error);
+}
+
+gboolean
+entro_findings_forget(EntroStore *store, gint64 run_id, GError **error)
+{
+    return execute_for_run(store, "DELETE FROM findings WHERE run_id = ?1", NULL, run_id, error) &&
+           execute_for_run(store,
+                           "UPDATE runs SET findings_at = NULL"
+                           " WHERE id = ?1 AND findings_at IS NOT NULL",
+                           NULL, run_id, error);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -137,7 +160,7 @@ entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
     g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
         store,
         "SELECT kind, severity, layer, head, onset_step, last_step, n_captures, rule, sentence,"
-        " evidence FROM findings WHERE run_id = ?1 ORDER BY id",
+        " evidence FROM findings WHERE run_id = ?1 ORDER BY number",
         run_id, error);
     if (stmt == NULL)
         return NULL;
@@ -147,4 +170,106 @@ entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
             g_ptr_array_add(findings, finding);
     }
     return row ? NULL : g_steal_pointer(&findings);
+}
+
+/* ---- judging --------------------------------------------------------------------------------- */
+
+/* As many rows as findings: none that this program could not read. */
+static gboolean
+is_judged_so(EntroStore *store, gint64 run_id, const GPtrArray *found, gboolean *ret_same,
+             GError **error)
+{
+    g_autoptr(EntroRunInfo) run = entro_store_get_run(store, run_id, error);
+    g_autoptr(GPtrArray) stored = run ? entro_store_list_findings(store, run_id, error) : NULL;
+    g_autoptr(sqlite3_stmt) stmt =
+        stored ? entro_sql_prepare_run(store, "SELECT count(*) FROM findings WHERE run_id = ?1",
+                                       run_id, error)
+               : NULL;
+    gint64 n = 0;
+
+    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &n, error))
+        return FALSE;
+    *ret_same = run->findings_at != NULL && n == stored->len && entro_findings_equal(stored, found);
+    return TRUE;
+}
+
+/* NULL, without an error, when there are too many numbers. */
+static gboolean
+find(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
+
+    *ret_found = NULL;
+    if (rules == NULL)
+        return FALSE;
+    g_autoptr(EntroEvidence) evidence = entro_evidence_load(store, run_id, &failure);
+    if (g_error_matches(failure, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT))
+        return TRUE;
+    if (evidence == NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    *ret_found = entro_judge(evidence, rules);
+    return TRUE;
+}
+
+gboolean
+entro_store_judge(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_auto(EntroTransaction) transaction = {NULL};
+    g_autoptr(GPtrArray) found = NULL;
+    gboolean same = FALSE;
+
+    if (!entro_transaction_begin(&transaction, store, error) || !find(store, run_id, &found, error))
+        return FALSE;
+    if (found == NULL)
+        return entro_findings_forget(store, run_id, error) &&
+               entro_transaction_commit(&transaction, error);
+    if (!is_judged_so(store, run_id, found, &same, error))
+        return FALSE;
+    if (same)
+        return TRUE; /* nothing was written: the guard ends the transaction */
+    return replace_findings(store, run_id, (const EntroFinding *const *)found->pdata, found->len,
+                            error) &&
+           entro_transaction_commit(&transaction, error);
+}
+
+/* ---- a run and all that is said of it ---------------------------------------------------------- */
+
+void
+entro_case_free(EntroCase *one)
+{
+    if (one == NULL)
+        return;
+    entro_run_info_free(one->run);
+    entro_evidence_free(one->evidence);
+    entro_rules_free(one->rules);
+    g_clear_pointer(&one->findings, g_ptr_array_unref);
+    g_free(one);
+}
+
+EntroCase *
+entro_store_load_case(EntroStore *store, const char *ref, GError **error)
+{
+    g_auto(EntroTransaction) view = {NULL};
+    g_autoptr(EntroCase) one = g_new0(EntroCase, 1);
+
+    if (!entro_transaction_begin_read(&view, store, error))
+        return NULL;
+    one->run = entro_store_find_run(store, ref, error);
+    if (one->run == NULL)
+        return NULL;
+    one->rules = entro_store_load_rules(store, error);
+    if (one->rules == NULL)
+        return NULL;
+    one->evidence = entro_evidence_load(store, one->run->id, error);
+    if (one->evidence == NULL)
+        return NULL;
+    if (one->run->findings_at != NULL) {
+        one->findings = entro_store_list_findings(store, one->run->id, error);
+        if (one->findings == NULL)
+            return NULL;
+    }
+    return g_steal_pointer(&one);
 }

@@ -11,6 +11,7 @@ typedef struct {
     GPtrArray *columns; /* that both have; without run_id and the numbers that each file gives */
     GPtrArray *keys;    /* of the columns: with run_id they are the key; none: rows have no key */
     gboolean by_step;   /* the first of them is the training step of a capture */
+    gboolean as_one;    /* the rows of a run together say something of all its captures: findings */
 } EntroMergeTable;
 
 void entro_merge_table_free(EntroMergeTable *table);

@@ -282,6 +282,7 @@ describe_table(const char *name, GPtrArray *here, const GPtrArray *there)
             g_ptr_array_add(table->keys, g_strdup(column->name));
     }
     table->by_step = table->keys->len > 0 && g_str_equal(table->keys->pdata[0], "step");
+    table->as_one = table->keys->len == 0 || g_str_equal(name, "findings");
     return table;
 }
 

@@ -316,11 +316,11 @@ write_findings_at(const Merge *merge, const char *findings_at, GError **error)
     return entro_bind_execute(&bind, error);
 }
 
-/* Rows without a key (findings) speak of all captures of a run: they are taken when the run has
- * become that of the source, and go when it is neither the one nor the other. */
+/* Findings speak of all captures of a run: they are taken when the run has become that of the source,
+ * and go when it is neither the one nor the other. */
 static gboolean
-merge_unkeyed(const Merge *merge, const EntroMergeTable *table, gboolean changed, gint64 *n_rows,
-              GError **error)
+merge_as_one(const Merge *merge, const EntroMergeTable *table, gboolean changed, gint64 *n_rows,
+             GError **error)
 {
     gboolean becomes_source = merge->plan.n_only_here == 0 && merge->plan.n_better_here == 0;
     gboolean take = becomes_source && merge->run->findings_at != NULL &&
@@ -339,8 +339,8 @@ static gboolean
 extend_table(const Merge *merge, const EntroMergeTable *table, const GArray *taken,
              const GArray *replaced, gint64 *n_rows, GError **error)
 {
-    if (table->keys->len == 0)
-        return merge_unkeyed(merge, table, taken->len > 0, n_rows, error);
+    if (table->as_one)
+        return merge_as_one(merge, table, taken->len > 0, n_rows, error);
     return (!table->by_step ||
             remove_steps(merge->target, table, merge->match->id, replaced, error)) &&
            entro_merge_copy(merge->target, merge->source, table, merge->run->id, merge->match->id,

@@ -126,8 +126,8 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (rule, name)"
     ") STRICT;"
     "CREATE TABLE findings ("
-    "  id INTEGER PRIMARY KEY,"
     "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
+    "  number INTEGER NOT NULL," /* 1 is the most severe */
     "  kind TEXT NOT NULL,"
     "  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),"
     "  layer INTEGER,"
@@ -137,9 +137,9 @@ static const char *const migrations[] = {
     "  n_captures INTEGER NOT NULL," /* for so many it held */
     "  rule TEXT NOT NULL,"
     "  sentence TEXT NOT NULL,"
-    "  evidence TEXT NOT NULL" /* the numbers: a JSON object */
+    "  evidence TEXT NOT NULL," /* the numbers: a JSON object */
+    "  PRIMARY KEY (run_id, number)"
     ") STRICT;"
-    "CREATE INDEX findings_of_run ON findings (run_id);"
     "CREATE TABLE run_tags ("
     "  run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,"
     "  tag TEXT NOT NULL,"
@@ -185,7 +185,9 @@ is_current(EntroStore *store, gboolean *ret_current, GError **error)
 
     if (!read_version(store, &version, error))
         return FALSE;
-    if (version == entro_schema_version() && !entro_columns_sync(store, FALSE, &n_missing, error))
+    if (version == entro_schema_version() &&
+        (!entro_columns_sync(store, FALSE, &n_missing, error) ||
+         !entro_rules_sync(store, FALSE, &n_missing, error)))
         return FALSE;
     *ret_current = version == entro_schema_version() && n_missing == 0;
     return TRUE;
@@ -214,5 +216,6 @@ entro_schema_migrate(EntroStore *store, GError **error)
     if (version < entro_schema_version() && !write_version(store, error))
         return FALSE;
     return entro_columns_sync(store, TRUE, &n_missing, error) &&
+           entro_rules_sync(store, TRUE, &n_missing, error) &&
            entro_transaction_commit(&transaction, error);
 }

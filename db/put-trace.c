@@ -193,6 +193,7 @@ entro_store_put_trace(EntroStore *store, gint64 run_id, const EntroTrace *trace,
                       GError **error)
 {
     g_auto(EntroTransaction) transaction = {NULL};
+    gint64 n_before = sqlite3_total_changes64(store->db);
 
     if (!entro_transaction_begin(&transaction, store, error))
         return FALSE;
@@ -201,5 +202,8 @@ entro_store_put_trace(EntroStore *store, gint64 run_id, const EntroTrace *trace,
         g_prefix_error(error, "cannot store configuration and scalars in ");
         return FALSE;
     }
+    if (sqlite3_total_changes64(store->db) != n_before &&
+        !entro_findings_forget(store, run_id, error))
+        return FALSE;
     return entro_transaction_commit(&transaction, error);
 }

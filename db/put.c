@@ -259,6 +259,7 @@ entro_store_put_captures(EntroStore *store, gint64 run_id, const EntroCapture *c
 {
     g_auto(EntroTransaction) transaction = {NULL};
     g_auto(Batch) batch = {.store = store, .run_id = run_id};
+    gint64 n_before = sqlite3_total_changes64(store->db);
 
     if (!entro_transaction_begin(&transaction, store, error) || !prepare_batch(&batch, error))
         return FALSE;
@@ -267,5 +268,8 @@ entro_store_put_captures(EntroStore *store, gint64 run_id, const EntroCapture *c
             g_prefix_error(error, "cannot store step %" G_GINT64_FORMAT " in ", captures[j].step);
             return FALSE;
         }
+    if (sqlite3_total_changes64(store->db) != n_before &&
+        !entro_findings_forget(store, run_id, error))
+        return FALSE;
     return entro_transaction_commit(&transaction, error);
 }

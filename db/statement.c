@@ -203,7 +203,7 @@ gboolean
 entro_transaction_begin_read(EntroTransaction *transaction, EntroStore *store, GError **error)
 {
     if (!sqlite3_get_autocommit(store->db))
-        return TRUE; /* entro_store_hold() has one, and ends it */
+        return TRUE; /* there is one, which its owner ends */
     if (!entro_sql_exec(store, "BEGIN", error))
         return FALSE;
     transaction->store = store;

@@ -233,6 +233,7 @@ entro_store_open(const char *path, EntroStoreMode mode, GError **error)
         return NULL;
     g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
     store->path = g_strdup(path);
+    store->max_evidence = ENTRO_MAX_EVIDENCE;
     if (!(mode == ENTRO_STORE_WRITE ? open_for_writing(store, error)
                                     : open_for_reading(store, error)))
         return NULL;

@@ -35,6 +35,10 @@ echo "== Analysing both traces into one database"
 "$entroscope" analyze healthy.h5 broken.h5 --db runs.db
 "$entroscope" runs --db runs.db
 
+echo
+echo "== What was found"
+"$entroscope" report healthy broken --db runs.db
+
 # The step at which the broken model shows both failures best: the largest k such that k of its heads
 # are overloaded and k are collapsed.
 step=$("$entroscope" export head_stats --db runs.db --run broken --format json | python3 -c '

@@ -108,7 +108,7 @@ def kill(process, after, number=signal.SIGKILL):
 
 
 # What differs between two ways to the same database.
-VOLATILE = {"runs": {"created_at", "source"}}
+VOLATILE = {"runs": {"created_at", "source", "findings_at"}}
 
 
 def dump(path):

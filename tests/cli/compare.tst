@@ -12,8 +12,8 @@ S -                 cp a.db g.db; $PYTHON -c "import sqlite3; c = sqlite3.connec
                     INSERT INTO run_config SELECT 100 * id + s, 'lr', iif(s = 4 AND name = 'healthy', '0.002', '0.001') FROM old, seed; \
                     INSERT INTO captures SELECT 100 * old.id + s, step, position, n_rows, digest, status, detail FROM captures, old, seed WHERE run_id = old.id; \
                     INSERT INTO scalars SELECT 100 * old.id + s, 'eval_loss', 40, 2 + s / 8.0 + (old.name = 'collapsing') * (1 + s / 16.0), 'finite' FROM old, seed; \
-                    INSERT INTO findings (run_id, kind, severity, layer, onset_step, n_captures, rule, sentence, evidence) \
-                    SELECT 100 * id + s, 'collapse', 'critical', 3, 10, 2, 'rule', 'Layer 3 collapses.', '{}' FROM old, seed WHERE name = 'collapsing' AND s < 3; \
+                    INSERT INTO findings (run_id, number, kind, severity, layer, onset_step, n_captures, rule, sentence, evidence) \
+                    SELECT 100 * id + s, 1, 'collapse', 'critical', 3, 10, 2, 'rule', 'Layer 3 collapses.', '{}' FROM old, seed WHERE name = 'collapsing' AND s < 3; \
                     INSERT INTO head_stats (run_id, step, layer, head, n_rows, n_nan, entropy_mean, entropy_ceiling) \
                     SELECT 100 * old.id + s, step, layer, head, h.n_rows, h.n_nan, entropy_mean * (1 + ((7 * s + 3 * head + layer) % 5) / 64.0), entropy_ceiling \
                     FROM head_stats AS h, old, seed WHERE run_id = old.id''')"

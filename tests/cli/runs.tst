@@ -1,9 +1,9 @@
 # Runs listed, filtered, renamed, tagged, deleted.  Format: see run-table.py.
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/grown-3.h5 $FIX/restarted.h5 $FIX/diverged.h5 $FIX/name-markup.h5 --db a.db; \
                     cp a.db whole.db; $PYTHON -c 'import sqlite3; d = sqlite3.connect("a.db"); \
-                    [d.execute("INSERT INTO findings (run_id, kind, severity, onset_step, n_captures, rule, sentence, evidence) \
-                    VALUES (1, ?, ?, 0, 1, ?, ?, ?)", ("nan", s, "r", "s", "{}")) for s in ("info", "critical", "info", "warning")]; \
-                    d.execute("DELETE FROM findings WHERE run_id <> 1"); \
+                    d.execute("DELETE FROM findings"); \
+                    [d.execute("INSERT INTO findings (run_id, number, kind, severity, onset_step, n_captures, rule, sentence, evidence) \
+                    VALUES (1, ?, ?, ?, 0, 1, ?, ?, ?)", (n, "nan", s, "r", "s", "{}")) for n, s in enumerate(("info", "critical", "info", "warning"))]; \
                     d.execute("UPDATE runs SET findings_at = iif(id IN (1, 3), ?, NULL)", ("2025-01-01T00:00:00Z",)); d.commit()'
 P .                 entroscope runs tag restarted slow 'two words' --db a.db
 P .                 entroscope runs tag '#1' slow --db a.db

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """make-published-heads.py: published-heads.h from a JSON file of head entropies.
 
-    make-published-heads.py FIGURES.json > published-heads.h
+    make-published-heads.py ../../../samples/paper/figures.json > published-heads.h
 
-FIGURES.json holds {"fig3": {CONFIG: [12 layers][12 heads]}}: the numbers printed in the cells of
+The file holds {"fig3": {CONFIG: [12 layers][12 heads]}}: the numbers printed in the cells of
 Fig. 3 of arXiv 2501.03489 v2, read from the text layer of its PDF."""
 import json
 import sys

@@ -98,6 +98,7 @@ change_all(const char *path, const char *other_path)
         g_assert_true(entro_store_merge_run(store, other, 1, &options, &result, NULL));
         spoil(path);
     }
+    g_assert_true(entro_store_judge(store, 1, NULL));
     g_assert_true(entro_store_rename_run(store, "a", "b", NULL));
     EntroRunInfo info = {.name = (char *)"b", .attempt = 1, .fingerprint = (char *)"other"};
     g_assert_true(entro_store_begin_run(store, &info, TRUE, &run_id, NULL));
@@ -178,6 +179,9 @@ read_all(const char *path)
     g_assert_true(entro_store_get_config(store, 1, "lr", &value, NULL) && config);
     g_assert_true(entro_store_hold(store, NULL));
     entro_store_release(store);
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, NULL);
+    g_autoptr(EntroCase) one = entro_store_load_case(store, "a", NULL); /* entro_case_free() */
+    g_assert_true(rules && one);
     g_autoptr(EntroStore) shadow = entro_store_open_shadow(path, NULL);
     g_assert_nonnull(shadow);
 }

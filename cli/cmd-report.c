@@ -1,0 +1,314 @@
+/* cmd-report.c: what is wrong with a run, or that nothing is; it only reads. */
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    char *db, *theta, *gamma, *step;
+    char **fail_on, **rules;
+    gboolean all, penalty;
+} chosen;
+
+static const GOptionEntry entries[] = {
+    {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database", "DB"},
+    {"fail-on", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.fail_on,
+     "Exit 1 if something of these kinds, above info, was found: collapse, overload, nan, dead, "
+     "redundant, runaway, spike, any",
+     "KINDS"},
+    {"rule", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.rules,
+     "Judge now by another value, without storing", "NAME.PARAMETER=VALUE"},
+    {"all", 0, 0, G_OPTION_ARG_NONE, &chosen.all, "Every finding by itself, none put together",
+     NULL},
+    {"penalty", 0, 0, G_OPTION_ARG_NONE, &chosen.penalty,
+     "What the paper's entropy regularizer would penalise", NULL},
+    {"theta", 0, 0, G_OPTION_ARG_STRING, &chosen.theta,
+     "Its threshold, a fraction of ln T, or the learned ones (default 0.5)", "X|learned"},
+    {"gamma", 0, 0, G_OPTION_ARG_STRING, &chosen.gamma,
+     "Its tolerance, a fraction of ln T (default 0.2)", "X"},
+    {"step", 0, 0, G_OPTION_ARG_STRING, &chosen.step, "Its step (default: last)", "N|last"},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print as JSON", NULL},
+    {NULL}};
+
+typedef struct {
+    gboolean fail[ENTRO_N_FINDING_KINDS], gate;
+    gboolean own_rules; /* some are not as stored */
+    EntroPenaltyOptions penalty;
+} Options;
+
+/* ---- options --------------------------------------------------------------------------------------- */
+
+static gboolean
+add_kind(Options *options, const char *name, GError **error)
+{
+    EntroFindingKind kind;
+
+    options->gate = TRUE;
+    if (g_str_equal(name, "any")) {
+        for (guint i = 0; i < ENTRO_N_FINDING_KINDS; i++)
+            options->fail[i] = TRUE;
+        return TRUE;
+    }
+    if (entro_finding_kind_parse(name, &kind)) {
+        options->fail[kind] = TRUE;
+        return TRUE;
+    }
+    g_autoptr(GString) there = g_string_new(NULL);
+    for (guint i = 0; i < ENTRO_N_FINDING_KINDS; i++)
+        g_string_append_printf(there, "%s, ", entro_finding_kind_name(i));
+    return entro_usage_error(error, "--fail-on: there is no kind \"%s\"; there are %sand any", name,
+                             there->str);
+}
+
+static gboolean
+parse_kinds(Options *options, GError **error)
+{
+    for (char **text = chosen.fail_on; text != NULL && *text != NULL; text++) {
+        g_auto(GStrv) names = g_strsplit(*text, ",", -1);
+
+        if (names[0] == NULL)
+            return add_kind(options, "", error);
+        for (char **name = names; *name != NULL; name++)
+            if (!add_kind(options, *name, error))
+                return FALSE;
+    }
+    return TRUE;
+}
+
+/* NAME.PARAMETER=VALUE over what is stored. */
+static gboolean
+set_rule(EntroRules *rules, const char *text, GError **error)
+{
+    const char *dot = strchr(text, '.'), *equals = strchr(text, '=');
+    double value;
+
+    if (dot == NULL || equals == NULL || equals < dot)
+        return entro_usage_error(error, "--rule: \"%s\" is not NAME.PARAMETER=VALUE", text);
+    g_autofree char *name = g_strndup(text, (gsize)(dot - text));
+    g_autofree char *parameter = g_strndup(dot + 1, (gsize)(equals - dot - 1));
+    if (!entro_parse_real(equals + 1, "--rule", &value, error))
+        return FALSE;
+    if (entro_rules_set(rules, name, parameter, value, error))
+        return TRUE;
+    g_prefix_error(error, "--rule: ");
+    return FALSE;
+}
+
+static gboolean
+set_rules(EntroRules *rules, GError **error)
+{
+    for (char **text = chosen.rules; text != NULL && *text != NULL; text++)
+        if (!set_rule(rules, *text, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+parse_fraction(const char *text, const char *option, double otherwise, double *ret_value,
+               GError **error)
+{
+    *ret_value = otherwise;
+    return text == NULL || (entro_parse_real(text, option, ret_value, error) &&
+                            entro_check_range(*ret_value, 0, 1, option, error));
+}
+
+static gboolean
+parse_step(const char *text, gint64 *ret_step, GError **error)
+{
+    *ret_step = ENTRO_STEP_LAST;
+    return text == NULL || g_str_equal(text, "last") ||
+           g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64 - 1, ret_step, NULL) ||
+           entro_usage_error(error, "--step: \"%s\" is not a whole number or last", text);
+}
+
+static gboolean
+parse_penalty(EntroPenaltyOptions *options, GError **error)
+{
+    options->wanted = chosen.penalty;
+    options->learned = g_strcmp0(chosen.theta, "learned") == 0;
+    if (!chosen.penalty && (chosen.theta != NULL || chosen.gamma != NULL || chosen.step != NULL))
+        return entro_usage_error(error, "--theta, --gamma and --step belong to --penalty");
+    return parse_fraction(options->learned ? NULL : chosen.theta, "--theta", ENTRO_PENALTY_THETA,
+                          &options->theta, error) &&
+           parse_fraction(chosen.gamma, "--gamma", ENTRO_PENALTY_GAMMA, &options->gamma, error) &&
+           parse_step(chosen.step, &options->step, error);
+}
+
+static gboolean
+parse_options(Options *options, GError **error)
+{
+    g_autoptr(EntroRules) defaults = entro_rules_new();
+
+    options->own_rules = chosen.rules != NULL;
+    return parse_kinds(options, error) && set_rules(defaults, error) &&
+           parse_penalty(&options->penalty, error);
+}
+
+/* ---- one run --------------------------------------------------------------------------------------- */
+
+static gboolean
+trips(const Options *options, const GPtrArray *findings)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        const EntroFinding *finding = findings->pdata[i];
+
+        if (options->fail[finding->kind] && finding->severity > ENTRO_SEVERITY_INFO)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static double
+level_of(const EntroRules *rules, const char *rule)
+{
+    guint i = 0, j = 0;
+
+    entro_rule_find(rule, "fraction", &i, &j);
+    return rules->setting[i].value[j];
+}
+
+static EntroHeadCount
+count_heads(const EntroEvidence *evidence, const EntroRules *rules)
+{
+    const EntroHistory *heads = evidence->heads;
+    double over = level_of(rules, "head-overload"), under = level_of(rules, "head-collapse");
+    EntroHeadCount count = {0};
+
+    for (gsize i = heads->n_steps; i-- > 0 && count.n == 0;) {
+        count = (EntroHeadCount){.step = heads->step[i]};
+        for (gsize j = i * heads->n_heads; j < (i + 1) * heads->n_heads; j++) {
+            double entropy = heads->value[ENTRO_EVIDENCE_ENTROPY][j];
+            double ceiling = heads->value[ENTRO_EVIDENCE_CEILING][j];
+
+            gboolean judged = !isnan(entropy) && ceiling > 0; /* 0: rows of a single key */
+
+            count.n += judged;
+            count.n_without += !judged;
+            count.n_overloaded += judged && entropy >= over * ceiling;
+            count.n_collapsed += judged && entropy < under * ceiling;
+        }
+    }
+    return count;
+}
+
+typedef struct {
+    GString *text;        /* or */
+    JsonBuilder *builder; /* with --json */
+    int *exit;
+} Output;
+
+/* Where nothing could be judged, nothing can be said; a gate must not take that for health. */
+static void
+decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
+{
+    if (!options->gate)
+        return;
+    if (report->count.n == 0 && entro_report_is_healthy(report)) {
+        g_autofree char *message =
+            g_strdup_printf("run %s has no capture that can be judged: nothing can be said of it",
+                            report->one->run->name);
+        entro_complain("report", message);
+        *ret_exit = ENTRO_EXIT_INPUT;
+    } else if (trips(options, report->findings) && *ret_exit == ENTRO_EXIT_DONE) {
+        *ret_exit = ENTRO_EXIT_FINDINGS;
+    }
+}
+
+static gboolean
+report_run(EntroStore *store, const char *ref, const Options *options, const Output *output,
+           GError **error)
+{
+    g_autoptr(EntroCase) one = entro_store_load_case(store, ref, error);
+    g_auto(EntroPenaltyReport) penalty = {0};
+
+    if (one == NULL || !set_rules(one->rules, error) ||
+        (options->penalty.wanted && !entro_penalty_report(one, &options->penalty, &penalty, error)))
+        return FALSE;
+    g_autoptr(GPtrArray) now = entro_judge(one->evidence, one->rules);
+    gboolean stored = one->findings != NULL && !options->own_rules;
+    EntroRunReport report = {.one = one,
+                             .rules = one->rules,
+                             .findings = stored ? one->findings : now,
+                             .stored = stored,
+                             .outdated = stored && !entro_findings_equal(one->findings, now),
+                             .all = chosen.all,
+                             .count = count_heads(one->evidence, one->rules),
+                             .penalty = options->penalty.wanted ? &penalty : NULL};
+    if (output->builder != NULL)
+        entro_report_json(&report, output->builder);
+    else
+        entro_report_text(&report, output->text);
+    decide_exit(options, &report, output->exit);
+    return TRUE;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------- */
+
+static gboolean
+report_text(EntroStore *store, char **refs, const Options *options, int *ret_exit, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    Output output = {.text = text, .exit = ret_exit};
+
+    for (char **ref = refs; *ref != NULL; ref++) {
+        if (ref != refs)
+            g_string_append_c(text, '\n');
+        if (!report_run(store, *ref, options, &output, error))
+            return FALSE;
+    }
+    fputs(text->str, stdout);
+    return TRUE;
+}
+
+static gboolean
+report_json(EntroStore *store, char **refs, const Options *options, int *ret_exit, GError **error)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
+    Output output = {.builder = builder, .exit = ret_exit};
+
+    if (rules == NULL || !set_rules(rules, error))
+        return FALSE;
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "runs");
+    json_builder_begin_array(builder);
+    for (char **ref = refs; *ref != NULL; ref++)
+        if (!report_run(store, *ref, options, &output, error))
+            return FALSE;
+    json_builder_end_array(builder);
+    json_builder_set_member_name(builder, "rules");
+    entro_rules_json(rules, builder);
+    json_builder_end_object(builder);
+    entro_print_json(builder);
+    return TRUE;
+}
+
+static gboolean
+run(int argc, char **argv, int *ret_exit, GError **error)
+{
+    extern const EntroCommand entro_command_report;
+    Options options = {0};
+
+    if (!entro_options_parse(&entro_command_report, entries, NULL, &argc, &argv, error) ||
+        !parse_options(&options, error) || !entro_require(chosen.db, "--db DB", error))
+        return FALSE;
+    if (argc < 2)
+        return entro_usage_error(error, "needs at least one RUN, a name or #ID; see --help");
+    g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
+    if (store == NULL)
+        return FALSE;
+    return (entro_common.json ? report_json : report_text)(store, argv + 1, &options, ret_exit,
+                                                           error);
+}
+
+const EntroCommand entro_command_report = {
+    .name = "report",
+    .arguments = "RUN... --db DB",
+    .about = "Says what was found on runs, most severe first, or that they are healthy",
+    .details =
+        "RUN is a name (its latest attempt) or #ID.  Findings are what `analyze` stored; of a run\n"
+        "that it has not judged, or with --rule, they are computed now and not stored.  --fail-on\n"
+        "takes kinds with commas and looks at all findings above info, also those that are over.\n"
+        "The rules and their values are in the tables rules and rule_parameters:\n"
+        "  entroscope export rule_parameters --db DB",
+    .run = run};

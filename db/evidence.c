@@ -1,0 +1,181 @@
+/* evidence.c: what a run is judged by, read in one view of the database. */
+#include "db-private.h"
+
+#include <math.h>
+
+/* ---- heads --------------------------------------------------------------------------------------- */
+
+static gboolean
+check_size(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt =
+        entro_sql_prepare_run(store, "SELECT count(*) FROM head_stats WHERE run_id = ?1", run_id,
+                              error);
+    gint64 n = 0;
+
+    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &n, error))
+        return FALSE;
+    if (n <= store->max_evidence)
+        return TRUE;
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT,
+                "%s: run #%" G_GINT64_FORMAT " has %" G_GINT64_FORMAT
+                " heads in its captures, expected at most %" G_GINT64_FORMAT
+                ": too many to be judged",
+                store->path, run_id, n, store->max_evidence);
+    return FALSE;
+}
+
+static EntroEvidence *
+read_heads(EntroStore *store, gint64 run_id, GError **error)
+{
+    EntroHistory *heads = entro_store_select_history(store, run_id, entro_evidence_head_columns(),
+                                                     ENTRO_EVIDENCE_N_HEAD_COLUMNS, error);
+
+    return heads != NULL ? entro_evidence_take(heads) : NULL;
+}
+
+/* ---- layers -------------------------------------------------------------------------------------- */
+
+static gsize
+find_layer(const EntroHistory *layers, gint64 layer)
+{
+    gsize i = 0;
+
+    while (i < layers->n_heads && layers->layer[i] != layer)
+        i++;
+    return i;
+}
+
+static gboolean
+read_layer_rows(EntroStore *store, sqlite3_stmt *stmt, EntroHistory *layers, double *values,
+                GError **error)
+{
+    gboolean row = TRUE;
+    gsize position = 0;
+
+    while (entro_sql_step(store, stmt, &row, error) && row) {
+        gint64 step = sqlite3_column_int64(stmt, 0);
+        gsize layer = find_layer(layers, sqlite3_column_int64(stmt, 1));
+
+        while (position < layers->n_steps && layers->step[position] < step)
+            position++;
+        if (position < layers->n_steps && layers->step[position] == step &&
+            layer < layers->n_heads && sqlite3_column_type(stmt, 2) != SQLITE_NULL)
+            values[position * layers->n_heads + layer] = sqlite3_column_double(stmt, 2);
+    }
+    return !row;
+}
+
+/* A column that an older database has not stays NaN. */
+static gboolean
+read_layer_column(EntroStore *store, gint64 run_id, EntroHistory *layers, guint column,
+                  GError **error)
+{
+    const char *name = entro_evidence_layer_columns()[column];
+    const char *table = NULL;
+
+    if (!entro_columns_find(store, FALSE, name, &table, error))
+        return FALSE;
+    if (table == NULL)
+        return TRUE;
+    g_autofree char *sql =
+        g_strdup_printf("SELECT step, layer, \"%s\" FROM %s WHERE run_id = ?1 ORDER BY step, layer",
+                        name, table);
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
+    return stmt != NULL && read_layer_rows(store, stmt, layers, layers->value[column], error);
+}
+
+/* ---- captures and scalars ------------------------------------------------------------------------- */
+
+static gboolean
+read_complete(EntroStore *store, gint64 run_id, EntroEvidence *evidence, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
+        store, "SELECT status = 'complete' FROM captures WHERE run_id = ?1 ORDER BY step", run_id,
+        error);
+    gboolean row = TRUE;
+    gsize i = 0;
+
+    if (stmt == NULL)
+        return FALSE;
+    while (entro_sql_step(store, stmt, &row, error) && row)
+        if (i < evidence->heads->n_steps)
+            evidence->complete[i++] = sqlite3_column_int(stmt, 0) != 0;
+    return !row;
+}
+
+static double
+read_scalar_value(sqlite3_stmt *stmt)
+{
+    const char *state = (const char *)sqlite3_column_text(stmt, 3);
+
+    if (sqlite3_column_type(stmt, 2) != SQLITE_NULL)
+        return sqlite3_column_double(stmt, 2);
+    if (g_strcmp0(state, "inf") == 0)
+        return INFINITY;
+    return g_strcmp0(state, "-inf") == 0 ? -INFINITY : NAN;
+}
+
+static void
+end_series(EntroEvidence *evidence, const char *name, GArray *steps, GArray *values)
+{
+    if (steps->len > 0)
+        entro_evidence_add_series(evidence, name, (const gint64 *)(gpointer)steps->data,
+                                  (const double *)(gpointer)values->data, steps->len);
+    g_array_set_size(steps, 0);
+    g_array_set_size(values, 0);
+}
+
+/* Rows are (name, step, value, state) by name and step. */
+static gboolean
+collect_scalars(EntroStore *store, sqlite3_stmt *stmt, EntroEvidence *evidence, GError **error)
+{
+    g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(gint64));
+    g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autofree char *name = NULL;
+    gboolean row = TRUE;
+
+    while (entro_sql_step(store, stmt, &row, error) && row) {
+        const char *next = (const char *)sqlite3_column_text(stmt, 0);
+        gint64 step = sqlite3_column_int64(stmt, 1);
+        double value = read_scalar_value(stmt);
+
+        if (g_strcmp0(name, next) != 0) {
+            end_series(evidence, name, steps, values);
+            g_free(name);
+            name = g_strdup(next != NULL ? next : "");
+        }
+        g_array_append_val(steps, step);
+        g_array_append_val(values, value);
+    }
+    if (!row)
+        end_series(evidence, name, steps, values);
+    return !row;
+}
+
+static gboolean
+read_scalars(EntroStore *store, gint64 run_id, EntroEvidence *evidence, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(
+        store,
+        "SELECT name, step, value, state FROM scalars WHERE run_id = ?1 AND name LIKE '%loss'"
+        " ORDER BY name, step",
+        run_id, error);
+
+    return stmt != NULL && collect_scalars(store, stmt, evidence, error);
+}
+
+EntroEvidence *
+entro_evidence_load(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_autoptr(EntroEvidence) evidence =
+        check_size(store, run_id, error) ? read_heads(store, run_id, error) : NULL;
+
+    if (evidence == NULL || !read_complete(store, run_id, evidence, error) ||
+        !read_scalars(store, run_id, evidence, error))
+        return NULL;
+    for (guint column = 0; column < ENTRO_EVIDENCE_N_LAYER_COLUMNS; column++)
+        if (!read_layer_column(store, run_id, evidence->layers, column, error))
+            return NULL;
+    return g_steal_pointer(&evidence);
+}
