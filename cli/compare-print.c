@@ -122,7 +122,7 @@ count_findings(const GPtrArray *findings)
     GString *text = g_string_new(NULL);
 
     if (findings == NULL)
-        return g_string_free(g_string_append(text, "never judged"), FALSE);
+        return g_string_free(g_string_append(text, "too large to be judged"), FALSE);
     for (guint i = 0; i < findings->len; i++) {
         const EntroFinding *finding = findings->pdata[i];
         if (finding->severity != ENTRO_SEVERITY_INFO)
@@ -135,25 +135,11 @@ count_findings(const GPtrArray *findings)
     return g_string_free(text->len > 0 ? text : g_string_append(text, "none"), FALSE);
 }
 
-static gboolean
-any_judged(const CompareReport *report)
-{
-    for (guint g = 0; g < report->comparison->n_groups; g++)
-        for (guint i = 0; i < compare_count_runs(report, g); i++)
-            if (compare_get_record(report, g, i)->findings != NULL)
-                return TRUE;
-    return FALSE;
-}
-
 static void
 print_findings(const CompareReport *report)
 {
     g_auto(Table) table = table_new();
 
-    if (!any_judged(report)) {
-        printf("\nFindings: none of these runs was judged.\n");
-        return;
-    }
     printf("\nFindings (notes of severity info left out; 'report RUN' tells them)\n");
     for (guint g = 0; g < report->comparison->n_groups; g++)
         for (guint i = 0; i < compare_count_runs(report, g); i++) {

@@ -172,6 +172,20 @@ read_finals(EntroStore *store, EntroCompareRun *run, GError **error)
     return TRUE;
 }
 
+/* A run that is too large to be judged can still be compared. */
+static gboolean
+read_findings(EntroStore *store, CompareRecord *record, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+
+    record->findings = entro_store_find_findings(store, record->info, &failure);
+    if (record->findings != NULL ||
+        g_error_matches(failure, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 static gboolean
 read_numbers(EntroStore *store, CompareRecord *record, GError **error)
 {
@@ -180,9 +194,7 @@ read_numbers(EntroStore *store, CompareRecord *record, GError **error)
     if (record->history == NULL || !read_finals(store, &record->run, error))
         return FALSE;
     record->run.history = record->history;
-    if (record->info->findings_at != NULL)
-        record->findings = entro_store_list_findings(store, record->info->id, error);
-    return record->info->findings_at == NULL || record->findings != NULL;
+    return read_findings(store, record, error);
 }
 
 static gboolean

@@ -18,7 +18,7 @@ typedef struct {
     EntroRunInfo *info;
     GHashTable *config;
     EntroHistory *history;
-    GPtrArray *findings; /* EntroFinding; NULL: never judged */
+    GPtrArray *findings; /* EntroFinding; NULL: too large to be judged */
     EntroCompareRun run;
 } CompareRecord;
 

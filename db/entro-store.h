@@ -249,6 +249,10 @@ ENTRO_API gboolean entro_store_put_findings(EntroStore *store, gint64 run_id,
  * (EntroRunInfo.findings_at), or in a database of before findings, there are none. */
 ENTRO_API GPtrArray *entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error);
 
+/* Those; of a run that was never judged, what the stored rules find now.  LIMIT: it is too large. */
+ENTRO_API GPtrArray *entro_store_find_findings(EntroStore *store, const EntroRunInfo *run,
+                                               GError **error);
+
 /* The rules as they are stored (tables rules and rule_parameters), defaults for what is not there;
  * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
 ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);

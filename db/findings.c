@@ -249,6 +249,22 @@ entro_case_free(EntroCase *one)
     g_free(one);
 }
 
+GPtrArray *
+entro_store_find_findings(EntroStore *store, const EntroRunInfo *run, GError **error)
+{
+    g_auto(EntroTransaction) view = {NULL};
+
+    if (run->findings_at != NULL)
+        return entro_store_list_findings(store, run->id, error);
+    if (!entro_transaction_begin_read(&view, store, error))
+        return NULL;
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
+    if (rules == NULL)
+        return NULL;
+    g_autoptr(EntroEvidence) evidence = entro_evidence_load(store, run->id, error);
+    return evidence != NULL ? entro_judge(evidence, rules) : NULL;
+}
+
 EntroCase *
 entro_store_load_case(EntroStore *store, const char *ref, GError **error)
 {

@@ -181,7 +181,8 @@ read_all(const char *path)
     entro_store_release(store);
     g_autoptr(EntroRules) rules = entro_store_load_rules(store, NULL);
     g_autoptr(EntroCase) one = entro_store_load_case(store, "a", NULL); /* entro_case_free() */
-    g_assert_true(rules && one);
+    g_autoptr(GPtrArray) found = one ? entro_store_find_findings(store, one->run, NULL) : NULL;
+    g_assert_true(rules && one && found);
     g_autoptr(EntroStore) shadow = entro_store_open_shadow(path, NULL);
     g_assert_nonnull(shadow);
 }
