@@ -29,6 +29,7 @@ typedef enum {
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
 
+/* Of one thread at a time; several may have one each, of the same file. */
 typedef struct EntroStore EntroStore;
 
 ENTRO_API EntroStore *entro_store_open(const char *path, EntroStoreMode mode, GError **error);

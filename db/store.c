@@ -75,7 +75,7 @@ static gboolean
 connect(EntroStore *store, EntroStoreMode mode, gboolean immutable, GError **error)
 {
     g_autofree char *uri = make_uri(store->path, immutable);
-    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_READWRITE |
+    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | /* one thread */
                 (mode == ENTRO_STORE_WRITE ? SQLITE_OPEN_CREATE : 0);
 
     sqlite3_close(store->db);
