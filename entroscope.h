@@ -4,6 +4,9 @@
 
 #include "entro-loader.h"
 #include "entro-analyzer.h"
+#include "entro-compare.h"
+#include "entro-cost.h"
+#include "entro-findings.h"
 #include "entro-store.h"
 #include "entro-plot.h"
 #include "entro-trainer.h"

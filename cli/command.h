@@ -2,6 +2,8 @@
 #ifndef ENTRO_COMMAND_H
 #define ENTRO_COMMAND_H
 
+#include "entro-compare.h"
+#include "entro-cost.h"
 #include "entro-plot.h"
 #include "entro-trainer.h"
 

@@ -10,7 +10,7 @@
 #ifndef ENTRO_STORE_H
 #define ENTRO_STORE_H
 
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 G_BEGIN_DECLS
 

@@ -3,6 +3,9 @@
 #include "entro-store.h"
 #include "entro-trainer.h"
 #include "entro-analyzer.h"
+#include "entro-compare.h"
+#include "entro-cost.h"
+#include "entro-findings.h"
 #include "entro-loader.h"
 #include "entroscope.h"
 

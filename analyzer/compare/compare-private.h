@@ -2,7 +2,7 @@
 #ifndef ENTRO_COMPARE_PRIVATE_H
 #define ENTRO_COMPARE_PRIVATE_H
 
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #define ENTRO_NO_STEP G_MAXSIZE /* index of a capture that is not there */
 

@@ -2,7 +2,7 @@
  *
  * A group stands for one configuration only if nothing but the seed differs inside it; whatever
  * else differs is named, since a difference between mixed groups has no one cause. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <string.h>
 

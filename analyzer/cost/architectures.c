@@ -3,7 +3,7 @@
  * The names are those of the trainer.  What folds into linear layers before inference costs nothing:
  * learnable temperatures, the scales of the FFN, weight and spectral normalisation; nor does the
  * regularisation, which belongs to the training. */
-#include "entro-analyzer.h"
+#include "entro-cost.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef ENTRO_COST_PRIVATE_H
 #define ENTRO_COST_PRIVATE_H
 
-#include "entro-analyzer.h"
+#include "entro-cost.h"
 
 /* Position in entro_cost_coefficients(). */
 typedef enum {

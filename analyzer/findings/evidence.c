@@ -1,5 +1,5 @@
 /* evidence.c: what a run is judged by, made and freed. */
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 static const char *const head_columns[] = {
     [ENTRO_EVIDENCE_ENTROPY] = "entropy_mean",

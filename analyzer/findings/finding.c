@@ -1,5 +1,5 @@
 /* finding.c: a finding, its kinds and severities by name, and the history that it is found in. */
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 static const char *const kind_names[] = {
     [ENTRO_FINDING_COLLAPSE] = "collapse",

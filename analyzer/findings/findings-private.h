@@ -5,7 +5,7 @@
 #ifndef ENTRO_FINDINGS_PRIVATE_H
 #define ENTRO_FINDINGS_PRIVATE_H
 
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 /* ---- episodes (episodes.c) ---------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  * resample without spread has t = +-inf: when these reach the quantile, the interval is open on that
  * side, and is refused. */
 #include "analyzer-private.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_rng.h>
 #include <gsl/gsl_sort_double.h>

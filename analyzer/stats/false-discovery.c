@@ -3,7 +3,7 @@
  * Of m tests, the k-th smallest p has q = min over j >= k of m p_j / j.  Calling found what has
  * q <= r keeps the expected share of false ones at r or below, also for tests that are positively
  * dependent, as the heads of one model are. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_sort_double.h>
 

@@ -1,5 +1,5 @@
 /* penalty.c: the entropy regularizer of the paper (Algorithm 1), applied to measured entropies. */
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 /* The whole delta^2, not what exceeds the tolerance: the penalty jumps at the margin. */
 static void

@@ -6,6 +6,7 @@
  * distribution can reach; the approximation alone says 0.047 of {1,1,1} and {2,2,2}, where 2 of the
  * 20 ways to divide six values look like that. */
 #include "analyzer-private.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sort_double.h>

@@ -3,6 +3,7 @@
  * With three to five runs a group the size of an effect says more than a test, and no number says
  * more than one that is not there. */
 #include "analyzer-private.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sf_gamma.h>

@@ -4,6 +4,7 @@
  * series.  Killick, Fearnhead and Eckley 2012: a start whose cost plus that of the segment up to here
  * already exceeds the best cost up to here can never win again. */
 #include "analyzer-private.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>

@@ -9,7 +9,7 @@
  * cover the true ones.  Then half of the heads are shifted by three standard deviations: the false
  * among the found, and the found among the shifted.  Two rates stand over the stated level if the
  * simulations say so: two standard errors at 1000 comparisons are 0.014. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_randist.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * captures, targets, noise, drift and the speed of the start are drawn anew for each.  Prints a
  * table; with "check" it fails when more than one event in twenty is missed, or a rule gives a false
  * alarm in more than one run in fifty. */
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* test-bootstrap.c: intervals against all resamples of a small sample, and how often they cover.
  *
  * The full table of coverage is tests/bench/null-compare.py; here a short one with a fixed seed. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_sort_double.h>

@@ -1,5 +1,5 @@
 /* test-compare.c: runs that are made up, compared: groups, steps, shapes, divergence, tests. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_randist.h>
 

@@ -1,6 +1,6 @@
 /* test-cost.c: counts and FLOPs in closed form, up to the printed tables; communication and latency
  * near them; and what the data leave open is said to be open. */
-#include "entro-analyzer.h"
+#include "entro-cost.h"
 #include "entro-trainer.h"
 
 /* Tables 3, 7, 8 and 4 of the paper, as printed. */

@@ -1,5 +1,5 @@
 /* test-penalty.c: the regularizer of the paper (Algorithm 1) against numbers worked out by hand. */
-#include "entro-analyzer.h"
+#include "entro-findings.h"
 
 /* ln T = 4, theta = 0.5: the target is 2; gamma = 0.25: the margin is 1. */
 static void

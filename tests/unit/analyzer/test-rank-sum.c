@@ -1,5 +1,5 @@
 /* test-rank-sum.c: Mann-Whitney against scipy, against counting all divisions, and at its edges. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 #include "sample-constants.h"
 
 #include <string.h>

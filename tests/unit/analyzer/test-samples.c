@@ -1,5 +1,5 @@
 /* test-samples.c: Welch's t, effect sizes and false discovery rates against constants. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 #include "sample-constants.h"
 
 static void

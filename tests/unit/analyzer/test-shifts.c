@@ -1,5 +1,5 @@
 /* test-shifts.c: planted shifts are found where they are, and noise has few. */
-#include "entro-analyzer.h"
+#include "entro-compare.h"
 
 #include <gsl/gsl_randist.h>
 
