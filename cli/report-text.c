@@ -3,10 +3,7 @@
  * What one rule found in many places is put together in one line; --all leaves it apart. */
 #include "report.h"
 
-#include <string.h>
 
-#define LINE_WIDTH 96
-#define INDENT     4
 /* So many runs or layers by one rule and severity have lines of their own; heads have not. */
 #define APART 3
 
@@ -30,41 +27,6 @@ holds_on(const EntroRunReport *report)
             return TRUE;
     }
     return FALSE;
-}
-
-/* ---- lines ------------------------------------------------------------------------------------------ */
-
-void
-entro_report_wrap(GString *out, const char *text)
-{
-    g_autofree char *shown = entro_printable(text, -1);
-    g_auto(GStrv) words = g_strsplit(shown, " ", -1);
-    glong column = 0;
-
-    for (char **word = words; *word != NULL; word++) {
-        glong width = g_utf8_strlen(*word, -1);
-
-        if (column > INDENT && column + 1 + width > LINE_WIDTH) {
-            g_string_append_printf(out, "\n%*s", INDENT, "");
-            column = INDENT;
-        } else if (column > 0) {
-            g_string_append_c(out, ' ');
-            column++;
-        }
-        g_string_append(out, *word);
-        column += width;
-    }
-    g_string_append_c(out, '\n');
-}
-
-const char *
-entro_report_label(EntroSeverity severity)
-{
-    static const char *const labels[] = {[ENTRO_SEVERITY_INFO] = "note",
-                                         [ENTRO_SEVERITY_WARNING] = "WARNING",
-                                         [ENTRO_SEVERITY_CRITICAL] = "CRITICAL"};
-
-    return labels[severity];
 }
 
 /* ---- one finding, or many at once ------------------------------------------------------------------- */

@@ -44,6 +44,10 @@ gboolean entro_sql_step(EntroStore *store, sqlite3_stmt *stmt, gboolean *ret_row
 gboolean entro_sql_get_int(EntroStore *store, sqlite3_stmt *stmt, gint64 fallback,
                            gint64 *ret_value, GError **error);
 
+/* Whether the file has this table or view: an older database, which may be read as it is, lacks some tables. */
+gboolean entro_sql_has_table(EntroStore *store, const char *table, gboolean *ret_has,
+                             GError **error);
+
 /* Binds ?1, ?2, ... in turn; the first failure sticks until execute or ready reports it. */
 typedef struct {
     EntroStore *store;
@@ -129,12 +133,10 @@ sqlite3_stmt *entro_runs_prepare(EntroStore *store, const char *tail, GError **e
 EntroRunInfo *entro_runs_read(sqlite3_stmt *stmt);
 /* The rows that are left; EntroRunInfo elements. */
 GPtrArray *entro_runs_read_all(EntroStore *store, sqlite3_stmt *stmt, GError **error);
-/* change-runs.c; strings */
+/* tags.c; strings */
+#define ENTRO_SQL_ADD_TAG "INSERT OR IGNORE INTO run_tags (run_id, tag) VALUES (?, ?)"
 GPtrArray *entro_runs_list_tags(EntroStore *store, gint64 run_id, GError **error);
 gboolean entro_runs_put_tags(EntroStore *store, gint64 run_id, const GPtrArray *tags,
-                             GError **error);
-/* Whether the file has it: an older database, which may be read as it is, lacks some tables. */
-gboolean entro_sql_has_table(EntroStore *store, const char *table, gboolean *ret_has,
                              GError **error);
 /* NOT_FOUND when there is no such run. */
 EntroRunInfo *entro_store_get_run(EntroStore *store, gint64 run_id, GError **error);

@@ -34,24 +34,6 @@ static const Exportable exportables[] = {
 
 /* ---- which table ---------------------------------------------------------------------------- */
 
-static gboolean
-is_in_schema(EntroStore *store, const char *name, gboolean *ret_there, GError **error)
-{
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(
-        store, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')",
-        error);
-    gint64 count = 0;
-
-    if (stmt == NULL)
-        return FALSE;
-    EntroBinder bind = entro_bind(store, stmt);
-    entro_bind_text(&bind, name);
-    if (!entro_bind_ready(&bind, error) || !entro_sql_get_int(store, stmt, 0, &count, error))
-        return FALSE;
-    *ret_there = count > 0;
-    return TRUE;
-}
-
 char **
 entro_store_list_tables(EntroStore *store, GError **error)
 {
@@ -60,7 +42,7 @@ entro_store_list_tables(EntroStore *store, GError **error)
     for (gsize j = 0; j < G_N_ELEMENTS(exportables); j++) {
         gboolean there = FALSE;
 
-        if (!is_in_schema(store, exportables[j].name, &there, error))
+        if (!entro_sql_has_table(store, exportables[j].name, &there, error))
             return NULL;
         if (there)
             g_strv_builder_add(names, exportables[j].name);

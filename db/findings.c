@@ -3,21 +3,6 @@
  * Findings are of the numbers that are stored: both change in one transaction, or findings go. */
 #include "db-private.h"
 
-/* In a database of before findings, which may be read as it is, there are none. */
-static gboolean
-has_findings(EntroStore *store, gboolean *ret_has, GError **error)
-{
-    g_autoptr(sqlite3_stmt) stmt =
-        entro_sql_prepare(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'findings'",
-                          error);
-    gint64 count = 0;
-
-    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &count, error))
-        return FALSE;
-    *ret_has = count > 0;
-    return TRUE;
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void
@@ -153,7 +138,7 @@ entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
         g_ptr_array_new_with_free_func((GDestroyNotify)entro_finding_free);
     gboolean has = FALSE, row = TRUE;
 
-    if (!has_findings(store, &has, error))
+    if (!entro_sql_has_table(store, "findings", &has, error))
         return NULL;
     if (!has)
         return g_steal_pointer(&findings);

@@ -6,23 +6,6 @@
 
 #include <string.h>
 
-gboolean
-entro_sql_has_table(EntroStore *store, const char *table, gboolean *ret_has, GError **error)
-{
-    g_autoptr(sqlite3_stmt) stmt =
-        entro_sql_prepare(store, "SELECT count(*) FROM sqlite_schema WHERE name = ?", error);
-    gint64 count = 0;
-
-    if (stmt == NULL)
-        return FALSE;
-    EntroBinder bind = entro_bind(store, stmt);
-    entro_bind_text(&bind, table);
-    if (!entro_bind_ready(&bind, error) || !entro_sql_get_int(store, stmt, 0, &count, error))
-        return FALSE;
-    *ret_has = count > 0;
-    return TRUE;
-}
-
 /* ---- the filter ------------------------------------------------------------------------------ */
 
 enum { N_CONDITIONS = 4 };

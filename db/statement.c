@@ -186,6 +186,26 @@ entro_sql_upsert(const char *table, const char *const *columns, guint n_keys)
     return g_string_free(sql, FALSE);
 }
 
+gboolean
+entro_sql_has_table(EntroStore *store, const char *table, gboolean *ret_has, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt =
+        entro_sql_prepare(store,
+                          "SELECT count(*) FROM sqlite_schema"
+                          " WHERE name = ? AND type IN ('table', 'view')",
+                          error);
+    gint64 count = 0;
+
+    if (stmt == NULL)
+        return FALSE;
+    EntroBinder bind = entro_bind(store, stmt);
+    entro_bind_text(&bind, table);
+    if (!entro_bind_ready(&bind, error) || !entro_sql_get_int(store, stmt, 0, &count, error))
+        return FALSE;
+    *ret_has = count > 0;
+    return TRUE;
+}
+
 /* ---- transactions --------------------------------------------------------------------------- */
 
 /* IMMEDIATE: a transaction that reads first and writes later would be refused (SQLITE_BUSY) at once
