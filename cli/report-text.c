@@ -3,7 +3,6 @@
  * What one rule found in many places is put together in one line; --all leaves it apart. */
 #include "report.h"
 
-
 /* So many runs or layers by one rule and severity have lines of their own; heads have not. */
 #define APART 3
 
