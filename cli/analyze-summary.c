@@ -146,6 +146,15 @@ print_entropy(const EntroAnalyzeSummary *summary)
            ENTRO_HEAD_COLLAPSE, summary->n_without);
 }
 
+static void
+print_findings(const EntroAnalyzeSummary *summary)
+{
+    g_autofree char *found = entro_format_findings(TRUE, summary->n_findings);
+
+    if (summary->judged)
+        printf("  findings: %s ('entroscope report' tells them)\n", found);
+}
+
 static const char *
 plural(guint n)
 {
@@ -171,6 +180,7 @@ entro_summary_print(const EntroAnalyzeSummary *summary)
         return;
     print_rows(summary);
     print_entropy(summary);
+    print_findings(summary);
     g_autofree char *size = entro_format_bytes(summary->bytes);
     if (summary->seconds > 0)
         printf("  %s in %.2f s: %.2f GB/s (%s)\n", size, summary->seconds,
@@ -234,6 +244,7 @@ entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
     else
         json_builder_add_int_value(builder, summary->first_nan_step);
     last_json(summary, builder);
+    entro_json_findings(builder, summary->judged, summary->n_findings);
     entro_json_real(builder, "gigabytes", (double)summary->bytes / 1e9);
     entro_json_real(builder, "seconds", summary->seconds);
     entro_json_strings(builder, "notes", summary->notes);

@@ -89,6 +89,11 @@ void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
 void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);
 /* FALSE when something that was printed did not arrive (a full disk). */
 gboolean entro_flush_stdout(GError **error);
+/* Findings by severity: "8 critical, 2 info", or "none"; "-" (null) is "never judged", which is not
+ * "none".  To be freed. */
+char *entro_format_findings(gboolean judged, const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1]);
+void entro_json_findings(JsonBuilder *builder, gboolean judged,
+                         const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1]);
 /* "12.3 MB", powers of 1000; to be freed. */
 char *entro_format_bytes(guint64 bytes);
 /* Whether both paths lead to the same file that exists. */
@@ -156,6 +161,8 @@ typedef struct {
     EntroLayerExtreme highest, lowest;
     guint64 bytes;
     double seconds;
+    gboolean judged;
+    guint n_findings[ENTRO_SEVERITY_CRITICAL + 1];
     GPtrArray *notes, *problems;
 } EntroAnalyzeSummary;
 

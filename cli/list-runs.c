@@ -3,20 +3,7 @@
 
 #include <string.h>
 
-#define NAME_WIDTH 20
-#define NAME_MOST  40 /* what is longer is cut here; --json has it whole */
-
-/* Columns of text count characters, not bytes. */
-static void
-print_padded(const char *text, int width)
-{
-    g_autofree char *whole = entro_printable(text ? text : "-", -1);
-    gboolean cut = g_utf8_strlen(whole, -1) > NAME_MOST;
-    g_autofree char *start = g_utf8_substring(whole, 0, cut ? NAME_MOST - 3 : -1);
-    g_autofree char *shown = g_strconcat(start, cut ? "..." : "", NULL);
-
-    printf("%s%*s ", shown, MAX(0, width - (int)g_utf8_strlen(shown, -1)), "");
-}
+#define NAME_MOST 40 /* what is longer is cut here; --json has it whole */
 
 /* ---- the table -------------------------------------------------------------------------------- */
 
@@ -26,22 +13,6 @@ steps_text(const EntroRunInfo *info)
     return info->n_captures == 0 ? g_strdup("none")
                                  : g_strdup_printf("%" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
                                                    info->first_step, info->last_step);
-}
-
-/* "2 critical, 5 info", most severe first; "-" is "never judged", which is not "none". */
-static char *
-findings_text(const EntroRunInfo *info)
-{
-    GString *text = g_string_new(NULL);
-
-    if (info->findings_at == NULL)
-        return g_string_free(g_string_append_c(text, '-'), FALSE);
-    for (int severity = ENTRO_SEVERITY_CRITICAL; severity >= 0; severity--)
-        if (info->n_findings[severity] > 0)
-            g_string_append_printf(text, "%s%u %s", text->len > 0 ? ", " : "",
-                                   info->n_findings[severity],
-                                   entro_severity_name((EntroSeverity)severity));
-    return g_string_free(text->len > 0 ? text : g_string_append(text, "none"), FALSE);
 }
 
 /* Tags between commas: a tag may hold blanks. */
@@ -54,58 +25,84 @@ print_tags(const EntroRunInfo *info)
     puts(shown);
 }
 
+/* A name as it is shown. */
+static char *
+name_text(const char *name)
+{
+    g_autofree char *whole = entro_printable(name != NULL ? name : "-", -1);
+
+    if (g_utf8_strlen(whole, -1) <= NAME_MOST)
+        return g_steal_pointer(&whole);
+    g_autofree char *start = g_utf8_substring(whole, 0, NAME_MOST - 3);
+    return g_strconcat(start, "...", NULL);
+}
+
+/* Columns as wide as what stands in them, counted in characters. */
+enum { COLUMN_NAME, COLUMN_ARCH, COLUMN_STEPS, COLUMN_FINDINGS, N_COLUMNS };
+
+typedef struct {
+    char *text[N_COLUMNS];
+} Row;
+
 static void
-print_row(const EntroRunInfo *info, const char *steps, int steps_width, const char *findings,
-          int findings_width)
+row_clear(gpointer data)
+{
+    Row *row = data;
+
+    for (guint column = 0; column < N_COLUMNS; column++)
+        g_free(row->text[column]);
+}
+
+static Row
+make_row(const EntroRunInfo *info)
+{
+    return (Row){{name_text(info->name), name_text(info->arch), steps_text(info),
+                  entro_format_findings(info->findings_at != NULL, info->n_findings)}};
+}
+
+static void
+print_cell(const char *text, int width)
+{
+    printf("%s%*s", text, width - (int)g_utf8_strlen(text, -1), "");
+}
+
+static void
+print_row(const EntroRunInfo *info, const Row *row, const int *width)
 {
     printf("%4" G_GINT64_FORMAT " ", info->id);
-    print_padded(info->name, NAME_WIDTH);
-    printf("%7u ", info->attempt);
-    print_padded(info->arch, 10);
-    printf("%6" G_GINT64_FORMAT " %5" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %8" G_GINT64_FORMAT
-           "  %-*s  %-*s  ",
-           info->n_layers, info->n_heads, info->context_length, info->n_captures, steps_width,
-           steps, findings_width, findings);
+    print_cell(row->text[COLUMN_NAME], width[COLUMN_NAME]);
+    printf(" %7u ", info->attempt);
+    print_cell(row->text[COLUMN_ARCH], width[COLUMN_ARCH]);
+    printf(" %6" G_GINT64_FORMAT " %5" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %8" G_GINT64_FORMAT
+           "  ",
+           info->n_layers, info->n_heads, info->context_length, info->n_captures);
+    print_cell(row->text[COLUMN_STEPS], width[COLUMN_STEPS] + 2);
+    print_cell(row->text[COLUMN_FINDINGS], width[COLUMN_FINDINGS] + 2);
     print_tags(info);
 }
 
 void
 entro_runs_print(const GPtrArray *runs)
 {
-    g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(g_free);
-    int steps_width = (int)strlen("STEPS"), findings_width = (int)strlen("FINDINGS");
+    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(Row));
+    int width[N_COLUMNS] = {20, 10, (int)strlen("STEPS"), (int)strlen("FINDINGS")};
 
+    g_array_set_clear_func(rows, row_clear);
     for (guint i = 0; i < runs->len; i++) {
-        g_ptr_array_add(steps, steps_text(runs->pdata[i]));
-        g_ptr_array_add(findings, findings_text(runs->pdata[i]));
-        steps_width = MAX(steps_width, (int)strlen(steps->pdata[i]));
-        findings_width = MAX(findings_width, (int)strlen(findings->pdata[i]));
+        Row row = make_row(runs->pdata[i]);
+
+        for (guint column = 0; column < N_COLUMNS; column++)
+            width[column] = MAX(width[column], (int)g_utf8_strlen(row.text[column], -1));
+        g_array_append_val(rows, row);
     }
-    printf("%4s %-*s %7s %-10s %6s %5s %7s %8s  %-*s  %-*s  %s\n", "ID", NAME_WIDTH, "NAME",
-           "ATTEMPT", "ARCH", "LAYERS", "HEADS", "CONTEXT", "CAPTURES", steps_width, "STEPS",
-           findings_width, "FINDINGS", "TAGS");
+    printf("%4s %-*s %7s %-*s %6s %5s %7s %8s  %-*s  %-*s  %s\n", "ID", width[COLUMN_NAME], "NAME",
+           "ATTEMPT", width[COLUMN_ARCH], "ARCH", "LAYERS", "HEADS", "CONTEXT", "CAPTURES",
+           width[COLUMN_STEPS], "STEPS", width[COLUMN_FINDINGS], "FINDINGS", "TAGS");
     for (guint i = 0; i < runs->len; i++)
-        print_row(runs->pdata[i], steps->pdata[i], steps_width, findings->pdata[i], findings_width);
+        print_row(runs->pdata[i], &g_array_index(rows, Row, i), width);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------- */
-
-static void
-add_findings(const EntroRunInfo *info, JsonBuilder *builder)
-{
-    entro_json_string(builder, "findings_at", info->findings_at);
-    json_builder_set_member_name(builder, "findings");
-    if (info->findings_at == NULL) {
-        json_builder_add_null_value(builder);
-        return;
-    }
-    json_builder_begin_object(builder);
-    for (int severity = ENTRO_SEVERITY_CRITICAL; severity >= 0; severity--)
-        entro_json_integer(builder, entro_severity_name((EntroSeverity)severity),
-                           info->n_findings[severity]);
-    json_builder_end_object(builder);
-}
 
 static void
 add_config(const EntroRunInfo *info, JsonBuilder *builder)
@@ -155,7 +152,8 @@ add_run(const EntroRunInfo *info, JsonBuilder *builder)
         json_builder_add_null_value(builder);
     else
         json_builder_add_boolean_value(builder, info->causal);
-    add_findings(info, builder);
+    entro_json_string(builder, "findings_at", info->findings_at);
+    entro_json_findings(builder, info->findings_at != NULL, info->n_findings);
     add_tags(info, builder);
     add_config(info, builder);
     json_builder_end_object(builder);

@@ -46,6 +46,34 @@ entro_same_file(const char *path, const char *other)
 }
 
 char *
+entro_format_findings(gboolean judged, const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1])
+{
+    GString *text = g_string_new(judged ? NULL : "-");
+
+    for (int severity = ENTRO_SEVERITY_CRITICAL; judged && severity >= 0; severity--)
+        if (n_findings[severity] > 0)
+            g_string_append_printf(text, "%s%u %s", text->len > 0 ? ", " : "", n_findings[severity],
+                                   entro_severity_name((EntroSeverity)severity));
+    return g_string_free(text->len > 0 ? text : g_string_append(text, "none"), FALSE);
+}
+
+void
+entro_json_findings(JsonBuilder *builder, gboolean judged,
+                    const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1])
+{
+    json_builder_set_member_name(builder, "findings");
+    if (!judged) {
+        json_builder_add_null_value(builder);
+        return;
+    }
+    json_builder_begin_object(builder);
+    for (int severity = ENTRO_SEVERITY_CRITICAL; severity >= 0; severity--)
+        entro_json_integer(builder, entro_severity_name((EntroSeverity)severity),
+                           n_findings[severity]);
+    json_builder_end_object(builder);
+}
+
+char *
 entro_format_bytes(guint64 bytes)
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB"};
