@@ -15,7 +15,7 @@ typedef struct {
     guint32 n_keys; /* allowed keys n; 0: the row is not valid */
     guint32 end;    /* no weight from here on: of a causal row, the keys after the query */
     float max_weight, sink, distance, self, previous;
-    float logit_max, logit_square; /* NaN: not measured */
+    float logit_max, logit_square; /* NaN: not measured, not known */
 } EntroRow;
 
 /* How the rows of one layer are to be read; the same for all its heads. */

@@ -186,6 +186,8 @@ entro_row_measure_logits(const EntroRowRule *rule, const float *p, double temper
         return;
     double mean = logs.sum / (double)logs.n;
     double variance = logs.squares / (double)logs.n - mean * mean;
-    row->logit_max = (float)(temperature * (log((double)row->max_weight) - mean));
+    /* below 0 the largest logit is that of the smallest weight, which nobody has looked for */
+    row->logit_max =
+        temperature > 0 ? (float)(temperature * (log((double)row->max_weight) - mean)) : NAN;
     row->logit_square = (float)(temperature * temperature * MAX(variance, 0));
 }

@@ -30,7 +30,8 @@ find_most(const EntroSource *source)
             most.temperatures = MAX(most.temperatures, layer->n_heads * layer->n_queries);
         gsize n_samples, n_queries;
         entro_source_get_stack_shape(source, i, &n_samples, &n_queries);
-        gsize pair_rows = n_samples * MIN(n_queries, ENTRO_PAIR_QUERIES) * layer->n_heads;
+        /* numbered through the whole layer, though a stack may have few of them */
+        gsize pair_rows = n_samples * entro_pair_n_queries(layer->n_queries) * layer->n_heads;
         most.stack_rows = MAX(most.stack_rows, n_samples * n_queries);
         most.stack_weights = MAX(most.stack_weights, n_samples * n_queries * layer->n_keys);
         most.pair_rows = MAX(most.pair_rows, pair_rows);

@@ -49,7 +49,8 @@ static const EntroColumn head_columns[] = {
         {"logit_max", "Largest logit", "1",
          "Largest over the valid rows of z = t (ln p - mean of ln p over the keys with p > 0), t "
          "the row's temperature (1 without): the logit before the temperature, counted from the "
-         "row's mean. Of traces with temperature, or on request (analyze --with logits)."},
+         "row's mean; NULL if a t is not above 0. Of traces with temperature, or on request "
+         "(analyze --with logits)."},
     [ENTRO_HEAD_LOGIT_SQUARE] = {"logit_square", "Mean-square logit", "1",
                                  "Mean over the valid rows of the mean of z^2 over the keys with "
                                  "p > 0; z as in logit_max."},

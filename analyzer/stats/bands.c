@@ -22,7 +22,7 @@ entro_bands(const double *entropy, gsize n, double m, gsize ret_count[ENTRO_N_BA
         if (isnan(entropy[head]))
             continue;
         double quarter = m > 0 ? floor(ENTRO_N_BANDS * entropy[head] / m) : 0;
-        ret_count[(guint)CLAMP(quarter, 0, ENTRO_N_BANDS - 1)]++;
+        ret_count[quarter < ENTRO_N_BANDS - 1 ? (guint)MAX(quarter, 0) : ENTRO_N_BANDS - 1]++;
         counted++;
     }
     return counted;

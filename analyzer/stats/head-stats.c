@@ -26,7 +26,7 @@ entro_rows_clear(EntroRows *rows)
 /* ---- sums over rows ------------------------------------------------------------------------------ */
 
 typedef struct {
-    gsize n, n_norm, n_low, n_high, n_logits;
+    gsize n, n_norm, n_low, n_high, n_logits, n_unknown;
     double entropy, smallest, largest, norm, ceiling, effective_keys;
     double max_weight, sink, distance, self, previous;
     double logit_max, logit_square;
@@ -35,10 +35,10 @@ typedef struct {
 static void
 add_logits(Totals *totals, const EntroRow *row)
 {
-    if (isnan(row->logit_max))
+    if (isnan(row->logit_square))
         return;
-    totals->logit_max =
-        totals->n_logits > 0 ? MAX(totals->logit_max, (double)row->logit_max) : row->logit_max;
+    totals->n_unknown += isnan(row->logit_max); /* one hides the largest of all */
+    totals->logit_max = fmax(totals->logit_max, row->logit_max);
     totals->logit_square += row->logit_square;
     totals->n_logits++;
 }
@@ -72,7 +72,7 @@ add_row(Totals *totals, const EntroRow *row, const EntroRows *rows)
 static Totals
 add_valid(const EntroRow *all, gsize n, EntroRows *rows)
 {
-    Totals totals = {.smallest = INFINITY};
+    Totals totals = {.smallest = INFINITY, .logit_max = -INFINITY};
 
     for (gsize row = 0; row < n; row++) {
         if (all[row].n_keys == 0)
@@ -168,7 +168,7 @@ entro_head_summarise(const EntroRow *all, gsize n_all, EntroRows *work,
     values[ENTRO_HEAD_ROWS_COLLAPSED] = (double)totals.n_low / n_scaled;
     values[ENTRO_HEAD_ROWS_OVERLOADED] = (double)totals.n_high / n_scaled;
     if (totals.n_logits > 0) {
-        values[ENTRO_HEAD_LOGIT_MAX] = totals.logit_max;
+        values[ENTRO_HEAD_LOGIT_MAX] = totals.n_unknown == 0 ? totals.logit_max : NAN;
         values[ENTRO_HEAD_LOGIT_SQUARE] = totals.logit_square / (double)totals.n_logits;
     }
     if (work->quantiles)

@@ -56,6 +56,8 @@ without_a_scale_all_is_in_the_first_band(void)
 
     assert_bands(heads, 4, 0, (gsize[]){3, 0, 0, 0});
     assert_bands(heads, 4, NAN, (gsize[]){3, 0, 0, 0});
+    assert_bands((double[]){1, INFINITY}, 2, INFINITY,
+                 (gsize[]){1, 0, 0, 1}); /* no quarter of it */
 }
 
 static void

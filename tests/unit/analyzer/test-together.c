@@ -205,6 +205,23 @@ tiles_of_any_cut_give_the_same(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* A prime number of rows too large for a tile: one row a tile, whatever the pairs need. */
+static void
+tiles_of_a_single_row_hold_all_pairs(Fixture *fixture, gconstpointer data)
+{
+    static const hsize_t chunk[5] = {1, 1, 1, 521, 521};
+    TraceShape shape = usual;
+
+    (void)data;
+    shape.n_layers = shape.n_captures = shape.n_samples = 1;
+    shape.n_heads = 2;
+    shape.n_queries = shape.n_keys = 521;
+    write_plain_trace(fixture->path, &shape,
+                      &(Storage){.chunk = chunk, .causal = ENTRO_CAUSAL_YES});
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
+    assert_as_reference(&shape, captures);
+}
+
 /* Head 1 is NaN in every row, head 3 in a third of them. */
 static gboolean
 diverge(const TraceShape *shape, gsize capture, guint layer, float *p)
@@ -392,6 +409,32 @@ logits_are_those_of_a_reference(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* One query's, of all heads. */
+static gboolean
+turn_temperature(const TraceShape *shape, gsize capture, guint layer, EntroParam param,
+                 float *values)
+{
+    (void)capture, (void)layer, (void)param;
+    for (guint head = 0; head < shape->n_heads; head++)
+        values[head * shape->n_queries + 5] = -0.25f;
+    return TRUE;
+}
+
+static void
+below_0_the_largest_logit_is_not_known(Fixture *fixture, gconstpointer data)
+{
+    TraceShape shape = usual;
+
+    (void)data;
+    shape.params = 1u << ENTRO_PARAM_TEMPERATURE;
+    shape.edit_param = turn_temperature;
+    write_trace(fixture->path, &shape);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
+    const double *values = head_at(capture_at(captures, 0), 0, 0)->values;
+    g_assert_true(isnan(values[ENTRO_HEAD_LOGIT_MAX]));
+    g_assert_cmpfloat(values[ENTRO_HEAD_LOGIT_SQUARE], >, 0);
+}
+
 static gboolean
 lose_temperature(const TraceShape *shape, gsize capture, guint layer, EntroParam param,
                  float *values)
@@ -410,7 +453,7 @@ without_its_temperature_a_row_has_no_logits(Fixture *fixture, gconstpointer data
     shape.edit_param = lose_temperature;
     write_trace(fixture->path, &shape);
     g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
-    g_assert_false(isnan(head_at(capture_at(captures, 0), 0, 0)->values[ENTRO_HEAD_LOGIT_MAX]));
+    g_assert_false(isnan(head_at(capture_at(captures, 0), 1, 0)->values[ENTRO_HEAD_LOGIT_MAX]));
     g_assert_true(isnan(head_at(capture_at(captures, 1), 0, 0)->values[ENTRO_HEAD_LOGIT_MAX]));
     g_assert_false(isnan(head_at(capture_at(captures, 1), 0, 0)->values[ENTRO_HEAD_ENTROPY_MEAN]));
 }
@@ -423,11 +466,13 @@ main(int argc, char **argv)
     g_test_add("/together/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
     ADD("divergences-are-those-of-a-reference", divergences_are_those_of_a_reference);
     ADD("tiles-of-any-cut-give-the-same", tiles_of_any_cut_give_the_same);
+    ADD("tiles-of-a-single-row", tiles_of_a_single_row_hold_all_pairs);
     ADD("rows-that-are-not-valid-are-left-out", rows_that_are_not_valid_are_left_out);
     ADD("weights-below-0-are-no-weights", weights_below_0_are_no_weights);
     ADD("alike-0-apart-the-most", heads_alike_diverge_by_0_and_heads_apart_by_the_most);
     ADD("what-is-not-asked-for-is-nan", what_is_not_asked_for_is_nan_and_changes_nothing_else);
     ADD("logits-are-those-of-a-reference", logits_are_those_of_a_reference);
+    ADD("below-0-not-known", below_0_the_largest_logit_is_not_known);
     ADD("without-temperature-no-logits", without_its_temperature_a_row_has_no_logits);
     return g_test_run();
 }
