@@ -139,11 +139,25 @@ complain_about(const EntroAnalyzeSummary *summary)
     }
 }
 
+/* What was stored before keeps the statistics that it has. */
+static void
+say_what_had_no_effect(const EntroAnalyzeSummary *summary)
+{
+    gboolean asked = chosen.with != NULL || chosen.without != NULL || chosen.tolerance != NULL;
+
+    if (asked && summary->n_known > 0 && !chosen.replace)
+        entro_say(
+            "%s: note: --with, --without and --tolerance are for new captures; %" G_GSIZE_FORMAT
+            " were stored before and stay as they are (--replace computes them again)",
+            summary->file, summary->n_known);
+}
+
 static void
 say_about(const GPtrArray *summaries)
 {
     for (guint i = 0; i < summaries->len; i++) {
         const EntroAnalyzeSummary *summary = summaries->pdata[i];
+        say_what_had_no_effect(summary);
         for (guint j = 0; j < summary->notes->len; j++)
             entro_say("%s: note: %s", summary->file, (char *)summary->notes->pdata[j]);
         complain_about(summary);

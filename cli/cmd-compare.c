@@ -87,6 +87,8 @@ check_request(const CompareRequest *request, GError **error)
 
     if (request->groups != NULL && request->by != NULL)
         return entro_usage_error(error, "takes --group or --by, not both");
+    if (request->groups != NULL && n_names > 0)
+        return entro_usage_error(error, "takes RUNs or --group, not both");
     if (request->groups == NULL && request->by == NULL && n_names < 2)
         return entro_usage_error(error, "needs two RUNs, --group PATTERN twice, or --by KEY");
     return entro_require(chosen.db, "--db DB", error);

@@ -64,7 +64,9 @@ print_report(const Report *report)
     }
     if (report->attempt > 1)
         printf(", attempt %u", report->attempt);
-    printf(" (#%" G_GINT64_FORMAT "): %s", result->run_id, outcome_name(result->outcome));
+    printf(" (#%" G_GINT64_FORMAT "): %s%s", result->run_id,
+           chosen.dry_run && result->outcome != ENTRO_MERGE_UNCHANGED ? "would be " : "",
+           outcome_name(result->outcome));
     printf(", %" G_GSIZE_FORMAT " new captures", result->n_added);
     if (result->n_replaced > 0)
         printf(", %" G_GSIZE_FORMAT " replaced", result->n_replaced);

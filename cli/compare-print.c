@@ -103,6 +103,10 @@ print_bands(const CompareReport *report)
     g_auto(Table) table = table_new();
     EntroBandMax mode = report->options->band_max;
 
+    if (isnan(report->comparison->group[0].run[0].m)) {
+        printf("\nBands: none, no head has an entropy.\n");
+        return;
+    }
     printf("\nBands: share of the heads by quarters of M (M: %s", entro_band_max_name(mode));
     if (mode == ENTRO_BAND_POOLED || mode == ENTRO_BAND_CEILING)
         printf(", %.4f nats", report->comparison->group[0].run[0].m);

@@ -2,6 +2,7 @@
 #include "compare-table.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LABEL_MOST 28 /* characters of a group's name */
 
@@ -109,6 +110,8 @@ compare_format_number(const char *format, double value)
 
     if (isnan(value))
         return g_strdup("-");
+    if (fabs(value) >= 1e7) /* decimals would say more than is known, and fill the line */
+        format = strchr(format, '+') != NULL ? "%+.4g" : "%.5g";
     G_GNUC_BEGIN_IGNORE_DEPRECATIONS
     return g_strdup(g_ascii_formatd(text, sizeof text, format, value));
     G_GNUC_END_IGNORE_DEPRECATIONS

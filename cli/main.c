@@ -27,9 +27,10 @@ print_overview(FILE *to)
                 "Commands:\n");
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
         fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->about);
-    fprintf(to, "\n'entroscope COMMAND --help' tells more; 'entroscope --version' the version.\n"
-                "Exit codes: 0 done, 2 usage, 3 partly done, 4 input unusable, 5 refused,\n"
-                "6 output or database failed, 7 internal, 128+n on signal n.\n");
+    fprintf(to,
+            "\n'entroscope COMMAND --help' tells more; 'entroscope --version' the version.\n"
+            "Exit codes: 0 done, 1 findings (report --fail-on), 2 usage, 3 partly done, 4 input\n"
+            "unusable, 5 refused, 6 output or database failed, 7 internal, 128+n on signal n.\n");
 }
 
 static const EntroCommand *

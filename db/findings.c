@@ -131,6 +131,21 @@ read_one(sqlite3_stmt *stmt)
     return g_steal_pointer(&finding);
 }
 
+/* Passed over in silence it would make a run look better than it is. */
+static GPtrArray *
+fail_unknown(EntroStore *store, sqlite3_stmt *stmt, GError **error)
+{
+    g_autofree char *kind = entro_quote_name((const char *)sqlite3_column_text(stmt, 0));
+    g_autofree char *severity = entro_quote_name((const char *)sqlite3_column_text(stmt, 1));
+
+    g_set_error(
+        error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO,
+        "%s: a finding of the kind %s and severity %s, which there are not; analyze its run "
+        "again, or delete the row",
+        store->path, kind, severity);
+    return NULL;
+}
+
 GPtrArray *
 entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
 {
@@ -151,8 +166,9 @@ entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
         return NULL;
     while (entro_sql_step(store, stmt, &row, error) && row) {
         EntroFinding *finding = read_one(stmt);
-        if (finding != NULL)
-            g_ptr_array_add(findings, finding);
+        if (finding == NULL)
+            return fail_unknown(store, stmt, error);
+        g_ptr_array_add(findings, finding);
     }
     return row ? NULL : g_steal_pointer(&findings);
 }

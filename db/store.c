@@ -129,6 +129,8 @@ check_identity(EntroStore *store, EntroStoreMode mode, GError **error)
         return fail_open(store->path, error, "an SQLite database, but not one of entroscope");
     if (identity == IDENTITY_EMPTY)
         return mode == ENTRO_STORE_WRITE || fail_open(store->path, error, "an empty database");
+    if (version < 1)
+        return fail_open(store->path, error, "no version of a database that there ever was");
     if (version <= entro_schema_version())
         return TRUE;
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN,

@@ -116,8 +116,9 @@ look_at(EntroCompareWork *work, guint group, guint i)
         compared->n_without = counts.n_without;
         compared->diverged = compared->diverged || counts.n_diverged > 0;
     }
-    for (guint s = 0; s < ENTRO_COMPARE_N_SCALARS; s++)
-        if (run->final[s].recorded && !isfinite(run->final[s].value))
+    for (guint s = 0; s < ENTRO_COMPARE_N_SCALARS; s++) /* a large loss has no finite exp() */
+        if (s != ENTRO_COMPARE_PERPLEXITY && run->final[s].recorded &&
+            !isfinite(run->final[s].value))
             compared->diverged = TRUE;
     work->result->group[group].n_diverged += compared->diverged ? 1 : 0;
 }

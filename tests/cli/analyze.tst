@@ -1,6 +1,8 @@
 # Traces into a database, and the database's runs.  Format: see run-table.py.
 P healthy           entroscope analyze $FIX/healthy.h5 --db a.db
 P healthy-again     entroscope analyze $FIX/healthy.h5 --db a.db
+P healthy-no-effect entroscope analyze $FIX/healthy.h5 --db a.db --with pairs
+2 no-statistic      entroscope analyze $FIX/healthy.h5 --db a.db --with pears
 P collapsing        entroscope analyze $FIX/collapsing.h5 --db a.db
 P overloaded        entroscope analyze $FIX/overloaded.h5 --db a.db
 P diverged          entroscope analyze $FIX/diverged.h5 --db a.db

@@ -58,3 +58,8 @@ P penalty-nan       entroscope report all-nan --db r.db --penalty
 6 -                 entroscope report healthy --db nosuch.db
 P .                 test ! -e nosuch.db
 6 -                 entroscope report healthy --db r.db > /dev/full
+
+# ---- a finding that this program does not know is not passed over
+S -                 cp r.db unknown.db; $PYTHON -c 'import sqlite3; d = sqlite3.connect("unknown.db"); \
+                    d.execute("UPDATE findings SET kind = ? WHERE number = 1", ("drift\x1b[31m",)); d.commit()'
+6 unknown-kind      entroscope report collapsing --db unknown.db --fail-on any
