@@ -175,10 +175,10 @@ newer_versions_are_refused(Fixture *fixture, gconstpointer data)
     run_sql(fixture->path, "PRAGMA user_version = 1000");
     assert_open_fails(fixture->path, ENTRO_STORE_READ, "newer entroscope (version 1000");
     assert_open_fails(fixture->path, ENTRO_STORE_WRITE, "newer entroscope");
+    g_assert_cmpint(query_int(fixture->path, "PRAGMA user_version"), ==, 1000);
     run_sql(fixture->path, "PRAGMA user_version = -1000");
     assert_open_fails(fixture->path, ENTRO_STORE_READ, "no version");
     assert_open_fails(fixture->path, ENTRO_STORE_WRITE, "no version");
-    g_assert_cmpint(query_int(fixture->path, "PRAGMA user_version"), ==, 1000);
 }
 
 static void
