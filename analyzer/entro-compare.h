@@ -19,6 +19,7 @@ typedef enum {
     ENTRO_REFUSAL_FEW,      /* with so few values the stated level does not hold */
     ENTRO_REFUSAL_CONSTANT, /* no spread to measure the difference by */
     ENTRO_REFUSAL_LEAST_P,  /* no p of such samples can be as small as alpha */
+    ENTRO_REFUSAL_UNASKED,  /* an interval that the options of the comparison leave out */
 } EntroRefusal;
 
 ENTRO_API const char *entro_refusal_text(EntroRefusal refusal); /* a clause; NULL for NONE */
@@ -193,6 +194,7 @@ typedef struct {
     gint64 step; /* ENTRO_COMPARE_LAST_COMMON, or one that every run has */
     EntroBootstrap bootstrap;
     EntroBandMax band_max;
+    gboolean head_intervals; /* FALSE: none of the heads, of which thousands cost seconds */
 } EntroCompareOptions;
 
 #define ENTRO_COMPARE_LAST_COMMON G_MAXINT64
@@ -201,7 +203,8 @@ typedef struct {
                            .test = ENTRO_TEST_RANK_SUM,                                            \
                            .step = ENTRO_COMPARE_LAST_COMMON,                                      \
                            .bootstrap = ENTRO_BOOTSTRAP_DEFAULT,                                   \
-                           .band_max = ENTRO_BAND_POOLED})
+                           .band_max = ENTRO_BAND_POOLED,                                          \
+                           .head_intervals = TRUE})
 
 /* One quantity in one group. */
 typedef struct {

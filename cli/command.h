@@ -84,6 +84,8 @@ void entro_say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void entro_print_json(JsonBuilder *builder);
 void entro_json_string(JsonBuilder *builder, const char *name, const char *value); /* NULL: null */
 void entro_json_integer(JsonBuilder *builder, const char *name, gint64 value);
+/* null where the value is `none`, which stands for no place: -1 of layers, ENTRO_STILL_SO of steps. */
+void entro_json_place(JsonBuilder *builder, const char *name, gint64 value, gint64 none);
 void entro_json_real(JsonBuilder *builder, const char *name, double value); /* not finite: null */
 void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
 void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);

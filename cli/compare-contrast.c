@@ -113,7 +113,7 @@ format_largest(const EntroComparison *comparison, const EntroComparedRow *row, g
 
 static void
 add_contrast(const CompareReport *report, Table *table, const Shown *shown,
-             const EntroComparedRow *row, guint group)
+             const EntroComparedRow *row, const EntroInterval *interval, guint group)
 {
     const EntroContrast *contrast = &row->contrast[group];
     GPtrArray *cells = table_begin_row();
@@ -121,7 +121,7 @@ add_contrast(const CompareReport *report, Table *table, const Shown *shown,
     g_ptr_array_add(cells, compare_format_row(row));
     g_ptr_array_add(cells, compare_format_number("%+.4f", contrast->difference));
     if (shown->interval)
-        g_ptr_array_add(cells, format_interval(&contrast->interval));
+        g_ptr_array_add(cells, format_interval(interval));
     if (shown->effect) {
         g_ptr_array_add(cells, compare_format_number("%+.2f", contrast->hedges_g));
         g_ptr_array_add(cells, compare_format_number("%+.2f", contrast->cliffs_delta));
@@ -146,6 +146,7 @@ typedef struct {
     const EntroComparedRow *row;
     double size; /* of the difference; -1: none */
     gboolean significant;
+    EntroInterval interval;
 } Ranked;
 
 static int
@@ -183,6 +184,23 @@ choose_heads(const CompareReport *report, guint group)
     return ranked;
 }
 
+/* Of the few that are shown, where the comparison has none of the heads. */
+static void
+find_intervals(const CompareReport *report, GArray *heads, guint group)
+{
+    for (guint i = 0; i < heads->len; i++) {
+        Ranked *one = &g_array_index(heads, Ranked, i);
+        const EntroComparedRow *row = one->row;
+        one->interval = row->contrast[group].interval;
+        if (one->interval.refusal == ENTRO_REFUSAL_UNASKED)
+            one->interval =
+                entro_bootstrap_difference(row->group[group].value,
+                                           compare_count_runs(report, group), row->group[0].value,
+                                           compare_count_runs(report, 0),
+                                           &report->options->bootstrap);
+    }
+}
+
 static gsize
 count_compared(const EntroComparison *comparison, guint group)
 {
@@ -194,35 +212,45 @@ count_compared(const EntroComparison *comparison, guint group)
 }
 
 static void
-add_heads(const CompareReport *report, Table *table, const Shown *shown, guint group)
+add_rows(const CompareReport *report, Table *table, const Shown *shown,
+         const EntroComparedRow *rows, gsize n, guint group)
 {
-    g_autoptr(GArray) heads = choose_heads(report, group);
+    for (gsize i = 0; i < n; i++)
+        if (is_in_both(&rows[i], group))
+            add_contrast(report, table, shown, &rows[i], &rows[i].contrast[group].interval, group);
+}
 
-    for (guint i = 0; i < heads->len; i++)
-        add_contrast(report, table, shown, g_array_index(heads, Ranked, i).row, group);
+static void
+add_heads(const CompareReport *report, Table *table, const Shown *shown, const GArray *heads,
+          guint group)
+{
+    for (guint i = 0; i < heads->len; i++) {
+        const Ranked *one = &g_array_index(heads, Ranked, i);
+        add_contrast(report, table, shown, one->row, &one->interval, group);
+    }
 }
 
 static void
 print_differences(const CompareReport *report, guint group)
 {
     const EntroComparison *comparison = report->comparison;
+    g_autoptr(GArray) heads = choose_heads(report, group);
     Shown shown = choose_columns(report, group);
     g_auto(Table) table = table_new();
     g_autofree char *label = compare_format_label(report, group);
     g_autofree char *base = compare_format_label(report, 0);
 
+    find_intervals(report, heads, group);
+    for (guint i = 0; i < heads->len; i++)
+        shown.interval |= g_array_index(heads, Ranked, i).interval.refusal == ENTRO_REFUSAL_NONE;
     printf("\n%s (N = %u) against %s (N = %u)", label, compare_count_runs(report, group), base,
            compare_count_runs(report, 0));
     printf(": %" G_GSIZE_FORMAT " heads compared", count_compared(comparison, group));
     printf("%s\n", report->all_heads ? "" : "; those that differ most are shown");
     add_contrast_header(report, &table, &shown);
-    for (gsize i = 0; i < comparison->n_scalars; i++)
-        if (is_in_both(&comparison->scalar[i], group))
-            add_contrast(report, &table, &shown, &comparison->scalar[i], group);
-    for (gsize i = 0; i < comparison->n_layers; i++)
-        if (is_in_both(&comparison->layer[i], group))
-            add_contrast(report, &table, &shown, &comparison->layer[i], group);
-    add_heads(report, &table, &shown, group);
+    add_rows(report, &table, &shown, comparison->scalar, comparison->n_scalars, group);
+    add_rows(report, &table, &shown, comparison->layer, comparison->n_layers, group);
+    add_heads(report, &table, &shown, heads, group);
     table_print(&table);
 }
 

@@ -74,16 +74,6 @@ add_differences(JsonBuilder *builder, const char *name, const GPtrArray *differe
 }
 
 static void
-add_place(JsonBuilder *builder, const char *name, gint64 place)
-{
-    json_builder_set_member_name(builder, name);
-    if (place < 0)
-        json_builder_add_null_value(builder);
-    else
-        json_builder_add_int_value(builder, place);
-}
-
-static void
 add_findings(JsonBuilder *builder, const GPtrArray *findings)
 {
     json_builder_set_member_name(builder, "findings");
@@ -97,11 +87,10 @@ add_findings(JsonBuilder *builder, const GPtrArray *findings)
         begin_object(builder, NULL);
         entro_json_string(builder, "kind", entro_finding_kind_name(finding->kind));
         entro_json_string(builder, "severity", entro_severity_name(finding->severity));
-        add_place(builder, "layer", finding->layer);
-        add_place(builder, "head", finding->head);
+        entro_json_place(builder, "layer", finding->layer, -1);
+        entro_json_place(builder, "head", finding->head, -1);
         entro_json_integer(builder, "onset_step", finding->onset_step);
-        add_place(builder, "last_step",
-                  finding->last_step == ENTRO_STILL_SO ? -1 : finding->last_step);
+        entro_json_place(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
         entro_json_string(builder, "sentence", finding->sentence);
         json_builder_end_object(builder);
     }
@@ -159,10 +148,11 @@ add_run(JsonBuilder *builder, const CompareRecord *record, const EntroComparedRu
 static void
 add_pairs(JsonBuilder *builder, const EntroComparedGroup *group)
 {
-    begin_array(builder, "paired_seeds");
+    g_autoptr(GPtrArray) paired = g_ptr_array_new();
+
     for (guint i = 0; i < group->pair->len; i++)
-        json_builder_add_string_value(builder, g_array_index(group->pair, EntroSeedPair, i).seed);
-    json_builder_end_array(builder);
+        g_ptr_array_add(paired, (gpointer)g_array_index(group->pair, EntroSeedPair, i).seed);
+    add_texts(builder, "paired_seeds", paired);
     add_texts(builder, "unpaired_seeds", group->unpaired);
     add_texts(builder, "repeated_seeds", group->repeated);
 }

@@ -136,6 +136,16 @@ entro_json_integer(JsonBuilder *builder, const char *name, gint64 value)
 }
 
 void
+entro_json_place(JsonBuilder *builder, const char *name, gint64 value, gint64 none)
+{
+    json_builder_set_member_name(builder, name);
+    if (value == none)
+        json_builder_add_null_value(builder);
+    else
+        json_builder_add_int_value(builder, value);
+}
+
+void
 entro_json_real(JsonBuilder *builder, const char *name, double value)
 {
     json_builder_set_member_name(builder, name);

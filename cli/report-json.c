@@ -1,27 +1,62 @@
 /* report-json.c: findings, and the rules in effect, as JSON. */
 #include "report.h"
 
-static void
-place_json(JsonBuilder *builder, const char *name, gint64 value, gint64 none)
+#define EVIDENCE_LONGEST  65536
+#define EVIDENCE_BRACKETS 64
+
+/* The parser calls itself once a bracket: of text that anybody may have written, the brackets are
+ * counted first, also those in strings. */
+static gboolean
+is_safe_to_parse(const char *text)
 {
-    json_builder_set_member_name(builder, name);
-    if (value == none)
-        json_builder_add_null_value(builder);
-    else
-        json_builder_add_int_value(builder, value);
+    guint n_brackets = 0;
+    gsize i = 0;
+
+    for (; text[i] != '\0' && i < EVIDENCE_LONGEST; i++)
+        n_brackets += text[i] == '{' || text[i] == '[';
+    return i < EVIDENCE_LONGEST && n_brackets <= EVIDENCE_BRACKETS;
+}
+
+/* By its type, so that each goes through the checks of output.c: 1e999 is parsed as infinite. */
+static void
+member_json(JsonObject *object, const char *member, JsonNode *node, gpointer to)
+{
+    g_autofree char *name = g_utf8_make_valid(member, -1);
+    JsonBuilder *builder = to;
+
+    (void)object;
+    switch (json_node_get_value_type(node)) {
+    case G_TYPE_STRING:
+        entro_json_string(builder, name, json_node_get_string(node));
+        break;
+    case G_TYPE_INT64:
+        entro_json_integer(builder, name, json_node_get_int(node));
+        break;
+    case G_TYPE_DOUBLE:
+        entro_json_real(builder, name, json_node_get_double(node));
+        break;
+    case G_TYPE_BOOLEAN:
+        entro_json_boolean(builder, name, json_node_get_boolean(node));
+        break;
+    default: /* null; evidence holds no objects and arrays */
+        entro_json_string(builder, name, NULL);
+    }
 }
 
 /* null when it is not an object: somebody else wrote it. */
 static void
 evidence_json(JsonBuilder *builder, const char *evidence)
 {
-    g_autoptr(JsonNode) node = json_from_string(evidence, NULL);
+    g_autoptr(JsonNode) node = is_safe_to_parse(evidence) ? json_from_string(evidence, NULL) : NULL;
 
     json_builder_set_member_name(builder, "evidence");
-    if (node != NULL && JSON_NODE_HOLDS_OBJECT(node))
-        json_builder_add_value(builder, g_steal_pointer(&node));
-    else
+    if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node)) {
         json_builder_add_null_value(builder);
+        return;
+    }
+    json_builder_begin_object(builder);
+    json_object_foreach_member(json_node_get_object(node), member_json, builder);
+    json_builder_end_object(builder);
 }
 
 static void
@@ -30,10 +65,10 @@ finding_json(JsonBuilder *builder, const EntroFinding *finding)
     json_builder_begin_object(builder);
     entro_json_string(builder, "kind", entro_finding_kind_name(finding->kind));
     entro_json_string(builder, "severity", entro_severity_name(finding->severity));
-    place_json(builder, "layer", finding->layer, -1);
-    place_json(builder, "head", finding->head, -1);
+    entro_json_place(builder, "layer", finding->layer, -1);
+    entro_json_place(builder, "head", finding->head, -1);
     entro_json_integer(builder, "onset_step", finding->onset_step);
-    place_json(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
+    entro_json_place(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
     entro_json_integer(builder, "captures", (gint64)finding->n_captures);
     entro_json_string(builder, "rule", finding->rule);
     entro_json_string(builder, "sentence", finding->sentence);
@@ -81,8 +116,8 @@ run_json(JsonBuilder *builder, const EntroRunReport *report)
     entro_json_string(builder, "run", run->name);
     entro_json_integer(builder, "attempt", run->attempt);
     entro_json_integer(builder, "captures", run->n_captures);
-    place_json(builder, "first_step", any ? run->first_step : G_MININT64, G_MININT64);
-    place_json(builder, "last_step", any ? run->last_step : G_MININT64, G_MININT64);
+    entro_json_place(builder, "first_step", any ? run->first_step : G_MININT64, G_MININT64);
+    entro_json_place(builder, "last_step", any ? run->last_step : G_MININT64, G_MININT64);
     entro_json_integer(builder, "layers", (gint64)report->one->evidence->layers->n_heads);
     entro_json_integer(builder, "heads", (gint64)report->one->evidence->heads->n_heads);
     healthy_json(builder, report);

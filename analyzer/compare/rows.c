@@ -33,6 +33,16 @@ entro_row_clear(EntroComparedRow *row, guint n_groups)
     g_free(row->contrast);
 }
 
+static EntroInterval
+no_interval(double estimate)
+{
+    return (EntroInterval){.estimate = estimate,
+                           .low = NAN,
+                           .high = NAN,
+                           .refusal = ENTRO_REFUSAL_UNASKED};
+}
+
+/* Without a bootstrap: no interval. */
 static void
 summarise(EntroGroupSummary *summary, gsize n_runs, const EntroBootstrap *bootstrap)
 {
@@ -44,7 +54,8 @@ summarise(EntroGroupSummary *summary, gsize n_runs, const EntroBootstrap *bootst
             finite[summary->n++] = summary->value[i];
     summary->mean = summary->n > 0 ? gsl_stats_mean(finite, 1, summary->n) : NAN;
     summary->sd = summary->n > 1 ? gsl_stats_sd(finite, 1, summary->n) : NAN;
-    summary->interval = entro_bootstrap_mean(summary->value, n_runs, bootstrap);
+    summary->interval = bootstrap != NULL ? entro_bootstrap_mean(summary->value, n_runs, bootstrap)
+                                          : no_interval(summary->mean);
 }
 
 static EntroTest
@@ -85,11 +96,14 @@ pair_up(const EntroGroupSummary *group, const EntroGroupSummary *base, const GAr
 
 static void
 contrast(EntroContrast *result, const EntroGroupSummary *group, gsize n_runs,
-         const EntroGroupSummary *base, gsize n_base, const EntroCompareOptions *options)
+         const EntroGroupSummary *base, gsize n_base, const EntroBootstrap *bootstrap,
+         const EntroCompareOptions *options)
 {
     result->difference = group->mean - base->mean;
     result->interval =
-        entro_bootstrap_difference(group->value, n_runs, base->value, n_base, &options->bootstrap);
+        bootstrap != NULL
+            ? entro_bootstrap_difference(group->value, n_runs, base->value, n_base, bootstrap)
+            : no_interval(result->difference);
     result->cliffs_delta = entro_cliffs_delta(group->value, n_runs, base->value, n_base);
     result->hedges_g = entro_hedges_g(group->value, n_runs, base->value, n_base);
     result->test = test_samples(group->value, n_runs, base->value, n_base, options);
@@ -102,11 +116,14 @@ entro_row_compare(EntroComparedRow *row, const EntroRunGroup *const *groups,
                   const EntroComparedGroup *compared, guint n_groups,
                   const EntroCompareOptions *options)
 {
+    const EntroBootstrap *bootstrap =
+        row->head < 0 || options->head_intervals ? &options->bootstrap : NULL;
+
     for (guint g = 0; g < n_groups; g++)
-        summarise(&row->group[g], groups[g]->runs->len, &options->bootstrap);
+        summarise(&row->group[g], groups[g]->runs->len, bootstrap);
     for (guint g = 1; g < n_groups; g++) {
         contrast(&row->contrast[g], &row->group[g], groups[g]->runs->len, &row->group[0],
-                 groups[0]->runs->len, options);
+                 groups[0]->runs->len, bootstrap, options);
         row->contrast[g].pair_difference =
             pair_up(&row->group[g], &row->group[0], compared[g].pair);
     }

@@ -8,6 +8,7 @@ static const char *const refusal_texts[] = {
     [ENTRO_REFUSAL_FEW] = "too few values for the stated level to hold",
     [ENTRO_REFUSAL_CONSTANT] = "the values do not differ, there is no spread to measure by",
     [ENTRO_REFUSAL_LEAST_P] = "with so few runs no p can be as small as alpha",
+    [ENTRO_REFUSAL_UNASKED] = "it was not asked for",
 };
 
 const char *

@@ -235,6 +235,32 @@ def hostile_names_are_harmless(world):
 
 
 @test
+def findings_before_step_0_are_over(world):
+    path = make_database(world, {"A": seeds("A", 2, 0), "B": seeds("B", 2, 0)})
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE runs SET findings_at = 'then'")
+        db.executemany("INSERT INTO findings VALUES (1, ?, 'collapse', 'warning', 1, NULL, -50, ?,"
+                       " 2, 'layer-collapse', 'It was.', '{}')", [(1, -10), (2, None)])
+    db.close()
+    run = world.run("compare", "--by", "arch", "--db", path, "--json",
+                    check=0).json()["groups"][0]["runs"][0]
+    assert [(f["onset_step"], f["last_step"]) for f in run["findings"]] == [(-50, -10), (-50, None)]
+
+
+@test
+def intervals_of_the_heads_shown_are_those_of_all(world):
+    path = make_database(world, {"A": seeds("A", 5, 0), "B": seeds("B", 6, 0.4)})
+    ask = ["compare", "--by", "arch", "--db", path]
+    rows = world.run(*ask, "--json", check=0).json()["heads"]
+    shown = [line for line in world.run(*ask, check=0).out.splitlines() if " head " in line]
+    assert len(shown) >= 8, shown
+    texts = {"[%+.4f, %+.4f]" % (interval["low"], interval["high"])
+             for interval in (row["contrasts"][0]["interval"] for row in rows)}
+    for line in shown:
+        assert line[line.index("["):line.index("]") + 1] in texts, line
+
+
+@test
 def a_database_that_is_being_written(world):
     path = make_database(world, {"A": seeds("A", 4, 0), "B": seeds("B", 4, 0)})
     before = world.run("compare", "--by", "arch", "--db", path, "--json", check=0).out

@@ -151,6 +151,26 @@ def names_and_findings_of_others_are_made_harmless(world):
 
 
 @test
+def evidence_of_others_is_flat_and_finite_or_null(world):
+    world.analyze("collapsing.h5")
+    nested = '{"a":' + 200000 * "["
+    cases = [(nested, None), (nested + 200000 * "]" + "}", None), ("{" + 200000 * " " + "}", None),
+             ('{"a":1e999, "b":-1e999, "c":2}', {"a": None, "b": None, "c": 2}),
+             ('{"a":[1, [1e999]], "b":{"c":1e999}}', {"a": None, "b": None}),
+             ('{"":"[\\u001b]", "b":true, "c":null, "d":1.5}',
+              {"": "[\x1b]", "b": True, "c": None, "d": 1.5}),
+             ("[1e999]", None), ("", None)]
+    for evidence, expected in cases:
+        with sqlite3.connect(world / "r.db") as db:
+            db.execute("UPDATE findings SET evidence = ? WHERE number = 1", (evidence,))
+        db.close()
+        result = world.run("report", "collapsing", "--db", "r.db", "--json", check=0)
+        found = result.json()["runs"][0]["findings"]
+        assert found[0]["evidence"] == expected, (evidence[:60], found[0]["evidence"])
+        assert all(isinstance(finding["evidence"], dict) for finding in found[1:])
+
+
+@test
 def another_process_may_be_writing(world):
     world.analyze("healthy.h5")
     db = sqlite3.connect(world / "r.db", isolation_level=None)

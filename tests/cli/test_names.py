@@ -100,6 +100,55 @@ def no_command_shows_them_raw(world):
         harmless(on_a_terminal(world, "analyze", FIXTURES / fixture, "--db", "t.db"))
 
 
+def spoil(path):
+    """Every text that a reader may meet gets bytes that are no UTF-8 and that a terminal obeys."""
+    bad = "CAST(%s || x'ff1b5b324a22c29be280ae0a' AS TEXT)"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("INSERT INTO run_tags SELECT id, 'tag' FROM runs")
+        for run_id, arch, seed in ((1, "A", "1"), (2, "B", "1"), (3, "B", "7")):
+            db.executemany("INSERT OR REPLACE INTO run_config VALUES (?, ?, ?)",
+                           [(run_id, key, value) for key, value in
+                            (("arch", arch), ("seed", seed), ("more", str(run_id)))])
+        for table, columns in (("runs", ("name", "source", "fingerprint", "open_mode", "created_at",
+                                         "tool_version", "arch", "producer", "findings_at")),
+                               ("run_config", ("value",)), ("run_tags", ("tag",)),
+                               ("captures", ("detail",)),
+                               ("findings", ("rule", "sentence", "evidence"))):
+            for column in columns:
+                db.execute(f"UPDATE {table} SET {column} = {bad % column}")
+        db.execute(f"UPDATE run_config SET key = {bad % 'key'} WHERE key NOT IN ('seed', 'arch')")
+        db.execute("UPDATE captures SET status = 'partial' WHERE step = 0")
+    db.close()
+
+
+@test
+def any_text_of_a_database_is_made_harmless(world):
+    world.analyze("healthy.h5", "collapsing.h5", "diverged.h5")
+    spoil(world / "r.db")
+    world.analyze("overloaded.h5", db="to.db")
+    with sqlite3.connect(world / "r.db") as db:  # an architecture that can be computed
+        db.execute("UPDATE run_config SET value = 'SM' WHERE run_id = 1 AND key = 'arch'")
+        db.execute("UPDATE runs SET arch = 'SM' WHERE id = 1")
+    db.close()
+    runs, sizes = ["#1", "#2", "#3"], ["--dim", "64", "--vocab", "99"]
+    for command in (["runs", "--db", "r.db"], ["report", *runs, "--all", "--db", "r.db"],
+                    ["report", *runs, "--penalty", "--db", "r.db"],
+                    ["compare", *runs, "--db", "r.db"],
+                    ["compare", "--by", "arch", "--allow-differences", "--db", "r.db"],
+                    ["cost", "--run", "#1", "--db", "r.db", *sizes],
+                    ["merge", "r.db", "--db", "to.db", "--dry-run"],
+                    ["merge", "r.db", "--db", "to.db"],
+                    ["runs", "--db", "to.db"]):
+        for extra in ([], ["--json"]):
+            result = world.run(*command, *extra)
+            assert result.code == 0, str(result)
+            found = UNSAFE.search(result.out)
+            assert found is None, f"{command} {extra}: {found.group()!r} in {result.out!r}"
+            if extra and result.code == 0:
+                assert "\uffff" not in json.dumps(result.json(), ensure_ascii=False), str(result)
+
+
 @test
 def errors_do_not_show_them_raw(world):
     store_all(world)

@@ -421,6 +421,30 @@ q_is_over_layers_and_heads(void)
     clear_runs();
 }
 
+static void
+intervals_of_heads_may_be_left_out(void)
+{
+    EntroCompareOptions options = *USUAL;
+
+    make_groups(4, 5, 0.02);
+    g_autoptr(EntroComparison) all = compare(4, &options);
+    options.head_intervals = FALSE;
+    g_autoptr(EntroComparison) some = compare(4, &options);
+    for (guint i = 0; i < some->n_heads; i++) {
+        const EntroComparedRow *row = &some->head[i], *full = &all->head[i];
+        g_assert_cmpint(full->group[1].interval.refusal, ==, ENTRO_REFUSAL_NONE);
+        g_assert_cmpint(full->contrast[1].interval.refusal, ==, ENTRO_REFUSAL_NONE);
+        g_assert_cmpint(row->group[1].interval.refusal, ==, ENTRO_REFUSAL_UNASKED);
+        g_assert_cmpint(row->contrast[1].interval.refusal, ==, ENTRO_REFUSAL_UNASKED);
+        g_assert_true(isnan(row->contrast[1].interval.low));
+        g_assert_nonnull(entro_refusal_text(row->contrast[1].interval.refusal));
+        g_assert_cmpfloat(row->contrast[1].q, ==, full->contrast[1].q);
+    }
+    g_assert_cmpfloat(some->layer[0].contrast[1].interval.low, ==,
+                      all->layer[0].contrast[1].interval.low);
+    clear_runs();
+}
+
 /* Nothing differs: at most 5 % of the single tests are small, and of the comparisons that find
  * anything.  In 300 comparisons two standard errors are 2.5 %; tests/bench/null-compare has more. */
 static void
@@ -475,6 +499,7 @@ main(int argc, char **argv)
     ADD("seeds-pair-where-both-have-them", seeds_pair_where_both_have_them);
     ADD("three-against-three-is-refused", three_against_three_is_refused);
     ADD("q-is-over-layers-and-heads", q_is_over_layers_and_heads);
+    ADD("intervals-of-heads-may-be-left-out", intervals_of_heads_may_be_left_out);
     ADD("chance-finds-little", chance_finds_little);
     return g_test_run();
 }
