@@ -24,7 +24,7 @@ typedef enum {
     ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace, or has the name */
     ENTRO_STORE_ERROR_ARGUMENT,  /* a name or tag that no run can have */
     ENTRO_STORE_ERROR_SOURCE,    /* what is merged cannot be read, or is no database of runs */
-    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged */
+    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged or compared */
 } EntroStoreError;
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
@@ -225,7 +225,8 @@ ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, c
  * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
-/* These columns of all heads at all captures; each a statistic, a count or a parameter of heads. */
+/* These columns of all heads at all captures; each a statistic, a count or a parameter of heads.
+ * LIMIT: the run is too large. */
 ENTRO_API EntroHistory *entro_store_select_history(EntroStore *store, gint64 run_id,
                                                    const char *const *columns, guint n_columns,
                                                    GError **error);

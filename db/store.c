@@ -246,6 +246,7 @@ entro_store_open_memory(const char *path, GError **error)
     g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
 
     store->path = g_strdup(path);
+    store->max_evidence = ENTRO_MAX_EVIDENCE;
     if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
         entro_sql_fail(store, error);
         return NULL;

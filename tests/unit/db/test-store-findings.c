@@ -200,8 +200,34 @@ a_run_too_large_is_not_judged(Fixture *fixture, gconstpointer data)
     g_assert_null(entro_store_load_case(store, "a", &error));
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT);
     g_assert_true(g_str_has_suffix(error->message,
-                                   ": run #1 has 24 heads in its captures, expected "
-                                   "at most 23: too many to be judged"));
+                                   ": run #1 has 6 heads and 4 captures, expected a product "
+                                   "of at most 23: too many to be judged or compared"));
+}
+
+/* Heads that are in one capture alone take their place in all: few rows, many numbers. */
+static void
+the_limit_is_of_captures_times_heads(Fixture *fixture, gconstpointer data)
+{
+    static const char *const columns[] = {"entropy_mean"};
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    g_autoptr(GError) error = NULL;
+    gint64 run_id = put_collapse(store);
+    EntroCapture capture = make_capture(40, 3, 20);
+
+    (void)data;
+    g_assert_true(entro_store_put_captures(store, run_id, &capture, 1, NULL));
+    free_capture(&capture);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM head_stats"), ==, 84);
+    store->max_evidence = 299; /* 5 captures times 60 heads are 300 */
+    g_assert_null(entro_store_select_history(store, run_id, columns, 1, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT);
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 0);
+    store->max_evidence = 300;
+    g_autoptr(EntroHistory) history = entro_store_select_history(store, run_id, columns, 1, NULL);
+    g_assert_cmpuint(history->n_heads, ==, 60);
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 1);
 }
 
 /* ---- evidence ----------------------------------------------------------------------------------- */
@@ -285,6 +311,7 @@ main(int argc, char **argv)
     ADD("new-numbers-make-old-findings-go", new_numbers_make_old_findings_go);
     ADD("findings-come-back-as-they-were-put", findings_come_back_as_they_were_put);
     ADD("a-run-too-large-is-not-judged", a_run_too_large_is_not_judged);
+    ADD("the-limit-is-of-captures-times-heads", the_limit_is_of_captures_times_heads);
     ADD("evidence-is-what-was-stored", evidence_is_what_was_stored);
     ADD("version-1-is-judged-as-it-is", version_1_is_judged_as_it_is);
     return g_test_run();
