@@ -258,8 +258,9 @@ ENTRO_API GPtrArray *entro_store_find_findings(EntroStore *store, const EntroRun
 /* The rules as they are stored (tables rules and rule_parameters), defaults for what is not there;
  * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
 ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
-/* One transaction: judges the run by the stored rules and stores what was found, unless that stands
- * there already.  A run too large for that stays one that was not judged. */
+/* Judges the run by the stored rules and stores what was found, unless that stands there already; of
+ * one moment, although others may write meanwhile.  A run too large for that, or large while others
+ * keep writing, stays one that was not judged. */
 ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
 
 /* All that is said of one run, of one moment. */
