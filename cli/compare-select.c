@@ -172,7 +172,7 @@ read_finals(EntroStore *store, EntroCompareRun *run, GError **error)
     return TRUE;
 }
 
-/* A run that is too large to be judged can still be compared. */
+/* A run for which memory suffices to compare it, but not to judge it, is compared. */
 static gboolean
 read_findings(EntroStore *store, CompareRecord *record, GError **error)
 {

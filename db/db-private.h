@@ -13,15 +13,18 @@ G_BEGIN_DECLS
 
 struct EntroStore {
     sqlite3 *db;
-    char *path;          /* as given, for messages */
-    gint64 max_evidence; /* heads times captures that a run may have to be judged */
+    char *path;                 /* as given, for messages */
+    gint64 max_evidence;        /* heads times captures that a run may have to be read whole */
+    gint64 max_evidence_locked; /* and to be judged while others wait to write */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 #define ENTRO_BUSY_TIMEOUT_MS 30000
-/* A run is judged in memory, at 64 bytes each: a gigabyte. */
+/* A run is judged and compared in memory, at 64 bytes each at most: a gigabyte. */
 #define ENTRO_MAX_EVIDENCE (1 << 24)
+/* A few seconds, well within the busy timeout of others. */
+#define ENTRO_MAX_EVIDENCE_LOCKED (1 << 21)
 
 /* ---- statement.c ---------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ typedef enum {
     ENTRO_STORE_ERROR_CONFLICT,  /* a run of that name holds another trace, or has the name */
     ENTRO_STORE_ERROR_ARGUMENT,  /* a name or tag that no run can have */
     ENTRO_STORE_ERROR_SOURCE,    /* what is merged cannot be read, or is no database of runs */
-    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged */
+    ENTRO_STORE_ERROR_LIMIT,     /* a run too large to be judged or compared */
 } EntroStoreError;
 
 typedef enum { ENTRO_STORE_READ, ENTRO_STORE_WRITE /* creates, migrates */ } EntroStoreMode;
@@ -225,7 +225,8 @@ ENTRO_API EntroGrid *entro_store_select_grid(EntroStore *store, gint64 run_id, c
  * NaN where the layer could not be read. */
 ENTRO_API GPtrArray *entro_store_select_layer_curves(EntroStore *store, gint64 run_id,
                                                      const char *column, GError **error);
-/* These columns of all heads at all captures; each a statistic, a count or a parameter of heads. */
+/* These columns of all heads at all captures; each a statistic, a count or a parameter of heads.
+ * LIMIT: the run is too large. */
 ENTRO_API EntroHistory *entro_store_select_history(EntroStore *store, gint64 run_id,
                                                    const char *const *columns, guint n_columns,
                                                    GError **error);
@@ -257,8 +258,9 @@ ENTRO_API GPtrArray *entro_store_find_findings(EntroStore *store, const EntroRun
 /* The rules as they are stored (tables rules and rule_parameters), defaults for what is not there;
  * rules and parameters that this program does not know are ignored.  IO: a value out of range. */
 ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
-/* One transaction: judges the run by the stored rules and stores what was found, unless that stands
- * there already.  A run too large for that stays one that was not judged. */
+/* Judges the run by the stored rules and stores what was found, unless that stands there already; of
+ * one moment, although others may write meanwhile.  A run too large for that, or large while others
+ * keep writing, stays one that was not judged. */
 ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
 
 /* All that is said of one run, of one moment. */

@@ -5,26 +5,6 @@
 
 /* ---- heads --------------------------------------------------------------------------------------- */
 
-static gboolean
-check_size(EntroStore *store, gint64 run_id, GError **error)
-{
-    g_autoptr(sqlite3_stmt) stmt =
-        entro_sql_prepare_run(store, "SELECT count(*) FROM head_stats WHERE run_id = ?1", run_id,
-                              error);
-    gint64 n = 0;
-
-    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &n, error))
-        return FALSE;
-    if (n <= store->max_evidence)
-        return TRUE;
-    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT,
-                "%s: run #%" G_GINT64_FORMAT " has %" G_GINT64_FORMAT
-                " heads in its captures, expected at most %" G_GINT64_FORMAT
-                ": too many to be judged",
-                store->path, run_id, n, store->max_evidence);
-    return FALSE;
-}
-
 static EntroEvidence *
 read_heads(EntroStore *store, gint64 run_id, GError **error)
 {
@@ -168,8 +148,7 @@ read_scalars(EntroStore *store, gint64 run_id, EntroEvidence *evidence, GError *
 EntroEvidence *
 entro_evidence_load(EntroStore *store, gint64 run_id, GError **error)
 {
-    g_autoptr(EntroEvidence) evidence =
-        check_size(store, run_id, error) ? read_heads(store, run_id, error) : NULL;
+    g_autoptr(EntroEvidence) evidence = read_heads(store, run_id, error);
 
     if (evidence == NULL || !read_complete(store, run_id, evidence, error) ||
         !read_scalars(store, run_id, evidence, error))

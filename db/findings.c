@@ -215,25 +215,78 @@ find(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
     return TRUE;
 }
 
-gboolean
-entro_store_judge(EntroStore *store, gint64 run_id, GError **error)
+/* Within a transaction of the caller's, which this commits.  `found` NULL: the run was not judged. */
+static gboolean
+put_found(EntroTransaction *transaction, gint64 run_id, const GPtrArray *found, GError **error)
 {
-    g_auto(EntroTransaction) transaction = {NULL};
-    g_autoptr(GPtrArray) found = NULL;
+    EntroStore *store = transaction->store;
     gboolean same = FALSE;
 
-    if (!entro_transaction_begin(&transaction, store, error) || !find(store, run_id, &found, error))
-        return FALSE;
     if (found == NULL)
         return entro_findings_forget(store, run_id, error) &&
-               entro_transaction_commit(&transaction, error);
+               entro_transaction_commit(transaction, error);
     if (!is_judged_so(store, run_id, found, &same, error))
         return FALSE;
     if (same)
         return TRUE; /* nothing was written: the guard ends the transaction */
     return replace_findings(store, run_id, (const EntroFinding *const *)found->pdata, found->len,
                             error) &&
-           entro_transaction_commit(&transaction, error);
+           entro_transaction_commit(transaction, error);
+}
+
+/* Another number whenever another connection has changed the database. */
+static gboolean
+read_version(EntroStore *store, gint64 *ret_version, GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, "PRAGMA data_version", error);
+
+    return stmt != NULL && entro_sql_get_int(store, stmt, 0, ret_version, error);
+}
+
+/* Judges without keeping others from writing; *ret_done FALSE: somebody wrote meanwhile. */
+static gboolean
+try_to_judge(EntroStore *store, gint64 run_id, gboolean *ret_done, GError **error)
+{
+    g_auto(EntroTransaction) view = {NULL}, transaction = {NULL};
+    g_autoptr(GPtrArray) found = NULL;
+    gint64 seen = 0, now = 0;
+
+    if (!entro_transaction_begin_read(&view, store, error) || !read_version(store, &seen, error) ||
+        !find(store, run_id, &found, error))
+        return FALSE;
+    entro_transaction_clear(&view);
+    if (!entro_transaction_begin(&transaction, store, error) || !read_version(store, &now, error))
+        return FALSE;
+    *ret_done = now == seen;
+    return !*ret_done || put_found(&transaction, run_id, found, error);
+}
+
+/* With the lock, which others wait for: only what is soon judged. */
+static gboolean
+judge_locked(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_auto(EntroTransaction) transaction = {NULL};
+    g_autoptr(GPtrArray) found = NULL;
+    gint64 max_evidence = store->max_evidence;
+
+    if (!entro_transaction_begin(&transaction, store, error))
+        return FALSE;
+    store->max_evidence = MIN(max_evidence, store->max_evidence_locked);
+    gboolean good = find(store, run_id, &found, error);
+    store->max_evidence = max_evidence;
+    return good && put_found(&transaction, run_id, found, error);
+}
+
+gboolean
+entro_store_judge(EntroStore *store, gint64 run_id, GError **error)
+{
+    enum { TRIES = 3 };
+    gboolean done = FALSE;
+
+    for (guint i = 0; i < TRIES && !done; i++)
+        if (!try_to_judge(store, run_id, &done, error))
+            return FALSE;
+    return done || judge_locked(store, run_id, error);
 }
 
 /* ---- a run and all that is said of it ---------------------------------------------------------- */

@@ -3,9 +3,6 @@
 
 #include <math.h>
 
-/* What a damaged or hostile database may ask for in memory: numbers of one column. */
-enum { MAX_HISTORY_VALUES = 1 << 27 };
-
 /* ---- the shape ------------------------------------------------------------------------------- */
 
 static gboolean
@@ -26,14 +23,6 @@ read_steps(EntroStore *store, EntroHistory *history, gint64 run_id, GError **err
     history->n_steps = steps->len;
     history->step = (gint64 *)(gpointer)g_array_free(g_steal_pointer(&steps), FALSE);
     return !row;
-}
-
-static gboolean
-fail_shape(EntroStore *store, GError **error)
-{
-    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO,
-                "%s: more heads and captures than any run has: the file is damaged", store->path);
-    return FALSE;
 }
 
 /* Heads of any capture: one that could not be read whole lacks some. */
@@ -62,8 +51,45 @@ read_heads(EntroStore *store, EntroHistory *history, gint64 run_id, GError **err
     history->n_heads = layers->len;
     history->layer = (guint *)(gpointer)g_array_free(g_steal_pointer(&layers), FALSE);
     history->head = (guint *)(gpointer)g_array_free(g_steal_pointer(&heads), FALSE);
-    return !row &&
-           (history->n_steps * history->n_heads <= MAX_HISTORY_VALUES || fail_shape(store, error));
+    return !row;
+}
+
+/* Memory goes with the product, which a small file can make large: heads that are in one capture
+ * alone have a place in all of them. */
+static gboolean
+check_size(EntroStore *store, const EntroHistory *history, gint64 run_id, GError **error)
+{
+    if ((guint64)history->n_steps * history->n_heads <= (guint64)store->max_evidence)
+        return TRUE;
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT,
+                "%s: run #%" G_GINT64_FORMAT " has %" G_GSIZE_FORMAT " heads and %" G_GSIZE_FORMAT
+                " captures, expected a product of at most %" G_GINT64_FORMAT
+                ": too many to be judged or compared",
+                store->path, run_id, history->n_heads, history->n_steps, store->max_evidence);
+    return FALSE;
+}
+
+/* NaN in all places. */
+static gboolean
+make_columns(EntroStore *store, EntroHistory *history, guint n_columns, GError **error)
+{
+    gsize n = history->n_steps * history->n_heads;
+
+    history->value = g_new0(double *, n_columns);
+    history->n_columns = n_columns;
+    for (guint i = 0; i < n_columns; i++) {
+        history->value[i] = g_try_malloc_n(MAX(n, 1), sizeof *history->value[i]);
+        if (history->value[i] == NULL) {
+            g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT,
+                        "%s: not enough memory for %" G_GSIZE_FORMAT " heads at %" G_GSIZE_FORMAT
+                        " captures",
+                        store->path, history->n_heads, history->n_steps);
+            return FALSE;
+        }
+        for (gsize cell = 0; cell < n; cell++)
+            history->value[i][cell] = NAN;
+    }
+    return TRUE;
 }
 
 /* ---- the values ------------------------------------------------------------------------------ */
@@ -169,15 +195,10 @@ entro_store_select_history(EntroStore *store, gint64 run_id, const char *const *
 
     if (!entro_transaction_begin_read(&view, store, error) ||
         !find_tables(store, columns, n_columns, tables, error) ||
-        !read_steps(store, history, run_id, error) || !read_heads(store, history, run_id, error))
+        !read_steps(store, history, run_id, error) || !read_heads(store, history, run_id, error) ||
+        !check_size(store, history, run_id, error) ||
+        !make_columns(store, history, n_columns, error))
         return NULL;
-    history->value = g_new0(double *, n_columns);
-    history->n_columns = n_columns;
-    for (guint i = 0; i < n_columns; i++) {
-        history->value[i] = g_new(double, history->n_steps * history->n_heads);
-        for (gsize cell = 0; cell < history->n_steps * history->n_heads; cell++)
-            history->value[i][cell] = NAN;
-    }
     return read_columns(store, history, tables, columns, run_id, error) ? g_steal_pointer(&history)
                                                                         : NULL;
 }

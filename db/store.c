@@ -236,6 +236,7 @@ entro_store_open(const char *path, EntroStoreMode mode, GError **error)
     g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
     store->path = g_strdup(path);
     store->max_evidence = ENTRO_MAX_EVIDENCE;
+    store->max_evidence_locked = ENTRO_MAX_EVIDENCE_LOCKED;
     if (!(mode == ENTRO_STORE_WRITE ? open_for_writing(store, error)
                                     : open_for_reading(store, error)))
         return NULL;
@@ -248,6 +249,8 @@ entro_store_open_memory(const char *path, GError **error)
     g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
 
     store->path = g_strdup(path);
+    store->max_evidence = ENTRO_MAX_EVIDENCE;
+    store->max_evidence_locked = ENTRO_MAX_EVIDENCE_LOCKED;
     if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
         entro_sql_fail(store, error);
         return NULL;

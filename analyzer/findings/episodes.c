@@ -11,7 +11,7 @@ typedef struct {
     EntroEpisode now;
     gboolean open;
     guint n_bad, n_good; /* in a row, up to here */
-    gboolean any;        /* something was measured */
+    gsize n_measured;    /* captures that have a verdict, up to here */
     GArray *episodes;
 } Walk;
 
@@ -30,6 +30,8 @@ static void
 finish(Walk *walk, EntroEnd end)
 {
     walk->now.end = end;
+    walk->now.n_good_since = walk->n_good;
+    walk->now.n_measured = walk->n_measured;
     if (counts(walk, &walk->now))
         g_array_append_val(walk->episodes, walk->now);
     walk->open = FALSE;
@@ -39,7 +41,8 @@ static void
 see_bad(Walk *walk, gsize position)
 {
     if (!walk->open && walk->n_bad == 0)
-        walk->now = (EntroEpisode){.onset = position, .from_start = !walk->any, .known = TRUE};
+        walk->now =
+            (EntroEpisode){.onset = position, .from_start = walk->n_measured == 0, .known = TRUE};
     walk->n_bad++;
     walk->n_good = 0;
     walk->now.n_bad++;
@@ -52,25 +55,40 @@ see_good(Walk *walk)
 {
     walk->n_bad = 0;
     walk->n_good++;
+    walk->now.was_good = TRUE;
     if (walk->open && walk->n_good >= walk->hysteresis->closes)
         finish(walk, ENTRO_END_OVER);
 }
 
+static gboolean
+is_lost(const Walk *walk)
+{
+    return walk->n > 0 && walk->verdict[walk->n - 1] == ENTRO_VERDICT_UNKNOWN;
+}
+
 /* Bad to the end of what was measured, but for fewer captures than it takes: judged on what there is
- * when the run has no more of them, or when nothing could be measured afterwards, as in a run that
- * collapsed and then became NaN.  A start that was all there was is only a start. */
+ * when no more of them were measured, or when nothing could be measured afterwards, as in a run that
+ * collapsed and then became NaN.  A start that was all there was before that is only a start. */
 static void
 judge_few(Walk *walk)
 {
-    gboolean lost = walk->n > 0 && walk->verdict[walk->n - 1] == ENTRO_VERDICT_UNKNOWN;
+    gboolean few = walk->n_measured < walk->hysteresis->opens, lost = is_lost(walk);
+    gboolean only_start = lost && walk->now.from_start && walk->hysteresis->grace > 0;
 
     if (walk->open || walk->n_bad == 0)
         return;
-    if (walk->n < walk->hysteresis->opens ||
-        (lost && !(walk->now.from_start && walk->hysteresis->grace > 0))) {
+    if ((few || lost) && !only_start) {
         walk->now.known = FALSE;
         walk->open = TRUE;
     }
+}
+
+static EntroEnd
+end_of_open(const Walk *walk)
+{
+    if (walk->n_good > 0)
+        return ENTRO_END_SINCE;
+    return is_lost(walk) ? ENTRO_END_LOST : ENTRO_END_STILL;
 }
 
 GArray *
@@ -88,11 +106,10 @@ entro_episodes(const guint8 *verdict, gsize n, const EntroHysteresis *hysteresis
             see_bad(&walk, position);
         else
             see_good(&walk);
-        walk.any = TRUE;
+        walk.n_measured++;
     }
     judge_few(&walk);
     if (walk.open)
-        finish(&walk,
-               n > 0 && verdict[n - 1] == ENTRO_VERDICT_UNKNOWN ? ENTRO_END_LOST : ENTRO_END_STILL);
+        finish(&walk, end_of_open(&walk));
     return walk.episodes;
 }

@@ -16,7 +16,8 @@ typedef enum {
 } EntroVerdict;
 
 typedef enum {
-    ENTRO_END_STILL, /* so at the last capture, or not yet good for long enough */
+    ENTRO_END_STILL, /* so at the last capture */
+    ENTRO_END_SINCE, /* good since the last bad capture, but not for long enough to be over */
     ENTRO_END_OVER,
     ENTRO_END_LOST /* not measured any more */
 } EntroEnd;
@@ -24,7 +25,10 @@ typedef enum {
 typedef struct {
     gsize onset, last; /* positions of the first and the last bad capture */
     gsize n_bad;
+    gsize n_measured; /* captures of the run, not of the episode alone */
     EntroEnd end;
+    guint n_good_since;  /* captures after the last bad one: of ENTRO_END_SINCE */
+    gboolean was_good;   /* at a capture after its onset */
     gboolean from_start; /* bad at the first capture that was measured */
     gboolean known;      /* FALSE: there are too few captures to say whether it lasts */
 } EntroEpisode;

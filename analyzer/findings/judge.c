@@ -95,38 +95,59 @@ words_count(gsize n)
     return g_strdup_printf("%" G_GSIZE_FORMAT " capture%s", n, n == 1 ? "" : "s");
 }
 
+/* Of what there was to judge when persistence is unknown. */
+static char *
+words_few(const EntroJudge *judge, const EntroEpisode *episode)
+{
+    if (episode->n_measured == judge->n_steps)
+        return g_strdup_printf("with so few captures (%" G_GSIZE_FORMAT ")", judge->n_steps);
+    return g_strdup_printf("with so few captures that could be measured (%" G_GSIZE_FORMAT
+                           " of %" G_GSIZE_FORMAT ")",
+                           episode->n_measured, judge->n_steps);
+}
+
+/* How an episode that is not so at the last capture came to its end. */
+static char *
+words_end(const EntroEpisode *episode)
+{
+    if (episode->end == ENTRO_END_SINCE && episode->n_good_since == 1)
+        return g_strdup("; good once since");
+    if (episode->end == ENTRO_END_SINCE)
+        return g_strdup_printf("; good %u times since", episode->n_good_since);
+    return g_strdup(episode->end == ENTRO_END_OVER ? ", then no more"
+                                                   : ", then it could not be measured");
+}
+
 char *
 entro_words_span(const EntroJudge *judge, const EntroEpisode *episode)
 {
     gint64 from = entro_judge_step(judge, episode->onset);
     gint64 to = entro_judge_step(judge, episode->last);
     g_autofree char *captures = words_count(episode->n_bad);
+    g_autofree char *few = words_few(judge, episode), *end = words_end(episode);
 
     if (!episode->known && episode->end == ENTRO_END_LOST)
         return g_strdup_printf("at step %" G_GINT64_FORMAT
                                ", the last that could be measured, so its persistence is unknown",
                                to);
     if (!episode->known)
-        return g_strdup_printf("at step %" G_GINT64_FORMAT
-                               "; with so few captures (%" G_GSIZE_FORMAT
-                               ") its persistence is unknown",
-                               from, judge->n_steps);
+        return g_strdup_printf("at step %" G_GINT64_FORMAT "; %s its persistence is unknown", from,
+                               few);
     if (episode->end == ENTRO_END_STILL && episode->onset + 1 == judge->n_steps)
         return g_strdup_printf("at the last capture, step %" G_GINT64_FORMAT, from);
     if (episode->end == ENTRO_END_STILL)
         return g_strdup_printf("from step %" G_GINT64_FORMAT
                                " to the last capture, step %" G_GINT64_FORMAT " (%s)",
                                from, entro_judge_step(judge, judge->n_steps - 1), captures);
-    return g_strdup_printf("from step %" G_GINT64_FORMAT " to step %" G_GINT64_FORMAT
-                           " (%s), then %s",
-                           from, to, captures,
-                           episode->end == ENTRO_END_OVER ? "no more" : "it could not be measured");
+    return g_strdup_printf("from step %" G_GINT64_FORMAT " to step %" G_GINT64_FORMAT " (%s)%s",
+                           from, to, captures, end);
 }
 
 void
 entro_json_add_episode(EntroJson *json, const EntroJudge *judge, const EntroEpisode *episode)
 {
     static const char *const ends[] = {[ENTRO_END_STILL] = "still so",
+                                       [ENTRO_END_SINCE] = "good since",
                                        [ENTRO_END_OVER] = "over",
                                        [ENTRO_END_LOST] = "not measured"};
 
@@ -152,7 +173,7 @@ entro_words_start(const EntroJudge *judge, const EntroEpisode *episode)
 {
     if (entro_is_slow_start(judge, episode))
         return ": a slow start, for every fresh model begins like that";
-    return is_of_start(judge, episode) && episode->end == ENTRO_END_STILL
+    return is_of_start(judge, episode) && episode->end == ENTRO_END_STILL && !episode->was_good
                ? "; it never left the state in which every fresh model begins"
                : "";
 }

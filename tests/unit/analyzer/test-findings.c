@@ -22,7 +22,7 @@ episodes_of(const char *verdicts, guint opens, guint closes, double grace)
     return entro_episodes(verdict, n, &hysteresis);
 }
 
-/* "onset-last*bad end" of each, joined: ends are = still, / over, ? lost; ! persistence unknown. */
+/* "onset-last*bad end" of each, joined: ends are = still, ~ good since, / over, ? lost; ! persistence unknown. */
 static void
 assert_episodes(const char *verdicts, guint opens, guint closes, double grace, const char *expected)
 {
@@ -33,7 +33,7 @@ assert_episodes(const char *verdicts, guint opens, guint closes, double grace, c
         const EntroEpisode *one = &g_array_index(episodes, EntroEpisode, i);
 
         g_string_append_printf(text, "%s%d-%d*%d%c%s", i > 0 ? " " : "", (int)one->onset,
-                               (int)one->last, (int)one->n_bad, "=/?"[one->end],
+                               (int)one->last, (int)one->n_bad, "=~/?"[one->end],
                                one -> known ? "" : "!");
     }
     g_assert_cmpstr(text->str, ==, expected);
@@ -54,7 +54,7 @@ two_open_and_the_onset_is_the_first(void)
 {
     assert_episodes("..xx", 2, 2, 0, "2-3*2=");
     assert_episodes("..xxx..", 2, 2, 0, "2-4*3/");
-    assert_episodes("..xxx.", 2, 2, 0, "2-4*3="); /* one good capture closes nothing */
+    assert_episodes("..xxx.", 2, 2, 0, "2-4*3~"); /* one good capture closes nothing */
     assert_episodes("xx......", 2, 2, 0, "0-1*2/");
     assert_episodes("..xxx", 3, 2, 0, "2-4*3=");
     assert_episodes("..xx.", 3, 2, 0, "");
@@ -77,7 +77,7 @@ what_was_not_measured_is_as_if_not_captured(void)
     assert_episodes("xx.?.x", 2, 2, 0, "0-1*2/");
     assert_episodes("xx???xx", 2, 2, 0, "0-6*4=");
     assert_episodes("..xx??", 2, 2, 0, "2-3*2?");
-    assert_episodes("..xx.?", 2, 2, 0, "2-3*2?");
+    assert_episodes("..xx.?", 2, 2, 0, "2-3*2~"); /* it was measured, and good */
 }
 
 static void
@@ -90,6 +90,10 @@ fewer_captures_are_judged_on_what_there_is(void)
     assert_episodes("x.", 3, 2, 0, "");
     assert_episodes(".x", 2, 2, 0, ""); /* two captures can show two bad ones */
     assert_episodes("x", 1, 1, 0, "0-0*1=");
+    assert_episodes("??x", 2, 2, 0, "2-2*1=!"); /* what was not measured is not there */
+    assert_episodes("??x", 2, 2, 0.1, "2-2*1=!");
+    assert_episodes("?.x", 2, 2, 0, "");
+    assert_episodes("x?x?", 3, 2, 0, "0-2*2?!");
 }
 
 static void
@@ -111,6 +115,8 @@ the_start_must_be_outlasted(void)
     assert_episodes("??xx................", 2, 2, 0.3, ""); /* from the first that was measured */
     assert_episodes("xx.xx...............", 2, 2, 0.1, "0-4*4/");
     assert_episodes("xx", 2, 2, 0.1, "0-1*2=");
+    assert_episodes("xxxxxxxxx.", 2, 2, 0.1, "0-8*9~");
+    assert_episodes("x?????", 7, 2, 0.1, "");
 }
 
 /* ---- runs --------------------------------------------------------------------------------------- */
@@ -327,6 +333,53 @@ a_single_capture_is_judged(void)
     const EntroFinding *one = find_one(findings, "layer-collapse");
     assert_has(one->sentence, "its persistence is unknown");
     assert_has(one->evidence, "\"persistence\": \"unknown\"");
+}
+
+/* What is judged few is what was measured. */
+static void
+a_single_value_after_nan_is_judged(void)
+{
+    g_autoptr(EntroEvidence) run = make_run(4, 4, 3, NAN);
+
+    set_level(run, -1, -1, 2, 3, 0.5);
+    set_level(run, 3, -1, 2, 3, 0.01);
+    g_autoptr(GPtrArray) findings = judge(run);
+    const EntroFinding *one = find_one(findings, "layer-collapse");
+    assert_has(one->sentence,
+               "at step 20; with so few captures that could be measured (1 of 3) its "
+               "persistence is unknown.");
+}
+
+/* One good capture ends nothing, but what it shows is not "still so". */
+static void
+good_at_the_last_capture_is_said(void)
+{
+    g_autoptr(EntroEvidence) start = make_run(3, 2, 11, 0.5), collapse = make_run(3, 2, 11, 0.5),
+                             nan = make_run(3, 2, 3, 0.5);
+
+    set_level(start, -1, -1, 0, 10, 0.99);
+    assert_found(start, "run", "run-overload 0-90*10"); /* it outlasted the start */
+    g_autoptr(GPtrArray) findings = judge(start);
+    g_assert_true(g_str_has_suffix(find_one(findings, "run-overload")->sentence,
+                                   "; from step 0 to step 90 (10 captures); good once since."));
+    assert_has(find_one(findings, "run-overload")->evidence, "\"end\": \"good since\"");
+    set_level(collapse, 2, -1, 7, 10, 0.01);
+    assert_found(collapse, "layer-collapse", "layer-collapse 2 70-90*3");
+    set_heads(nan, ENTRO_EVIDENCE_ROWS_NAN, -1, -1, 0, 2, 100);
+    assert_found(nan, "attention-nan", "attention-nan 0-10*2");
+}
+
+static void
+a_start_that_was_left_and_came_back_is_not_said_to_have_stayed(void)
+{
+    g_autoptr(EntroEvidence) run = make_run(3, 2, 11, 0.99);
+    g_autoptr(GPtrArray) stayed = judge(run);
+
+    assert_has(find_one(stayed, "run-overload")->sentence, "; it never left the state");
+    set_level(run, -1, -1, 5, 6, 0.5);
+    g_autoptr(GPtrArray) left = judge(run);
+    g_assert_true(g_str_has_suffix(find_one(left, "run-overload")->sentence,
+                                   "to the last capture, step 100 (10 captures)."));
 }
 
 static void
@@ -797,6 +850,9 @@ main(int argc, char **argv)
     ADD("levels", overload_of_the_run_is_a_share_of_its_heads);
     ADD("levels", a_fresh_model_is_given_time);
     ADD("levels", a_single_capture_is_judged);
+    ADD("levels", a_single_value_after_nan_is_judged);
+    ADD("levels", good_at_the_last_capture_is_said);
+    ADD("levels", a_start_that_was_left_and_came_back_is_not_said_to_have_stayed);
     ADD("levels", no_ceiling_no_verdict);
     ADD("levels", nothing_at_all_is_nothing);
     ADD("nan", nan_rows_tell_layer_and_step);

@@ -2,6 +2,7 @@
 #include "store-fixture.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A capture of 3 layers x 2 heads; the last layer's entropy is `level` of the ceiling, others' 0.5. */
 static void
@@ -200,8 +201,126 @@ a_run_too_large_is_not_judged(Fixture *fixture, gconstpointer data)
     g_assert_null(entro_store_load_case(store, "a", &error));
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT);
     g_assert_true(g_str_has_suffix(error->message,
-                                   ": run #1 has 24 heads in its captures, expected "
-                                   "at most 23: too many to be judged"));
+                                   ": run #1 has 6 heads and 4 captures, expected a product "
+                                   "of at most 23: too many to be judged or compared"));
+}
+
+/* Heads that are in one capture alone take their place in all: few rows, many numbers. */
+static void
+the_limit_is_of_captures_times_heads(Fixture *fixture, gconstpointer data)
+{
+    static const char *const columns[] = {"entropy_mean"};
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    g_autoptr(GError) error = NULL;
+    gint64 run_id = put_collapse(store);
+    EntroCapture capture = make_capture(40, 3, 20);
+
+    (void)data;
+    g_assert_true(entro_store_put_captures(store, run_id, &capture, 1, NULL));
+    free_capture(&capture);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM head_stats"), ==, 84);
+    store->max_evidence = 299; /* 5 captures times 60 heads are 300 */
+    g_assert_null(entro_store_select_history(store, run_id, columns, 1, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT);
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 0);
+    store->max_evidence = 300;
+    g_autoptr(EntroHistory) history = entro_store_select_history(store, run_id, columns, 1, NULL);
+    g_assert_cmpuint(history->n_heads, ==, 60);
+    judge(store, run_id);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 1);
+}
+
+/* ---- others write meanwhile --------------------------------------------------------------------- */
+
+/* Writes through another connection, which does not wait, whenever heads are read. */
+typedef struct {
+    EntroStore *store;
+    gint64 run_id;
+    guint n_left;    /* so often, at most */
+    guint n_refused; /* somebody had the lock */
+    guint n_written;
+} Writer;
+
+static int
+write_beside(unsigned type, void *data, void *stmt, void *text)
+{
+    Writer *writer = data;
+    EntroCapture capture = make_capture(40 + 10 * (gint64)writer->n_written, 3, 2);
+
+    (void)type;
+    (void)stmt;
+    if (writer->n_left > 0 && strstr(text, "FROM head_stats") != NULL) {
+        writer->n_left--;
+        if (entro_store_put_captures(writer->store, writer->run_id, &capture, 1, NULL))
+            writer->n_written++;
+        else
+            writer->n_refused++;
+    }
+    free_capture(&capture);
+    return 0;
+}
+
+static Writer
+judge_beside_writer(const Fixture *fixture, EntroStore *store, gint64 run_id, guint n)
+{
+    g_autoptr(EntroStore) other = open_store(fixture->path, ENTRO_STORE_WRITE);
+    Writer writer = {.store = other, .run_id = run_id, .n_left = n};
+
+    sqlite3_busy_timeout(other->db, 0);
+    sqlite3_trace_v2(store->db, SQLITE_TRACE_STMT, write_beside, &writer);
+    judge(store, run_id);
+    sqlite3_trace_v2(store->db, 0, NULL, NULL);
+    writer.store = NULL;
+    return writer;
+}
+
+/* At step 40 the layer is good: what was found before that stands no more. */
+static void
+judging_waits_for_nobody_and_is_of_what_is_stored(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    gint64 run_id = put_collapse(store);
+    Writer writer = judge_beside_writer(fixture, store, run_id, 1);
+
+    (void)data;
+    g_assert_cmpuint(writer.n_written, ==, 1);
+    g_assert_cmpuint(writer.n_refused, ==, 0);
+    g_assert_cmpint(query_int(fixture->path, "SELECT last_step FROM findings"
+                                             " WHERE rule = 'layer-collapse'"),
+                    ==, 30);
+}
+
+/* In the end it takes the lock. */
+static void
+a_writer_that_never_rests_is_made_to_wait(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    gint64 run_id = put_collapse(store);
+    Writer writer = judge_beside_writer(fixture, store, run_id, 1000);
+
+    (void)data;
+    g_assert_cmpuint(writer.n_written, >=, 3);
+    g_assert_cmpuint(writer.n_refused, >, 0);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 1);
+    g_autoptr(EntroCase) one = entro_store_load_case(store, "a", NULL);
+    g_autoptr(GPtrArray) now = entro_judge(one->evidence, one->rules);
+    g_assert_true(entro_findings_equal(now, one->findings));
+}
+
+/* The lock is not held for long: rather has the run no findings. */
+static void
+a_large_run_is_not_judged_while_others_wait(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    gint64 run_id = put_collapse(store);
+
+    (void)data;
+    store->max_evidence_locked = 4 * 6;
+    judge_beside_writer(fixture, store, run_id, 1000);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 0);
+    judge(store, run_id); /* nobody writes: any size */
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 1);
 }
 
 /* ---- evidence ----------------------------------------------------------------------------------- */
@@ -285,6 +404,10 @@ main(int argc, char **argv)
     ADD("new-numbers-make-old-findings-go", new_numbers_make_old_findings_go);
     ADD("findings-come-back-as-they-were-put", findings_come_back_as_they_were_put);
     ADD("a-run-too-large-is-not-judged", a_run_too_large_is_not_judged);
+    ADD("the-limit-is-of-captures-times-heads", the_limit_is_of_captures_times_heads);
+    ADD("judging-waits-for-nobody", judging_waits_for_nobody_and_is_of_what_is_stored);
+    ADD("a-writer-that-never-rests-is-made-to-wait", a_writer_that_never_rests_is_made_to_wait);
+    ADD("a-large-run-is-not-judged-while-others-wait", a_large_run_is_not_judged_while_others_wait);
     ADD("evidence-is-what-was-stored", evidence_is_what_was_stored);
     ADD("version-1-is-judged-as-it-is", version_1_is_judged_as_it_is);
     return g_test_run();
