@@ -243,7 +243,7 @@ const EntroCommand entro_command_runs = {
         "Changing: RUN is a name, which means all attempts of that name, or #ID, which means that\n"
         "attempt alone; rename always takes all. 'analyze' goes on with a renamed run under its "
         "new\n"
-        "name. 'delete' says what goes and asks; without a terminal it needs --yes. Several runs "
-        "go\n"
-        "together or not at all, and their space is given back.",
+        "name, if the trace has an identifier. 'delete' says what goes and asks; without a\n"
+        "terminal it needs --yes. Several runs go together or not at all, and their space is\n"
+        "given back.",
     .run = run};
