@@ -155,16 +155,12 @@ shrink(EntroStore *store, guint n_deleted)
 static gboolean
 delete_runs(EntroStore *store, char **arguments, GError **error)
 {
-    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
     g_autoptr(GPtrArray) runs = find_all(store, arguments, error);
 
-    if (runs == NULL || !agreed(runs, error))
+    if (runs == NULL || !agreed(runs, error) ||
+        !entro_store_delete_runs(store, (const EntroRunInfo *const *)runs->pdata, runs->len, error))
         return FALSE;
-    for (guint i = 0; i < runs->len; i++)
-        g_array_append_val(ids, ((EntroRunInfo *)runs->pdata[i])->id);
-    if (!entro_store_delete_runs(store, (const gint64 *)(gpointer)ids->data, ids->len, error))
-        return FALSE;
-    shrink(store, ids->len);
+    shrink(store, runs->len);
     return TRUE;
 }
 

@@ -37,8 +37,8 @@ def large(world, name="large.db", runs=40, steps=60):
     db.close()
 
 
-def on_a_terminal(world, answer, *args):
-    """Exit code and what the terminal got, with this answer typed in."""
+def on_a_terminal(world, answer, *args, meanwhile=None):
+    """Exit code and what the terminal got, with this answer typed in, once meanwhile() is done."""
     try:
         master, slave = pty.openpty()
     except OSError as reason:
@@ -46,8 +46,13 @@ def on_a_terminal(world, answer, *args):
     process = subprocess.Popen([PROGRAM, *args], cwd=world.path, stdin=slave, stdout=slave,
                                stderr=slave, env=clitest.environment(TERM="xterm"))
     os.close(slave)
-    os.write(master, answer)
     got = b""
+    while meanwhile is not None and b"[y/N]" not in got:
+        assert select.select([master], [], [], clitest.TIMEOUT)[0], got
+        got += os.read(master, 65536)
+    if meanwhile is not None:
+        meanwhile()
+    os.write(master, answer)
     while select.select([master], [], [], clitest.TIMEOUT)[0]:
         try:
             piece = os.read(master, 65536)
@@ -77,6 +82,21 @@ def a_person_is_asked_before_runs_go(world):
     code, text = on_a_terminal(world, b"Y\n", "runs", "delete", "restarted", "--db", "r.db")
     assert code == 0 and "2 runs deleted" in text, (code, text)
     assert count_runs(world) == 1
+
+
+@test
+def a_run_put_there_while_a_person_is_asked_stays(world):
+    world.analyze("healthy.h5", "grown-3.h5")
+
+    def put_another():
+        world.run("runs", "delete", "grown", "--yes", "--db", "r.db", check=0)
+        world.analyze("learned.h5")
+        assert query(world / "r.db", "SELECT name FROM runs WHERE id = 2") == [("learned",)]
+
+    code, text = on_a_terminal(world, b"y\n", "runs", "delete", "healthy", "grown", "--db", "r.db",
+                               meanwhile=put_another)
+    assert code == 2 and "nothing was deleted" in text, (code, text)
+    assert count_runs(world) == 2
 
 
 @test
