@@ -18,6 +18,7 @@ typedef struct {
     const EntroTrace *trace;
     const char *run_name;
     char *renamed;        /* the run's name, when it is not the trace's; NULL otherwise */
+    char *lookalike;      /* a renamed run that may be this one, and is not taken for it; or NULL */
     char *fingerprint;    /* NULL until it is known */
     gboolean replace;     /* still to be done */
     GArray *wanted;       /* gsize: positions of the captures to be read, ascending */
@@ -33,6 +34,7 @@ job_clear(Job *job)
     g_clear_pointer(&job->source, entro_source_free);
     g_clear_pointer(&job->fingerprint, g_free);
     g_clear_pointer(&job->renamed, g_free);
+    g_clear_pointer(&job->lookalike, g_free);
     g_clear_pointer(&job->pending, g_array_unref);
     g_clear_pointer(&job->wanted, g_array_unref);
 }
@@ -231,7 +233,8 @@ fingerprint_by_first(Job *job, GError **error)
     return TRUE;
 }
 
-/* A run that was renamed goes on under its new name, unless --run gives one. */
+/* A run that was renamed goes on under its new name, unless --run gives one.  A computed fingerprint
+ * knows the first capture alone, which two trainings from one seed share: it is not believed. */
 static gboolean
 follow_rename(Job *job, GError **error)
 {
@@ -245,8 +248,10 @@ follow_rename(Job *job, GError **error)
     if ((job->fingerprint == NULL && !fingerprint_by_first(job, error)) ||
         !entro_store_lookup_renamed(job->store, job->run_name, job->fingerprint, &info, error))
         return FALSE;
-    if (info != NULL)
+    if (info != NULL && job->trace->trace_uuid != NULL)
         job->run_name = job->renamed = g_steal_pointer(&info->name);
+    else if (info != NULL)
+        job->lookalike = g_steal_pointer(&info->name);
     return TRUE;
 }
 
@@ -258,6 +263,14 @@ note_rename(Job *job)
             current(job)->notes,
             g_strdup_printf("run %s was renamed to %s in the database and goes on there",
                             job->trace->run_name, job->renamed));
+    const EntroAnalyzeSummary *first = job->summaries->pdata[job->first_summary];
+    if (job->lookalike != NULL && first->n_known == 0)
+        g_ptr_array_add(
+            current(job)->notes,
+            g_strdup_printf("run %s was renamed to %s in the database and begins alike, but the "
+                            "trace has no identifier (trace_uuid) to know it by: this is a new "
+                            "run; --run goes on with the other",
+                            job->trace->run_name, job->lookalike));
 }
 
 /* ---- storing ------------------------------------------------------------------------------------------- */

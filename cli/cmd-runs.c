@@ -155,16 +155,12 @@ shrink(EntroStore *store, guint n_deleted)
 static gboolean
 delete_runs(EntroStore *store, char **arguments, GError **error)
 {
-    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
     g_autoptr(GPtrArray) runs = find_all(store, arguments, error);
 
-    if (runs == NULL || !agreed(runs, error))
+    if (runs == NULL || !agreed(runs, error) ||
+        !entro_store_delete_runs(store, (const EntroRunInfo *const *)runs->pdata, runs->len, error))
         return FALSE;
-    for (guint i = 0; i < runs->len; i++)
-        g_array_append_val(ids, ((EntroRunInfo *)runs->pdata[i])->id);
-    if (!entro_store_delete_runs(store, (const gint64 *)(gpointer)ids->data, ids->len, error))
-        return FALSE;
-    shrink(store, ids->len);
+    shrink(store, runs->len);
     return TRUE;
 }
 
@@ -243,7 +239,7 @@ const EntroCommand entro_command_runs = {
         "Changing: RUN is a name, which means all attempts of that name, or #ID, which means that\n"
         "attempt alone; rename always takes all. 'analyze' goes on with a renamed run under its "
         "new\n"
-        "name. 'delete' says what goes and asks; without a terminal it needs --yes. Several runs "
-        "go\n"
-        "together or not at all, and their space is given back.",
+        "name, if the trace has an identifier. 'delete' says what goes and asks; without a\n"
+        "terminal it needs --yes. Several runs go together or not at all, and their space is\n"
+        "given back.",
     .run = run};

@@ -186,8 +186,30 @@ entro_store_untag_runs(EntroStore *store, const char *ref, const char *const *ta
 
 /* ---- deleting --------------------------------------------------------------------------------- */
 
+/* SQLite gives the largest id anew once its run is gone. */
+static gboolean
+check_unchanged(EntroStore *store, const EntroRunInfo *run, GError **error)
+{
+    g_autoptr(EntroRunInfo) now = entro_store_get_run(store, run->id, error);
+
+    if (now == NULL)
+        return FALSE;
+    if (g_strcmp0(now->name, run->name) == 0 && now->attempt == run->attempt &&
+        g_strcmp0(now->fingerprint, run->fingerprint) == 0)
+        return TRUE;
+    g_autofree char *old = entro_quote_name(run->name);
+    g_autofree char *name = entro_quote_name(now->name);
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_CONFLICT,
+                "%s: run #%" G_GINT64_FORMAT " was changed meanwhile: it is attempt %u of %s%s, "
+                "expected attempt %u of %s; nothing was deleted",
+                store->path, run->id, now->attempt, name,
+                g_strcmp0(now->fingerprint, run->fingerprint) != 0 ? ", another trace" : "",
+                run->attempt, old);
+    return FALSE;
+}
+
 gboolean
-entro_store_delete_runs(EntroStore *store, const gint64 *run_ids, gsize n, GError **error)
+entro_store_delete_runs(EntroStore *store, const EntroRunInfo *const *runs, gsize n, GError **error)
 {
     g_auto(EntroTransaction) transaction = {NULL};
 
@@ -197,11 +219,10 @@ entro_store_delete_runs(EntroStore *store, const gint64 *run_ids, gsize n, GErro
     if (stmt == NULL)
         return FALSE;
     for (gsize j = 0; j < n; j++) {
-        g_autoptr(EntroRunInfo) run = entro_store_get_run(store, run_ids[j], error);
         EntroBinder bind = entro_bind(store, stmt);
 
-        entro_bind_int(&bind, run_ids[j]);
-        if (run == NULL || !entro_bind_execute(&bind, error))
+        entro_bind_int(&bind, runs[j]->id);
+        if (!check_unchanged(store, runs[j], error) || !entro_bind_execute(&bind, error))
             return FALSE;
     }
     return entro_transaction_commit(&transaction, error);

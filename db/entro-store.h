@@ -111,9 +111,9 @@ ENTRO_API gboolean entro_store_tag_runs(EntroStore *store, const char *ref, cons
 ENTRO_API gboolean entro_store_untag_runs(EntroStore *store, const char *ref,
                                           const char *const *tags, GError **error);
 /* One transaction: all of these runs with all that belongs to them, or none; NOT_FOUND if one is
- * not there. */
-ENTRO_API gboolean entro_store_delete_runs(EntroStore *store, const gint64 *run_ids, gsize n,
-                                           GError **error);
+ * not there, CONFLICT if another run (name, attempt, fingerprint) has its id by now. */
+ENTRO_API gboolean entro_store_delete_runs(EntroStore *store, const EntroRunInfo *const *runs,
+                                           gsize n, GError **error);
 /* Gives the space of what was deleted back to the file system; *ret_bytes: so much. */
 ENTRO_API gboolean entro_store_shrink(EntroStore *store, guint64 *ret_bytes, GError **error);
 /* A run that its trace calls `name`, and that was renamed; *ret_info is NULL when there is none.

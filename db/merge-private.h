@@ -12,6 +12,7 @@ typedef struct {
     GPtrArray *keys;    /* of the columns: with run_id they are the key; none: rows have no key */
     gboolean by_step;   /* the first of them is the training step of a capture */
     gboolean as_one;    /* the rows of a run together say something of all its captures: findings */
+    gboolean judged;    /* findings follow from its rows: all but findings themselves and tags */
 } EntroMergeTable;
 
 void entro_merge_table_free(EntroMergeTable *table);
@@ -29,6 +30,9 @@ GPtrArray *entro_merge_tables(EntroStore *target, EntroStore *source, GError **e
 gboolean entro_merge_copy(EntroStore *target, EntroStore *source, const EntroMergeTable *table,
                           gint64 from, gint64 to, const GArray *steps, gint64 *n_rows,
                           GError **error);
+/* Whether the run `to` of the target has exactly the rows of run `from`. */
+gboolean entro_merge_same_rows(EntroStore *target, EntroStore *source, const EntroMergeTable *table,
+                               gint64 from, gint64 to, gboolean *ret_same, GError **error);
 /* The row of `runs` itself, under another name; `id` 0: the next free one. */
 gboolean entro_merge_copy_run(EntroStore *target, EntroStore *source, gint64 from, gint64 id,
                               const char *name, const char *trace_name, GError **error);

@@ -283,6 +283,7 @@ describe_table(const char *name, GPtrArray *here, const GPtrArray *there)
     }
     table->by_step = table->keys->len > 0 && g_str_equal(table->keys->pdata[0], "step");
     table->as_one = table->keys->len == 0 || g_str_equal(name, "findings");
+    table->judged = !table->as_one && !g_str_equal(name, "run_tags");
     return table;
 }
 
@@ -469,6 +470,59 @@ entro_merge_copy(EntroStore *target, EntroStore *source, const EntroMergeTable *
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean
+is_same_value(sqlite3_stmt *a, sqlite3_stmt *b, int column)
+{
+    int type = sqlite3_column_type(a, column);
+
+    if (type != sqlite3_column_type(b, column))
+        return FALSE;
+    if (type == SQLITE_INTEGER)
+        return sqlite3_column_int64(a, column) == sqlite3_column_int64(b, column);
+    if (type == SQLITE_FLOAT)
+        return sqlite3_column_double(a, column) == sqlite3_column_double(b, column);
+    const void *bytes_a = sqlite3_column_blob(a, column), *bytes_b = sqlite3_column_blob(b, column);
+    int n = sqlite3_column_bytes(a, column);
+    return n == sqlite3_column_bytes(b, column) &&
+           (n == 0 || memcmp(bytes_a, bytes_b, (gsize)n) == 0);
+}
+
+static gboolean
+is_same_row(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+    for (int j = 0; j < sqlite3_column_count(a); j++)
+        if (!is_same_value(a, b, j))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean
+entro_merge_same_rows(EntroStore *target, EntroStore *source, const EntroMergeTable *table,
+                      gint64 from, gint64 to, gboolean *ret_same, GError **error)
+{
+    gboolean here = TRUE, there = TRUE;
+
+    *ret_same = FALSE;
+    g_autoptr(sqlite3_stmt) theirs = prepare_select(source, table, FALSE, error);
+    if (theirs == NULL)
+        return entro_merge_blame_source(error);
+    g_autoptr(sqlite3_stmt) ours = prepare_select(target, table, FALSE, error);
+    if (ours == NULL)
+        return FALSE;
+    EntroBinder bind_theirs = entro_bind(source, theirs), bind_ours = entro_bind(target, ours);
+    entro_bind_int(&bind_theirs, from);
+    entro_bind_int(&bind_ours, to);
+    for (;;) {
+        if (!entro_sql_step(source, theirs, &there, error))
+            return entro_merge_blame_source(error);
+        if (!entro_sql_step(target, ours, &here, error))
+            return FALSE;
+        *ret_same = here == there && (!here || is_same_row(ours, theirs));
+        if (!here || !*ret_same)
+            return TRUE;
+    }
 }
 
 /* ---- the run itself ----------------------------------------------------------------------------- */

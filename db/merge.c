@@ -316,35 +316,75 @@ write_findings_at(const Merge *merge, const char *findings_at, GError **error)
     return entro_bind_execute(&bind, error);
 }
 
-/* Findings speak of all captures of a run: they are taken when the run has become that of the source,
- * and go when it is neither the one nor the other. */
+/* Whether the run has nothing of its own beyond the source; statistics follow from the captures. */
 static gboolean
-merge_as_one(const Merge *merge, const EntroMergeTable *table, gboolean changed, gint64 *n_rows,
-             GError **error)
+has_become_source(const Merge *merge, const GPtrArray *tables, gboolean *ret_same, GError **error)
 {
-    gboolean becomes_source = merge->plan.n_only_here == 0 && merge->plan.n_better_here == 0;
-    gboolean take = becomes_source && merge->run->findings_at != NULL &&
-                    (changed || merge->match->findings_at == NULL);
+    *ret_same = merge->plan.n_only_here == 0 && merge->plan.n_better_here == 0;
+    for (guint j = 0; *ret_same && j < tables->len; j++) {
+        const EntroMergeTable *table = tables->pdata[j];
+
+        if (table->judged && !table->by_step &&
+            !entro_merge_same_rows(merge->target, merge->source, table, merge->run->id,
+                                   merge->match->id, ret_same, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* `take`: the source's rows; else none. */
+static gboolean
+replace_as_one(const Merge *merge, const EntroMergeTable *table, gboolean take, gint64 *n_rows,
+               GError **error)
+{
     g_autofree char *sql = g_strdup_printf("DELETE FROM \"%s\" WHERE run_id = ?1", table->name);
 
-    if (!take && !changed)
-        return TRUE;
     return execute_for(merge->target, sql, merge->match->id, 0, error) &&
-           write_findings_at(merge, take ? merge->run->findings_at : NULL, error) &&
            (!take || entro_merge_copy(merge->target, merge->source, table, merge->run->id,
                                       merge->match->id, NULL, n_rows, error));
 }
 
+/* Findings speak of all captures and scalars of a run: they are taken when the run has become that of
+ * the source, and go when it is neither the one nor the other. */
+static gboolean
+merge_findings(const Merge *merge, const GPtrArray *tables, gboolean changed, gint64 *n_rows,
+               GError **error)
+{
+    gboolean same = FALSE;
+
+    if (!changed && (merge->match->findings_at != NULL || merge->run->findings_at == NULL))
+        return TRUE;
+    if (!has_become_source(merge, tables, &same, error))
+        return FALSE;
+    if (!changed && !same)
+        return TRUE;
+    gboolean take = same && merge->run->findings_at != NULL;
+    /* also of a source that is too old to have findings */
+    if (!entro_findings_forget(merge->target, merge->match->id, error))
+        return FALSE;
+    for (guint j = 0; j < tables->len; j++)
+        if (((const EntroMergeTable *)tables->pdata[j])->as_one &&
+            !replace_as_one(merge, tables->pdata[j], take, n_rows, error))
+            return FALSE;
+    return !take || write_findings_at(merge, merge->run->findings_at, error);
+}
+
+/* *changed: something that is judged came or was replaced. */
 static gboolean
 extend_table(const Merge *merge, const EntroMergeTable *table, const GArray *taken,
-             const GArray *replaced, gint64 *n_rows, GError **error)
+             const GArray *replaced, gint64 *n_rows, gboolean *changed, GError **error)
 {
+    gint64 n_before = *n_rows;
+
     if (table->as_one)
-        return merge_as_one(merge, table, taken->len > 0, n_rows, error);
-    return (!table->by_step ||
-            remove_steps(merge->target, table, merge->match->id, replaced, error)) &&
-           entro_merge_copy(merge->target, merge->source, table, merge->run->id, merge->match->id,
-                            taken, n_rows, error);
+        return TRUE; /* after all others */
+    if ((table->by_step &&
+         !remove_steps(merge->target, table, merge->match->id, replaced, error)) ||
+        !entro_merge_copy(merge->target, merge->source, table, merge->run->id, merge->match->id,
+                          taken, n_rows, error))
+        return FALSE;
+    *changed = *changed || (table->judged && *n_rows > n_before);
+    return TRUE;
 }
 
 static void
@@ -373,6 +413,7 @@ extend_run(Merge *merge, const GPtrArray *tables, GError **error)
 {
     g_autoptr(GArray) taken = g_array_new(FALSE, FALSE, sizeof(gint64));
     g_autoptr(GArray) replaced = g_array_new(FALSE, FALSE, sizeof(gint64));
+    gboolean changed = FALSE;
     gint64 n_rows = 0;
 
     append_steps(replaced, merge->plan.improved);
@@ -381,8 +422,10 @@ extend_run(Merge *merge, const GPtrArray *tables, GError **error)
     append_steps(taken, replaced);
     g_array_sort(taken, compare_steps);
     for (guint j = 0; j < tables->len; j++)
-        if (!extend_table(merge, tables->pdata[j], taken, replaced, &n_rows, error))
+        if (!extend_table(merge, tables->pdata[j], taken, replaced, &n_rows, &changed, error))
             return FALSE;
+    if (!merge_findings(merge, tables, changed, &n_rows, error))
+        return FALSE;
     merge->result->outcome = n_rows > 0 ? ENTRO_MERGE_EXTENDED : ENTRO_MERGE_UNCHANGED;
     merge->result->run_id = merge->match->id;
     merge->result->name = g_strdup(merge->match->name);

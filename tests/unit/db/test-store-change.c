@@ -258,6 +258,23 @@ the_same_trace_read_anew_keeps_its_tags(Fixture *fixture, gconstpointer data)
 
 /* ---- deleting --------------------------------------------------------------------------------- */
 
+static gboolean
+delete_ids(EntroStore *store, const gint64 *ids, gsize n, GError **error)
+{
+    g_autoptr(GPtrArray) runs = entro_store_list_runs(store, NULL);
+    EntroRunInfo missing = {.name = (char *)"x", .attempt = 1, .fingerprint = (char *)"f"};
+    const EntroRunInfo *chosen[8];
+
+    for (gsize j = 0; j < n; j++) {
+        missing.id = ids[j];
+        chosen[j] = &missing;
+        for (guint i = 0; i < runs->len; i++)
+            if (((const EntroRunInfo *)runs->pdata[i])->id == ids[j])
+                chosen[j] = runs->pdata[i];
+    }
+    return entro_store_delete_runs(store, chosen, n, error);
+}
+
 static void
 runs_go_with_all_that_is_theirs_or_not_at_all(Fixture *fixture, gconstpointer data)
 {
@@ -270,11 +287,11 @@ runs_go_with_all_that_is_theirs_or_not_at_all(Fixture *fixture, gconstpointer da
     put_findings(store, 3, (const EntroSeverity[]){ENTRO_SEVERITY_INFO}, 1);
     g_assert_true(entro_store_tag_runs(store, "b", LIST("x"), NULL));
     g_autofree char *before = dump_tables(fixture->path);
-    g_assert_false(entro_store_delete_runs(store, missing, 3, &error));
+    g_assert_false(delete_ids(store, missing, 3, &error));
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
     g_autofree char *after = dump_tables(fixture->path);
     g_assert_cmpstr(after, ==, before);
-    g_assert_true(entro_store_delete_runs(store, some, 2, NULL));
+    g_assert_true(delete_ids(store, some, 2, NULL));
     assert_selects("2 4", .names = NULL);
     g_assert_cmpint(query_int(fixture->path,
                               "SELECT (SELECT count(*) FROM captures) + (SELECT count(*) FROM"
@@ -282,6 +299,36 @@ runs_go_with_all_that_is_theirs_or_not_at_all(Fixture *fixture, gconstpointer da
                               " FROM run_config) + (SELECT count(*) FROM findings) + (SELECT"
                               " count(*) FROM run_tags)"),
                     ==, 2 + 2 * 6 + 2 * 2);
+}
+
+/* Another one was put under the number of a run that went while somebody was asked. */
+static void
+a_run_that_is_another_by_now_stays(Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *sql, *sentence;
+    } cases[] = {
+        {"UPDATE runs SET name = 'new' WHERE id = 4", "#4 was changed meanwhile"},
+        {"UPDATE runs SET attempt = 7 WHERE id = 4", "it is attempt 7 of"},
+        {"UPDATE runs SET fingerprint = 'other' WHERE id = 4", "another trace"},
+    };
+
+    (void)data;
+    for (gsize j = 0; j < G_N_ELEMENTS(cases); j++) {
+        g_autofree char *path = g_strdup_printf("%s/%zu.db", fixture->folder, j);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(EntroStore) store = open_four(path);
+        g_autoptr(GPtrArray) runs = entro_store_list_runs(store, NULL);
+        run_sql(path, cases[j].sql);
+        g_autofree char *before = dump_tables(path);
+        g_assert_false(entro_store_delete_runs(store, (const EntroRunInfo *const *)runs->pdata,
+                                               runs->len, &error));
+        g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_CONFLICT);
+        g_assert_nonnull(strstr(error->message, cases[j].sentence));
+        g_assert_nonnull(strstr(error->message, "nothing was deleted"));
+        g_autofree char *after = dump_tables(path);
+        g_assert_cmpstr(after, ==, before);
+    }
 }
 
 static gint64
@@ -311,7 +358,7 @@ the_space_of_what_was_deleted_comes_back(Fixture *fixture, gconstpointer data)
         g_assert_cmpint(begin_run(store, "b", 1), ==, large);
         for (gint64 step = 0; step < 300; step++)
             put_step(store, large, step);
-        g_assert_true(entro_store_delete_runs(store, &large, 1, NULL));
+        g_assert_true(delete_ids(store, &large, 1, NULL));
         g_assert_true(entro_store_shrink(store, &bytes, NULL));
         g_assert_cmpuint(bytes, >, 300000);
         entro_store_free(store);
@@ -335,11 +382,11 @@ a_writer_elsewhere_is_waited_for(Fixture *fixture, gconstpointer data)
     g_assert_true(entro_sql_exec(writer, "BEGIN IMMEDIATE; DELETE FROM runs WHERE id = 4", NULL));
     assert_selects("1 2 3 4", .names = NULL);
     sqlite3_busy_timeout(store->db, 50);
-    g_assert_false(entro_store_delete_runs(store, &id, 1, &error));
+    g_assert_false(delete_ids(store, &id, 1, &error));
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO);
     g_assert_nonnull(strstr(error->message, "another program has been using it for too long"));
     g_assert_true(entro_sql_exec(writer, "COMMIT", NULL));
-    g_assert_true(entro_store_delete_runs(store, &id, 1, NULL));
+    g_assert_true(delete_ids(store, &id, 1, NULL));
     assert_selects("1 2", .names = NULL);
 }
 
@@ -382,6 +429,8 @@ main(int argc, char **argv)
                  the_same_trace_read_anew_keeps_its_tags);
     FIXTURE_TEST("/db/change/runs-go-with-all-that-is-theirs-or-not-at-all",
                  runs_go_with_all_that_is_theirs_or_not_at_all);
+    FIXTURE_TEST("/db/change/a-run-that-is-another-by-now-stays",
+                 a_run_that_is_another_by_now_stays);
     FIXTURE_TEST("/db/change/the-space-of-what-was-deleted-comes-back",
                  the_space_of_what_was_deleted_comes_back);
     FIXTURE_TEST("/db/change/a-writer-elsewhere-is-waited-for", a_writer_elsewhere_is_waited_for);

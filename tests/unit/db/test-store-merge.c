@@ -1,6 +1,7 @@
 /* test-store-merge.c: runs of one database come into another, once. */
 #include "store-fixture.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A fixture's folder with two databases. */
@@ -208,6 +209,87 @@ findings_are_those_of_the_captures(Fixture *fixture, gconstpointer data)
                    " coalesce((SELECT sentence FROM findings WHERE run_id = runs.id), '-'), ';')"
                    " FROM runs ORDER BY id");
     g_assert_cmpstr(found, ==, "within 1 s;beside 0 -;more 1 old;unjudged 1 s");
+}
+
+static void
+put_losses(EntroStore *store, gint64 run_id, gsize n, const double *value)
+{
+    gint64 step[] = {0, 10, 20, 30};
+    EntroScalar loss = {.name = (char *)"loss", .n = n, .step = step, .value = (double *)value};
+    EntroTrace trace = {.attempt = 1, .n_scalars = 1, .scalars = &loss};
+
+    g_assert_true(entro_store_put_trace(store, run_id, &trace, 1, NULL));
+}
+
+static void
+put_judged(EntroStore *store, const char *name, gint64 last, gsize n_losses, gboolean nan,
+           const char *sentence)
+{
+    const double value[] = {4, 3, nan ? NAN : 2, 1};
+    gint64 run_id = put_run(store, name, name, 0, last);
+    const EntroFinding finding = {.layer = -1,
+                                  .head = -1,
+                                  .rule = (char *)"r",
+                                  .sentence = (char *)sentence,
+                                  .evidence = (char *)"{}"};
+    const EntroFinding *const findings[] = {&finding};
+
+    put_losses(store, run_id, n_losses, value);
+    g_assert_true(entro_store_put_findings(store, run_id, findings, 1, NULL));
+}
+
+static void
+findings_are_those_of_the_scalars_too(Fixture *fixture, gconstpointer data)
+{
+    static const char *const tags[] = {"x", NULL};
+
+    (void)data;
+    g_auto(Pair) pair = {0};
+    open_pair(&pair, fixture);
+    put_judged(pair.target, "losses come", 10, 2, FALSE, "old");
+    put_judged(pair.target, "more losses here", 10, 4, TRUE, "old");
+    put_judged(pair.target, "other losses here", 10, 4, TRUE, "old");
+    put_judged(pair.target, "a tag here, one there", 10, 4, TRUE, "old");
+    put_judged(pair.target, "a tag here", 10, 2, TRUE, "old");
+    put_judged(pair.target, "nothing new", 10, 4, TRUE, "old");
+    put_judged(pair.source, "losses come", 10, 4, TRUE, "new");
+    put_judged(pair.source, "more losses here", 30, 2, FALSE, "new");
+    put_judged(pair.source, "other losses here", 30, 4, FALSE, "new");
+    put_judged(pair.source, "a tag here, one there", 10, 4, TRUE, "new");
+    put_judged(pair.source, "a tag here", 30, 4, TRUE, "new");
+    put_judged(pair.source, "nothing new", 10, 2, FALSE, "new");
+    g_assert_true(entro_store_tag_runs(pair.target, "#4", tags, NULL));
+    g_assert_true(entro_store_tag_runs(pair.target, "#5", tags, NULL));
+    g_assert_true(entro_store_tag_runs(pair.source, "#4", (const char *const[]){"y", NULL}, NULL));
+    assert_merges(&pair, 1, &plain, ENTRO_MERGE_EXTENDED, "losses come", 0, 2);
+    assert_merges(&pair, 2, &plain, ENTRO_MERGE_EXTENDED, "more losses here", 2, 2);
+    assert_merges(&pair, 3, &plain, ENTRO_MERGE_EXTENDED, "other losses here", 2, 2);
+    assert_merges(&pair, 4, &plain, ENTRO_MERGE_EXTENDED, "a tag here, one there", 0, 2);
+    assert_merges(&pair, 5, &plain, ENTRO_MERGE_EXTENDED, "a tag here", 2, 2);
+    assert_merges(&pair, 6, &plain, ENTRO_MERGE_UNCHANGED, "nothing new", 0, 2);
+    g_autofree char *found =
+        query_text(fixture->path,
+                   "SELECT group_concat((findings_at IS NOT NULL) || ' ' ||"
+                   " coalesce((SELECT sentence FROM findings WHERE run_id = runs.id), '-'), ';')"
+                   " FROM runs ORDER BY id");
+    g_assert_cmpstr(found, ==, "1 new;0 -;0 -;1 old;1 new;1 old");
+}
+
+/* Of before there were findings. */
+static void
+findings_go_when_an_older_source_adds_captures(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_auto(Pair) pair = {0};
+    open_pair(&pair, fixture);
+    put_judged(pair.target, "a", 10, 2, FALSE, "old");
+    put_run(pair.source, "a", "a", 0, 30);
+    entro_store_free(g_steal_pointer(&pair.source));
+    run_sql(pair.source_path, "DROP TABLE findings; ALTER TABLE runs DROP COLUMN findings_at");
+    pair.source = open_store(pair.source_path, ENTRO_STORE_READ);
+    assert_merges(&pair, 1, &plain, ENTRO_MERGE_EXTENDED, "a", 2, 2);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM findings"), ==, 0);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(findings_at) FROM runs"), ==, 0);
 }
 
 /* ---- what differs ------------------------------------------------------------------------------- */
@@ -513,6 +595,10 @@ main(int argc, char **argv)
                  captures_that_are_missing_are_added);
     FIXTURE_TEST("/db/merge/findings-are-those-of-the-captures",
                  findings_are_those_of_the_captures);
+    FIXTURE_TEST("/db/merge/findings-are-those-of-the-scalars-too",
+                 findings_are_those_of_the_scalars_too);
+    FIXTURE_TEST("/db/merge/findings-go-when-an-older-source-adds-captures",
+                 findings_go_when_an_older_source_adds_captures);
     FIXTURE_TEST("/db/merge/a-capture-that-differs-keeps-the-run-out",
                  a_capture_that_differs_keeps_the_run_out);
     FIXTURE_TEST("/db/merge/a-whole-capture-is-better-than-a-part",

@@ -105,7 +105,8 @@ change_all(const char *path, const char *other_path)
     g_auto(EntroMergeResult) result = {0};
     g_assert_true(entro_store_merge_run(store, other, 1, &options, &result, NULL));
     g_assert_cmpint(result.outcome, ==, ENTRO_MERGE_ADDED);
-    g_assert_true(entro_store_delete_runs(store, &run_id, 1, NULL));
+    info.id = run_id;
+    g_assert_true(entro_store_delete_runs(store, (const EntroRunInfo *const[]){&info}, 1, NULL));
     g_assert_true(entro_store_shrink(store, &bytes, NULL));
 }
 
