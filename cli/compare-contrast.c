@@ -171,7 +171,9 @@ choose_heads(const CompareReport *report, guint group)
 
     for (gsize i = 0; i < comparison->n_heads; i++) {
         const EntroContrast *contrast = &comparison->head[i].contrast[group];
-        Ranked one = {&comparison->head[i], fabs(contrast->difference), contrast->significant};
+        Ranked one = {.row = &comparison->head[i],
+                      .size = fabs(contrast->difference),
+                      .significant = contrast->significant};
         one.size = isnan(one.size) ? -1 : one.size;
         n_significant += one.significant;
         if (report->all_heads ? is_in_both(one.row, group) : one.size >= 0)

@@ -209,11 +209,12 @@ find_in_source(EntroStore *source, const char *table, gboolean *ret_there, GErro
            fail_source(source, table, "is no plain table, as it should be", error);
 }
 
-/* What is asked before it is known what a run has. */
+/* What is asked before it is known what a run has, and what every version has: captures without their
+ * statistics would stand in the way of those that have them. */
 static gboolean
 check_first_tables(EntroStore *source, GError **error)
 {
-    static const char *const tables[] = {"runs", "captures"};
+    static const char *const tables[] = {"runs", "captures", "head_stats", "layer_stats"};
     gboolean there = FALSE;
 
     for (guint j = 0; j < G_N_ELEMENTS(tables); j++) {
