@@ -416,23 +416,6 @@ add_texts(GPtrArray *to, const GPtrArray *texts)
         g_ptr_array_add(to, g_strdup(texts->pdata[i]));
 }
 
-/* A run that is too large is not judged. */
-static gboolean
-count_findings(EntroStore *store, EntroAnalyzeSummary *summary, GError **error)
-{
-    g_autofree char *ref = g_strdup_printf("#%" G_GINT64_FORMAT, summary->run_id);
-    g_autoptr(EntroRunInfo) info = entro_store_find_run(store, ref, error);
-    g_autoptr(GPtrArray) findings =
-        info != NULL ? entro_store_list_findings(store, info->id, error) : NULL;
-
-    if (findings == NULL)
-        return FALSE;
-    summary->judged = info->findings_at != NULL;
-    for (guint i = 0; i < findings->len; i++)
-        summary->n_findings[((const EntroFinding *)findings->pdata[i])->severity]++;
-    return TRUE;
-}
-
 /* The findings of every attempt, once all its captures are there.  After a failure there are none:
  * what is stored is not all that there is. */
 static gboolean
@@ -441,9 +424,13 @@ judge_runs(const Job *job, GError **error)
     for (guint i = job->first_summary; i < job->summaries->len; i++) {
         EntroAnalyzeSummary *summary = job->summaries->pdata[i];
 
-        if (!entro_store_judge(job->store, summary->run_id, error) ||
-            !count_findings(job->store, summary, error))
+        g_autoptr(GPtrArray) found = NULL;
+
+        if (!entro_store_judge(job->store, summary->run_id, &found, error))
             return FALSE;
+        summary->judged = found != NULL;
+        for (guint j = 0; found != NULL && j < found->len; j++)
+            summary->n_findings[((const EntroFinding *)found->pdata[j])->severity]++;
     }
     return TRUE;
 }

@@ -260,8 +260,10 @@ ENTRO_API GPtrArray *entro_store_find_findings(EntroStore *store, const EntroRun
 ENTRO_API EntroRules *entro_store_load_rules(EntroStore *store, GError **error);
 /* Judges the run by the stored rules and stores what was found, unless that stands there already; of
  * one moment, although others may write meanwhile.  A run too large for that, or large while others
- * keep writing, stays one that was not judged. */
-ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GError **error);
+ * keep writing, stays one that was not judged.
+ * *ret_found (may be NULL): the findings; NULL of a run that was not judged. */
+ENTRO_API gboolean entro_store_judge(EntroStore *store, gint64 run_id, GPtrArray **ret_found,
+                                     GError **error);
 
 /* All that is said of one run, of one moment. */
 typedef struct {

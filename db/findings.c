@@ -131,9 +131,8 @@ read_one(sqlite3_stmt *stmt)
     return g_steal_pointer(&finding);
 }
 
-/* Passed over in silence it would make a run look better than it is. */
-static GPtrArray *
-fail_unknown(EntroStore *store, sqlite3_stmt *stmt, GError **error)
+static void
+set_unknown(EntroStore *store, sqlite3_stmt *stmt, GError **error)
 {
     g_autofree char *kind = entro_quote_name((const char *)sqlite3_column_text(stmt, 0));
     g_autofree char *severity = entro_quote_name((const char *)sqlite3_column_text(stmt, 1));
@@ -143,11 +142,11 @@ fail_unknown(EntroStore *store, sqlite3_stmt *stmt, GError **error)
         "%s: a finding of the kind %s and severity %s, which there are not; analyze its run "
         "again, or delete the row",
         store->path, kind, severity);
-    return NULL;
 }
 
-GPtrArray *
-entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
+/* Those that this program knows; *ret_unknown: the first of the others, as an error. */
+static GPtrArray *
+list_known(EntroStore *store, gint64 run_id, GError **ret_unknown, GError **error)
 {
     g_autoptr(GPtrArray) findings =
         g_ptr_array_new_with_free_func((GDestroyNotify)entro_finding_free);
@@ -166,32 +165,53 @@ entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
         return NULL;
     while (entro_sql_step(store, stmt, &row, error) && row) {
         EntroFinding *finding = read_one(stmt);
-        if (finding == NULL)
-            return fail_unknown(store, stmt, error);
-        g_ptr_array_add(findings, finding);
+        if (finding != NULL)
+            g_ptr_array_add(findings, finding);
+        else if (*ret_unknown == NULL)
+            set_unknown(store, stmt, ret_unknown);
     }
     return row ? NULL : g_steal_pointer(&findings);
 }
 
+/* One passed over in silence would make a run look better than it is. */
+GPtrArray *
+entro_store_list_findings(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_autoptr(GError) unknown = NULL;
+    g_autoptr(GPtrArray) findings = list_known(store, run_id, &unknown, error);
+
+    if (unknown == NULL || findings == NULL)
+        return g_steal_pointer(&findings);
+    g_propagate_error(error, g_steal_pointer(&unknown));
+    return NULL;
+}
+
 /* ---- judging --------------------------------------------------------------------------------- */
 
-/* As many rows as findings: none that this program could not read. */
+/* Not so if there is one that this program does not know. */
 static gboolean
 is_judged_so(EntroStore *store, gint64 run_id, const GPtrArray *found, gboolean *ret_same,
              GError **error)
 {
+    g_autoptr(GError) unknown = NULL;
     g_autoptr(EntroRunInfo) run = entro_store_get_run(store, run_id, error);
-    g_autoptr(GPtrArray) stored = run ? entro_store_list_findings(store, run_id, error) : NULL;
-    g_autoptr(sqlite3_stmt) stmt =
-        stored ? entro_sql_prepare_run(store, "SELECT count(*) FROM findings WHERE run_id = ?1",
-                                       run_id, error)
-               : NULL;
-    gint64 n = 0;
+    g_autoptr(GPtrArray) stored = run ? list_known(store, run_id, &unknown, error) : NULL;
 
-    if (stmt == NULL || !entro_sql_get_int(store, stmt, 0, &n, error))
+    if (stored == NULL)
         return FALSE;
-    *ret_same = run->findings_at != NULL && n == stored->len && entro_findings_equal(stored, found);
+    *ret_same = run->findings_at != NULL && unknown == NULL && entro_findings_equal(stored, found);
     return TRUE;
+}
+
+/* By the stored rules, without storing.  LIMIT: there are too many numbers. */
+static GPtrArray *
+judge_now(EntroStore *store, gint64 run_id, GError **error)
+{
+    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
+    g_autoptr(EntroEvidence) evidence =
+        rules != NULL ? entro_evidence_load(store, run_id, error) : NULL;
+
+    return evidence != NULL ? entro_judge(evidence, rules) : NULL;
 }
 
 /* NULL, without an error, when there are too many numbers. */
@@ -199,20 +219,12 @@ static gboolean
 find(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
 
-    *ret_found = NULL;
-    if (rules == NULL)
-        return FALSE;
-    g_autoptr(EntroEvidence) evidence = entro_evidence_load(store, run_id, &failure);
-    if (g_error_matches(failure, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT))
+    *ret_found = judge_now(store, run_id, &failure);
+    if (*ret_found != NULL || g_error_matches(failure, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_LIMIT))
         return TRUE;
-    if (evidence == NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return FALSE;
-    }
-    *ret_found = entro_judge(evidence, rules);
-    return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 /* Within a transaction of the caller's, which this commits.  `found` NULL: the run was not judged. */
@@ -245,48 +257,57 @@ read_version(EntroStore *store, gint64 *ret_version, GError **error)
 
 /* Judges without keeping others from writing; *ret_done FALSE: somebody wrote meanwhile. */
 static gboolean
-try_to_judge(EntroStore *store, gint64 run_id, gboolean *ret_done, GError **error)
+try_to_judge(EntroStore *store, gint64 run_id, gboolean *ret_done, GPtrArray **ret_found,
+             GError **error)
 {
     g_auto(EntroTransaction) view = {NULL}, transaction = {NULL};
-    g_autoptr(GPtrArray) found = NULL;
     gint64 seen = 0, now = 0;
 
     if (!entro_transaction_begin_read(&view, store, error) || !read_version(store, &seen, error) ||
-        !find(store, run_id, &found, error))
+        !find(store, run_id, ret_found, error))
         return FALSE;
     entro_transaction_clear(&view);
     if (!entro_transaction_begin(&transaction, store, error) || !read_version(store, &now, error))
         return FALSE;
     *ret_done = now == seen;
-    return !*ret_done || put_found(&transaction, run_id, found, error);
+    return !*ret_done || put_found(&transaction, run_id, *ret_found, error);
 }
 
 /* With the lock, which others wait for: only what is soon judged. */
 static gboolean
-judge_locked(EntroStore *store, gint64 run_id, GError **error)
+judge_locked(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
 {
     g_auto(EntroTransaction) transaction = {NULL};
-    g_autoptr(GPtrArray) found = NULL;
     gint64 max_evidence = store->max_evidence;
 
     if (!entro_transaction_begin(&transaction, store, error))
         return FALSE;
     store->max_evidence = MIN(max_evidence, store->max_evidence_locked);
-    gboolean good = find(store, run_id, &found, error);
+    gboolean good = find(store, run_id, ret_found, error);
     store->max_evidence = max_evidence;
-    return good && put_found(&transaction, run_id, found, error);
+    return good && put_found(&transaction, run_id, *ret_found, error);
 }
 
 gboolean
-entro_store_judge(EntroStore *store, gint64 run_id, GError **error)
+entro_store_judge(EntroStore *store, gint64 run_id, GPtrArray **ret_found, GError **error)
 {
     enum { TRIES = 3 };
+    g_autoptr(GPtrArray) found = NULL;
     gboolean done = FALSE;
 
-    for (guint i = 0; i < TRIES && !done; i++)
-        if (!try_to_judge(store, run_id, &done, error))
+    for (guint i = 0; i < TRIES && !done; i++) {
+        g_clear_pointer(&found, g_ptr_array_unref);
+        if (!try_to_judge(store, run_id, &done, &found, error))
             return FALSE;
-    return done || judge_locked(store, run_id, error);
+    }
+    if (!done) {
+        g_clear_pointer(&found, g_ptr_array_unref);
+        if (!judge_locked(store, run_id, &found, error))
+            return FALSE;
+    }
+    if (ret_found != NULL)
+        *ret_found = g_steal_pointer(&found);
+    return TRUE;
 }
 
 /* ---- a run and all that is said of it ---------------------------------------------------------- */
@@ -310,13 +331,8 @@ entro_store_find_findings(EntroStore *store, const EntroRunInfo *run, GError **e
 
     if (run->findings_at != NULL)
         return entro_store_list_findings(store, run->id, error);
-    if (!entro_transaction_begin_read(&view, store, error))
-        return NULL;
-    g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
-    if (rules == NULL)
-        return NULL;
-    g_autoptr(EntroEvidence) evidence = entro_evidence_load(store, run->id, error);
-    return evidence != NULL ? entro_judge(evidence, rules) : NULL;
+    return entro_transaction_begin_read(&view, store, error) ? judge_now(store, run->id, error)
+                                                             : NULL;
 }
 
 EntroCase *

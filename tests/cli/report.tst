@@ -63,3 +63,5 @@ P .                 test ! -e nosuch.db
 S -                 cp r.db unknown.db; $PYTHON -c 'import sqlite3; d = sqlite3.connect("unknown.db"); \
                     d.execute("UPDATE findings SET kind = ? WHERE number = 1", ("drift\x1b[31m",)); d.commit()'
 6 unknown-kind      entroscope report collapsing --db unknown.db --fail-on any
+P .                 entroscope analyze -q $FIX/collapsing.h5 --db unknown.db > /dev/null
+P .                 entroscope report collapsing --db unknown.db > again && entroscope report collapsing --db r.db | cmp again

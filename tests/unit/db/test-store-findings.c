@@ -37,7 +37,7 @@ judge(EntroStore *store, gint64 run_id)
 {
     g_autoptr(GError) error = NULL;
 
-    entro_store_judge(store, run_id, &error);
+    entro_store_judge(store, run_id, NULL, &error);
     g_assert_no_error(error);
 }
 

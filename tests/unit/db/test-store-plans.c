@@ -98,7 +98,7 @@ change_all(const char *path, const char *other_path)
         g_assert_true(entro_store_merge_run(store, other, 1, &options, &result, NULL));
         spoil(path);
     }
-    g_assert_true(entro_store_judge(store, 1, NULL));
+    g_assert_true(entro_store_judge(store, 1, NULL, NULL));
     g_assert_true(entro_store_rename_run(store, "a", "b", NULL));
     EntroRunInfo info = {.name = (char *)"b", .attempt = 1, .fingerprint = (char *)"other"};
     g_assert_true(entro_store_begin_run(store, &info, TRUE, &run_id, NULL));
