@@ -99,17 +99,13 @@ entro_store_lookup_renamed(EntroStore *store, const char *name, const char *fing
     g_autoptr(sqlite3_stmt) stmt = entro_runs_prepare(
         store, "WHERE r.trace_name = ?1 AND (?2 IS NULL OR fingerprint = ?2) ORDER BY id LIMIT 1",
         error);
-    gboolean row = FALSE;
 
     if (stmt == NULL)
         return FALSE;
     EntroBinder bind = entro_bind(store, stmt);
     entro_bind_text(&bind, name);
     entro_bind_text(&bind, fingerprint);
-    if (!entro_bind_ready(&bind, error) || !entro_sql_step(store, stmt, &row, error))
-        return FALSE;
-    *ret_info = row ? entro_runs_read(stmt) : NULL;
-    return TRUE;
+    return entro_runs_read_first(&bind, ret_info, error);
 }
 
 /* ---- tags ------------------------------------------------------------------------------------- */

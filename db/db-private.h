@@ -124,6 +124,10 @@ EntroStore *entro_store_open_memory(const char *path, GError **error);
 gboolean entro_rules_sync(EntroStore *store, gboolean apply, guint *n_missing, GError **error);
 /* What was found goes, and the run is one that was never judged: its numbers have changed. */
 gboolean entro_findings_forget(EntroStore *store, gint64 run_id, GError **error);
+/* select-history.c: columns of the heads, or of the layers, into a history that has places for them;
+ * one that an older database has not stays as it is. */
+gboolean entro_history_read(EntroStore *store, EntroHistory *history, gboolean of_heads,
+                            const char *const *columns, gint64 run_id, GError **error);
 /* Within a transaction of the caller's.  LIMIT: more than store->max_evidence. */
 EntroEvidence *entro_evidence_load(EntroStore *store, gint64 run_id, GError **error);
 
@@ -133,7 +137,8 @@ EntroEvidence *entro_evidence_load(EntroStore *store, gint64 run_id, GError **er
 char *entro_now_iso8601(void);
 /* Rows of `runs`: `tail` is constant SQL behind the FROM, where the table is `r`. */
 sqlite3_stmt *entro_runs_prepare(EntroStore *store, const char *tail, GError **error);
-EntroRunInfo *entro_runs_read(sqlite3_stmt *stmt);
+/* First row of a bound query, NULL when there is none. */
+gboolean entro_runs_read_first(const EntroBinder *bind, EntroRunInfo **ret_info, GError **error);
 /* The rows that are left; EntroRunInfo elements. */
 GPtrArray *entro_runs_read_all(EntroStore *store, sqlite3_stmt *stmt, GError **error);
 /* tags.c; strings */

@@ -14,57 +14,6 @@ read_heads(EntroStore *store, gint64 run_id, GError **error)
     return heads != NULL ? entro_evidence_take(heads) : NULL;
 }
 
-/* ---- layers -------------------------------------------------------------------------------------- */
-
-static gsize
-find_layer(const EntroHistory *layers, gint64 layer)
-{
-    gsize i = 0;
-
-    while (i < layers->n_heads && layers->layer[i] != layer)
-        i++;
-    return i;
-}
-
-static gboolean
-read_layer_rows(EntroStore *store, sqlite3_stmt *stmt, EntroHistory *layers, double *values,
-                GError **error)
-{
-    gboolean row = TRUE;
-    gsize position = 0;
-
-    while (entro_sql_step(store, stmt, &row, error) && row) {
-        gint64 step = sqlite3_column_int64(stmt, 0);
-        gsize layer = find_layer(layers, sqlite3_column_int64(stmt, 1));
-
-        while (position < layers->n_steps && layers->step[position] < step)
-            position++;
-        if (position < layers->n_steps && layers->step[position] == step &&
-            layer < layers->n_heads && sqlite3_column_type(stmt, 2) != SQLITE_NULL)
-            values[position * layers->n_heads + layer] = sqlite3_column_double(stmt, 2);
-    }
-    return !row;
-}
-
-/* A column that an older database has not stays NaN. */
-static gboolean
-read_layer_column(EntroStore *store, gint64 run_id, EntroHistory *layers, guint column,
-                  GError **error)
-{
-    const char *name = entro_evidence_layer_columns()[column];
-    const char *table = NULL;
-
-    if (!entro_columns_find(store, FALSE, name, &table, error))
-        return FALSE;
-    if (table == NULL)
-        return TRUE;
-    g_autofree char *sql =
-        g_strdup_printf("SELECT step, layer, \"%s\" FROM %s WHERE run_id = ?1 ORDER BY step, layer",
-                        name, table);
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
-    return stmt != NULL && read_layer_rows(store, stmt, layers, layers->value[column], error);
-}
-
 /* ---- captures and scalars ------------------------------------------------------------------------- */
 
 static gboolean
@@ -150,11 +99,11 @@ entro_evidence_load(EntroStore *store, gint64 run_id, GError **error)
 {
     g_autoptr(EntroEvidence) evidence = read_heads(store, run_id, error);
 
-    if (evidence == NULL || !read_complete(store, run_id, evidence, error) ||
+    if (evidence == NULL ||
+        !entro_history_read(store, evidence->layers, FALSE, entro_evidence_layer_columns(), run_id,
+                            error) ||
+        !read_complete(store, run_id, evidence, error) ||
         !read_scalars(store, run_id, evidence, error))
         return NULL;
-    for (guint column = 0; column < ENTRO_EVIDENCE_N_LAYER_COLUMNS; column++)
-        if (!read_layer_column(store, run_id, evidence->layers, column, error))
-            return NULL;
     return g_steal_pointer(&evidence);
 }

@@ -204,17 +204,13 @@ look_up(EntroStore *store, const char *tail, const char *first, const char *seco
         EntroRunInfo **ret_info, GError **error)
 {
     g_autoptr(sqlite3_stmt) stmt = entro_runs_prepare(store, tail, error);
-    gboolean row = FALSE;
 
     if (stmt == NULL)
         return FALSE;
     EntroBinder bind = entro_bind(store, stmt);
     entro_bind_text(&bind, first);
     entro_bind_text(&bind, second);
-    if (!entro_bind_ready(&bind, error) || !entro_sql_step(store, stmt, &row, error))
-        return FALSE;
-    *ret_info = row ? entro_runs_read(stmt) : NULL;
-    return TRUE;
+    return entro_runs_read_first(&bind, ret_info, error);
 }
 
 /* Another trace that has the name, or the very attempt. */

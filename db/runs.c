@@ -1,7 +1,7 @@
 /* runs.c: the rows of `runs`: found, created, replaced, listed. */
 #include "db-private.h"
 
-/* In the order of entro_runs_read().  An older database that is only read lacks the last columns:
+/* In the order of read_info().  An older database that is only read lacks the last columns:
  * their names in the subqueries then mean the NULLs of `older`. */
 #define SELECT_RUNS                                                                                \
     "SELECT id, name, attempt, source, fingerprint, open_mode, arch, producer, n_layers, n_heads," \
@@ -52,8 +52,8 @@ dup_given(sqlite3_stmt *stmt, int column)
     return g_strdup(text != NULL ? text : "");
 }
 
-EntroRunInfo *
-entro_runs_read(sqlite3_stmt *stmt)
+static EntroRunInfo *
+read_info(sqlite3_stmt *stmt)
 {
     EntroRunInfo *info = g_new0(EntroRunInfo, 1);
     int column = 0;
@@ -97,19 +97,18 @@ entro_runs_read_all(EntroStore *store, sqlite3_stmt *stmt, GError **error)
     gboolean row = TRUE;
 
     while (entro_sql_step(store, stmt, &row, error) && row)
-        g_ptr_array_add(runs, entro_runs_read(stmt));
+        g_ptr_array_add(runs, read_info(stmt));
     return row ? NULL : g_steal_pointer(&runs);
 }
 
-/* First row of a bound query, NULL when there is none. */
-static gboolean
-read_first(const EntroBinder *bind, EntroRunInfo **ret_info, GError **error)
+gboolean
+entro_runs_read_first(const EntroBinder *bind, EntroRunInfo **ret_info, GError **error)
 {
     gboolean row = FALSE;
 
     if (!entro_bind_ready(bind, error) || !entro_sql_step(bind->store, bind->stmt, &row, error))
         return FALSE;
-    *ret_info = row ? entro_runs_read(bind->stmt) : NULL;
+    *ret_info = row ? read_info(bind->stmt) : NULL;
     return TRUE;
 }
 
@@ -120,7 +119,7 @@ lookup_id(EntroStore *store, gint64 run_id, EntroRunInfo **ret_info, GError **er
         entro_sql_prepare_run(store, SELECT_RUNS "WHERE id = ?1", run_id, error);
     EntroBinder bind = {.store = store, .stmt = stmt};
 
-    return stmt != NULL && read_first(&bind, ret_info, error);
+    return stmt != NULL && entro_runs_read_first(&bind, ret_info, error);
 }
 
 gboolean
@@ -135,7 +134,7 @@ entro_store_lookup_run(EntroStore *store, const char *name, guint attempt, Entro
     EntroBinder bind = entro_bind(store, stmt);
     entro_bind_text(&bind, name);
     entro_bind_int(&bind, attempt);
-    return read_first(&bind, ret_info, error);
+    return entro_runs_read_first(&bind, ret_info, error);
 }
 
 static gboolean
@@ -148,7 +147,7 @@ lookup_latest(EntroStore *store, const char *name, EntroRunInfo **ret_info, GErr
         return FALSE;
     EntroBinder bind = entro_bind(store, stmt);
     entro_bind_text(&bind, name);
-    return read_first(&bind, ret_info, error);
+    return entro_runs_read_first(&bind, ret_info, error);
 }
 
 EntroRunInfo *

@@ -94,16 +94,20 @@ make_columns(EntroStore *store, EntroHistory *history, guint n_columns, GError *
 
 /* ---- the values ------------------------------------------------------------------------------ */
 
-/* "SELECT step, layer, head, <columns of this table> ..."; which[i]: the column of the i-th. */
+/* "SELECT step, layer, head, <columns of this table> ..."; which[i]: the column of the i-th.  A table
+ * of layers has one "head", 0. */
 static sqlite3_stmt *
-prepare_values(EntroStore *store, const char *table, const char *const *columns, const guint *which,
-               guint n, gint64 run_id, GError **error)
+prepare_values(EntroStore *store, gboolean of_heads, const char *table, const char *const *columns,
+               const guint *which, guint n, gint64 run_id, GError **error)
 {
-    g_autoptr(GString) sql = g_string_new("SELECT step, layer, head");
+    g_autoptr(GString) sql = g_string_new("SELECT step, layer, ");
+
+    g_string_append(sql, of_heads ? "head" : "0");
 
     for (guint i = 0; i < n; i++)
         g_string_append_printf(sql, ", \"%s\"", columns[which[i]]);
-    g_string_append_printf(sql, " FROM %s WHERE run_id = ?1 ORDER BY step, layer, head", table);
+    g_string_append_printf(sql, " FROM %s WHERE run_id = ?1 ORDER BY step, layer%s", table,
+                           of_heads ? ", head" : "");
     return entro_sql_prepare_run(store, sql->str, run_id, error);
 }
 
@@ -129,10 +133,11 @@ find_place(const EntroHistory *history, gint64 step, gint64 layer, gint64 head, 
 }
 
 static gboolean
-read_values(EntroStore *store, EntroHistory *history, const char *table, const char *const *columns,
-            const guint *which, guint n, gint64 run_id, GError **error)
+read_values(EntroStore *store, EntroHistory *history, gboolean of_heads, const char *table,
+            const char *const *columns, const guint *which, guint n, gint64 run_id, GError **error)
 {
-    g_autoptr(sqlite3_stmt) stmt = prepare_values(store, table, columns, which, n, run_id, error);
+    g_autoptr(sqlite3_stmt) stmt =
+        prepare_values(store, of_heads, table, columns, which, n, run_id, error);
     Place place = {0};
     gboolean row = TRUE;
 
@@ -152,8 +157,8 @@ read_values(EntroStore *store, EntroHistory *history, const char *table, const c
 
 /* Columns of the same table in one query. */
 static gboolean
-read_columns(EntroStore *store, EntroHistory *history, const char *const *tables,
-             const char *const *columns, gint64 run_id, GError **error)
+read_tables(EntroStore *store, EntroHistory *history, gboolean of_heads, const char *const *tables,
+            const char *const *columns, gint64 run_id, GError **error)
 {
     g_autofree guint *which = g_new(guint, history->n_columns);
     g_autofree gboolean *done = g_new0(gboolean, history->n_columns);
@@ -168,21 +173,22 @@ read_columns(EntroStore *store, EntroHistory *history, const char *const *tables
                 which[n++] = i;
                 done[i] = TRUE;
             }
-        if (!read_values(store, history, tables[first], columns, which, n, run_id, error))
+        if (!read_values(store, history, of_heads, tables[first], columns, which, n, run_id, error))
             return FALSE;
     }
     return TRUE;
 }
 
-/* A column that this program knows and an older database has not: NaN throughout. */
-static gboolean
-find_tables(EntroStore *store, const char *const *columns, guint n, const char **tables,
-            GError **error)
+gboolean
+entro_history_read(EntroStore *store, EntroHistory *history, gboolean of_heads,
+                   const char *const *columns, gint64 run_id, GError **error)
 {
-    for (guint i = 0; i < n; i++)
-        if (!entro_columns_find(store, TRUE, columns[i], &tables[i], error))
+    g_autofree const char **tables = g_new0(const char *, history->n_columns);
+
+    for (guint i = 0; i < history->n_columns; i++)
+        if (!entro_columns_find(store, of_heads, columns[i], &tables[i], error))
             return FALSE;
-    return TRUE;
+    return read_tables(store, history, of_heads, tables, columns, run_id, error);
 }
 
 EntroHistory *
@@ -191,14 +197,12 @@ entro_store_select_history(EntroStore *store, gint64 run_id, const char *const *
 {
     g_auto(EntroTransaction) view = {NULL};
     g_autoptr(EntroHistory) history = g_new0(EntroHistory, 1);
-    g_autofree const char **tables = g_new0(const char *, n_columns);
 
     if (!entro_transaction_begin_read(&view, store, error) ||
-        !find_tables(store, columns, n_columns, tables, error) ||
         !read_steps(store, history, run_id, error) || !read_heads(store, history, run_id, error) ||
         !check_size(store, history, run_id, error) ||
-        !make_columns(store, history, n_columns, error))
+        !make_columns(store, history, n_columns, error) ||
+        !entro_history_read(store, history, TRUE, columns, run_id, error))
         return NULL;
-    return read_columns(store, history, tables, columns, run_id, error) ? g_steal_pointer(&history)
-                                                                        : NULL;
+    return g_steal_pointer(&history);
 }
