@@ -91,6 +91,8 @@ void entro_json_boolean(JsonBuilder *builder, const char *name, gboolean value);
 void entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *values);
 /* FALSE when something that was printed did not arrive (a full disk). */
 gboolean entro_flush_stdout(GError **error);
+/* The text, if longer than `most` characters cut and ended by "..."; to be freed. */
+char *entro_shorten(const char *text, glong most);
 /* Findings by severity: "8 critical, 2 info", or "none"; "-" (null) is "never judged", which is not
  * "none".  To be freed. */
 char *entro_format_findings(gboolean judged, const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1]);

@@ -86,10 +86,7 @@ compare_format_label(const CompareReport *report, guint group)
     g_autofree char *whole = report->request->by != NULL ? compare_format_value(of->label)
                                                          : entro_printable(of->label, -1);
 
-    if (g_utf8_strlen(whole, -1) <= LABEL_MOST)
-        return g_steal_pointer(&whole);
-    g_autofree char *start = g_utf8_substring(whole, 0, LABEL_MOST - 3);
-    return g_strconcat(start, "...", NULL);
+    return entro_shorten(whole, LABEL_MOST);
 }
 
 char *

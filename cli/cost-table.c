@@ -6,8 +6,7 @@
 
 #include <math.h>
 
-#define NAME_WIDTH 20
-#define NAME_MOST  20 /* what is longer is cut here; --json has it whole */
+#define NAME_WIDTH 20 /* what is longer is cut here; --json has it whole */
 
 enum {
     COLUMN_ARCH,
@@ -119,11 +118,9 @@ static void
 print_name(const char *name)
 {
     g_autofree char *whole = entro_printable(name, -1);
-    gboolean cut = g_utf8_strlen(whole, -1) > NAME_MOST;
-    g_autofree char *start = g_utf8_substring(whole, 0, cut ? NAME_MOST - 3 : -1);
-    g_autofree char *shown = g_strconcat(start, cut ? "..." : "", NULL);
+    g_autofree char *shown = entro_shorten(whole, NAME_WIDTH);
 
-    printf("%s%*s ", shown, MAX(0, NAME_WIDTH - (int)g_utf8_strlen(shown, -1)), "");
+    printf("%s%*s ", shown, NAME_WIDTH - (int)g_utf8_strlen(shown, -1), "");
 }
 
 static void

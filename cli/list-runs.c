@@ -31,10 +31,7 @@ name_text(const char *name)
 {
     g_autofree char *whole = entro_printable(name != NULL ? name : "-", -1);
 
-    if (g_utf8_strlen(whole, -1) <= NAME_MOST)
-        return g_steal_pointer(&whole);
-    g_autofree char *start = g_utf8_substring(whole, 0, NAME_MOST - 3);
-    return g_strconcat(start, "...", NULL);
+    return entro_shorten(whole, NAME_MOST);
 }
 
 /* Columns as wide as what stands in them, counted in characters. */

@@ -46,6 +46,15 @@ entro_same_file(const char *path, const char *other)
 }
 
 char *
+entro_shorten(const char *text, glong most)
+{
+    if (g_utf8_strlen(text, -1) <= most)
+        return g_strdup(text);
+    g_autofree char *start = g_utf8_substring(text, 0, most - 3);
+    return g_strconcat(start, "...", NULL);
+}
+
+char *
 entro_format_findings(gboolean judged, const guint n_findings[ENTRO_SEVERITY_CRITICAL + 1])
 {
     GString *text = g_string_new(judged ? NULL : "-");

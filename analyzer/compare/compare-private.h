@@ -32,6 +32,9 @@ gsize entro_run_find_step(const EntroCompareRun *run, gint64 step);
 /* What the run has there at capture `at`; FALSE: the head or layer is not there, else NaN in
  * *ret_value means that it has no valid row.  A layer is the mean of its heads. */
 gboolean entro_run_value(const EntroCompareRun *run, gsize at, EntroPlace place, double *ret_value);
+/* A run with captures, but without one at the step; NULL: all have it. */
+const EntroCompareRun *entro_find_missing(const EntroRunGroup *const *groups, guint n_groups,
+                                          gint64 step);
 /* Steps that all runs with captures have; gint64, ascending. */
 GArray *entro_common_steps(const EntroRunGroup *const *groups, guint n_groups);
 /* All that any of the runs has: EntroPlace, ascending; of layers, or of heads. */

@@ -30,19 +30,6 @@ entro_compare_scalar_name(EntroCompareScalar scalar)
 
 /* ---- steps ------------------------------------------------------------------------------------------ */
 
-static const EntroCompareRun *
-find_missing(const EntroCompareWork *work, gint64 step)
-{
-    for (guint g = 0; g < work->n_groups; g++)
-        for (guint i = 0; i < work->groups[g]->runs->len; i++) {
-            const EntroCompareRun *run = entro_work_run(work, g, i);
-            if (run->history != NULL && run->history->n_steps > 0 &&
-                entro_run_find_step(run, step) == ENTRO_NO_STEP)
-                return run;
-        }
-    return NULL;
-}
-
 static void
 choose_step(EntroCompareWork *work)
 {
@@ -312,8 +299,9 @@ entro_compare(const EntroRunGroup *const *groups, guint n_groups,
     EntroCompareWork work = {groups, n_groups, options, NULL, at};
 
     g_return_val_if_fail(n_groups >= 2, NULL);
-    *ret_missing =
-        options->step == ENTRO_COMPARE_LAST_COMMON ? NULL : find_missing(&work, options->step);
+    *ret_missing = options->step == ENTRO_COMPARE_LAST_COMMON
+                       ? NULL
+                       : entro_find_missing(groups, n_groups, options->step);
     if (*ret_missing != NULL)
         return NULL;
     work.result = g_new0(EntroComparison, 1);

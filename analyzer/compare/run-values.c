@@ -65,17 +65,17 @@ entro_run_value(const EntroCompareRun *run, gsize at, EntroPlace place, double *
 
 /* ---- over runs ------------------------------------------------------------------------------------- */
 
-static gboolean
-all_have(const EntroRunGroup *const *groups, guint n_groups, gint64 step)
+const EntroCompareRun *
+entro_find_missing(const EntroRunGroup *const *groups, guint n_groups, gint64 step)
 {
     for (guint g = 0; g < n_groups; g++)
         for (guint i = 0; i < groups[g]->runs->len; i++) {
             const EntroCompareRun *run = groups[g]->runs->pdata[i];
             if (run->history != NULL && run->history->n_steps > 0 &&
                 entro_run_find_step(run, step) == ENTRO_NO_STEP)
-                return FALSE;
+                return run;
         }
-    return TRUE;
+    return NULL;
 }
 
 static const EntroCompareRun *
@@ -97,7 +97,7 @@ entro_common_steps(const EntroRunGroup *const *groups, guint n_groups)
     const EntroCompareRun *first = first_with_captures(groups, n_groups);
 
     for (gsize i = 0; first != NULL && i < first->history->n_steps; i++)
-        if (all_have(groups, n_groups, first->history->step[i]))
+        if (entro_find_missing(groups, n_groups, first->history->step[i]) == NULL)
             g_array_append_val(common, first->history->step[i]);
     return common;
 }
