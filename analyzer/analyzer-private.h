@@ -102,6 +102,9 @@ void entro_mixture_add(EntroMixture *mixture, gsize row, const float *p, const E
  *     H(mean of p) - mean of H(p) >= 0, at most the ln of their number; NaN of fewer than two. */
 double entro_mixture_divergence(const EntroMixture *mixture, gsize row);
 
+/* n H(s / n) of the sum s of the weights of n rows; weights below 0 have no logarithm. */
+double entro_sum_entropy(const EntroKernels *kernels, const float *sum, gsize n_keys, guint n_rows);
+
 /* Rows of single queries of all heads, kept until every pair can be looked at. */
 #define ENTRO_PAIR_QUERIES 16 /* evenly spaced; all, of fewer */
 

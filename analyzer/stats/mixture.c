@@ -66,18 +66,25 @@ sum_slowly(const float *sum, gsize n, EntroRowSums *sums)
 }
 
 double
+entro_sum_entropy(const EntroKernels *kernels, const float *sum, gsize n_keys, guint n_rows)
+{
+    EntroRowSums sums;
+
+    kernels->sums(sum, n_keys, &sums);
+    if (sums.max_bits >= ENTRO_BITS_INF)
+        sum_slowly(sum, n_keys, &sums);
+    return log((double)n_rows) * sums.sum - sums.plogp;
+}
+
+double
 entro_mixture_divergence(const EntroMixture *mixture, gsize row)
 {
     const struct EntroMixedRow *mixed = &mixture->rows[row];
     const float *sum = mixture->sum + row * mixture->n_keys;
-    double n = mixed->n_heads;
-    EntroRowSums sums;
 
     if (mixed->n_heads < 2)
         return NAN;
-    mixture->kernels->sums(sum, mixed->end, &sums);
-    if (sums.max_bits >= ENTRO_BITS_INF)
-        sum_slowly(sum, mixed->end, &sums);
-    double divergence = (log(n) * sums.sum - sums.plogp - mixed->entropy) / n;
+    double entropy = entro_sum_entropy(mixture->kernels, sum, mixed->end, mixed->n_heads);
+    double divergence = (entropy - mixed->entropy) / mixed->n_heads;
     return MAX(divergence, 0); /* alike heads: rounding alone */
 }

@@ -85,14 +85,11 @@ divergence(EntroPairs *pairs, gsize a, gsize b)
     const float *p = pairs->p + a * pairs->n_keys, *q = pairs->p + b * pairs->n_keys;
     gsize shared = MIN(row_a->end, row_b->end), end = MAX(row_a->end, row_b->end);
     const float *longer = row_a->end > row_b->end ? p : q;
-    EntroRowSums sums;
 
     memcpy(pairs->mixed, longer, end * sizeof *longer);
     pairs->kernels->add(pairs->mixed, longer == p ? q : p, shared);
-    for (gsize key = 0; key < end; key++) /* weights just below 0, as in a valid row */
-        pairs->mixed[key] = MAX(pairs->mixed[key], 0);
-    pairs->kernels->sums(pairs->mixed, end, &sums);
-    return (G_LN2 * sums.sum - sums.plogp - row_a->entropy - row_b->entropy) / 2;
+    double entropy = entro_sum_entropy(pairs->kernels, pairs->mixed, end, 2);
+    return (entropy - row_a->entropy - row_b->entropy) / 2;
 }
 
 void
