@@ -4,8 +4,6 @@
  * to; never an observed maximum. */
 #include "findings-private.h"
 
-/* ---- layers -------------------------------------------------------------------------------------- */
-
 typedef struct {
     const char *what; /* a layer or head does */
     const char *side; /* of the limit that is bad */
@@ -41,11 +39,58 @@ find_worst(const double *level, const guint8 *verdict, const EntroEpisode *episo
     return worst;
 }
 
+/* ---- places: layers or heads ----------------------------------------------------------------------- */
+
+typedef struct {
+    double entropy, ceiling;
+} Level;
+
+typedef Level (*GetLevel)(const EntroJudge *judge, gsize position, gsize place);
+/* `worst`: the capture that tells the most. */
+typedef void (*AddLevel)(EntroJudge *judge, const Direction *direction, gsize place,
+                         const EntroEpisode *episode, gsize worst);
+
+static void
+judge_places(EntroJudge *judge, const Direction *direction, gsize n_places, GetLevel get,
+             AddLevel add)
+{
+    EntroHysteresis hysteresis = entro_judge_hysteresis(judge);
+    double fraction = entro_judge_parameter(judge, "fraction");
+    g_autofree double *level = g_new(double, judge->n_steps);
+    g_autofree guint8 *verdict = g_malloc(judge->n_steps);
+
+    for (gsize place = 0; place < n_places; place++) {
+        for (gsize i = 0; i < judge->n_steps; i++) {
+            Level at = get(judge, i, place);
+
+            level[i] = at.entropy / at.ceiling;
+            verdict[i] = judge_level(direction, at.entropy, at.ceiling, fraction);
+        }
+        g_autoptr(GArray) episodes = entro_episodes(verdict, judge->n_steps, &hysteresis);
+        for (guint i = 0; i < episodes->len; i++) {
+            const EntroEpisode *episode = &g_array_index(episodes, EntroEpisode, i);
+
+            add(judge, direction, place, episode,
+                find_worst(level, verdict, episode, direction->above));
+        }
+    }
+}
+
+/* ---- layers -------------------------------------------------------------------------------------- */
+
+static Level
+level_of_layer(const EntroJudge *judge, gsize position, gsize layer)
+{
+    EntroLayerMean mean = entro_judge_layer_mean(judge, position, layer);
+
+    return (Level){mean.entropy, mean.ceiling};
+}
+
 static void
 add_layer(EntroJudge *judge, const Direction *direction, gsize layer, const EntroEpisode *episode,
           gsize worst)
 {
-    EntroLayerMean mean = entro_judge_layer_mean(judge, worst, layer);
+    Level mean = level_of_layer(judge, worst, layer);
     double fraction = entro_judge_parameter(judge, "fraction");
     guint number = entro_judge_layer_number(judge, layer);
     g_autofree char *span = entro_words_span(judge, episode);
@@ -68,35 +113,9 @@ add_layer(EntroJudge *judge, const Direction *direction, gsize layer, const Entr
 }
 
 static void
-judge_layer(EntroJudge *judge, const Direction *direction, gsize layer, double *level,
-            guint8 *verdict)
-{
-    EntroHysteresis hysteresis = entro_judge_hysteresis(judge);
-    double fraction = entro_judge_parameter(judge, "fraction");
-
-    for (gsize i = 0; i < judge->n_steps; i++) {
-        EntroLayerMean mean = entro_judge_layer_mean(judge, i, layer);
-
-        level[i] = mean.entropy / mean.ceiling;
-        verdict[i] = judge_level(direction, mean.entropy, mean.ceiling, fraction);
-    }
-    g_autoptr(GArray) episodes = entro_episodes(verdict, judge->n_steps, &hysteresis);
-    for (guint i = 0; i < episodes->len; i++) {
-        const EntroEpisode *episode = &g_array_index(episodes, EntroEpisode, i);
-
-        add_layer(judge, direction, layer, episode,
-                  find_worst(level, verdict, episode, direction->above));
-    }
-}
-
-static void
 judge_layers(EntroJudge *judge, const Direction *direction)
 {
-    g_autofree double *level = g_new(double, judge->n_steps);
-    g_autofree guint8 *verdict = g_malloc(judge->n_steps);
-
-    for (gsize layer = 0; layer < judge->n_layers; layer++)
-        judge_layer(judge, direction, layer, level, verdict);
+    judge_places(judge, direction, judge->n_layers, level_of_layer, add_layer);
 }
 
 void
@@ -113,61 +132,41 @@ entro_judge_layer_collapse(EntroJudge *judge)
 
 /* ---- heads --------------------------------------------------------------------------------------- */
 
+static Level
+level_of_head(const EntroJudge *judge, gsize position, gsize head)
+{
+    return (Level){entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, position, head),
+                   entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, position, head)};
+}
+
+/* Of a single head, a slow start is not even worth a note. */
 static void
 add_head(EntroJudge *judge, const Direction *direction, gsize head, const EntroEpisode *episode,
          gsize worst)
 {
+    if (entro_is_slow_start(judge, episode))
+        return;
     guint layer = judge->run->heads->layer[head], number = judge->run->heads->head[head];
-    double entropy = entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, worst, head);
-    double ceiling = entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, worst, head);
+    Level level = level_of_head(judge, worst, head);
     double fraction = entro_judge_parameter(judge, "fraction");
     g_autofree char *span = entro_words_span(judge, episode);
     EntroJson json = entro_json_begin();
 
-    entro_json_add_real(&json, "entropy", entropy);
-    entro_json_add_real(&json, "ceiling", ceiling);
+    entro_json_add_real(&json, "entropy", level.entropy);
+    entro_json_add_real(&json, "ceiling", level.ceiling);
     entro_json_add_real(&json, "limit", fraction);
     entro_judge_add(judge, layer, number, episode,
                     g_strdup_printf("Head %u of layer %u %s: its entropy is %s %g of what is "
                                     "possible (%.2f of %.2f nats), %s.",
                                     number, layer, direction->what, direction->side, fraction,
-                                    entropy, ceiling, span),
+                                    level.entropy, level.ceiling, span),
                     &json);
-}
-
-static void
-judge_head(EntroJudge *judge, const Direction *direction, gsize head, double *level,
-           guint8 *verdict)
-{
-    EntroHysteresis hysteresis = entro_judge_hysteresis(judge);
-    double fraction = entro_judge_parameter(judge, "fraction");
-
-    for (gsize i = 0; i < judge->n_steps; i++) {
-        double entropy = entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, i, head);
-        double ceiling = entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, i, head);
-
-        level[i] = entropy / ceiling;
-        verdict[i] = judge_level(direction, entropy, ceiling, fraction);
-    }
-    g_autoptr(GArray) episodes = entro_episodes(verdict, judge->n_steps, &hysteresis);
-    for (guint i = 0; i < episodes->len; i++) {
-        const EntroEpisode *episode = &g_array_index(episodes, EntroEpisode, i);
-
-        /* of a single head, a slow start is not even worth a note */
-        if (!entro_is_slow_start(judge, episode))
-            add_head(judge, direction, head, episode,
-                     find_worst(level, verdict, episode, direction->above));
-    }
 }
 
 static void
 judge_heads(EntroJudge *judge, const Direction *direction)
 {
-    g_autofree double *level = g_new(double, judge->n_steps);
-    g_autofree guint8 *verdict = g_malloc(judge->n_steps);
-
-    for (gsize head = 0; head < judge->n_heads; head++)
-        judge_head(judge, direction, head, level, verdict);
+    judge_places(judge, direction, judge->n_heads, level_of_head, add_head);
 }
 
 void
@@ -196,11 +195,8 @@ count_overloaded(const EntroJudge *judge, gsize position, double fraction)
 
     for (gsize layer = 0; layer < judge->n_layers; layer++)
         for (gsize head = judge->first_head[layer]; head < judge->first_head[layer + 1]; head++) {
-            EntroVerdict verdict =
-                judge_level(&overload,
-                            entro_judge_head(judge, ENTRO_EVIDENCE_ENTROPY, position, head),
-                            entro_judge_head(judge, ENTRO_EVIDENCE_CEILING, position, head),
-                            fraction);
+            Level level = level_of_head(judge, position, head);
+            EntroVerdict verdict = judge_level(&overload, level.entropy, level.ceiling, fraction);
 
             share.n += verdict != ENTRO_VERDICT_UNKNOWN;
             share.n_over += verdict == ENTRO_VERDICT_BAD;
