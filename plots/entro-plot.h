@@ -75,6 +75,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroFigure, entro_figure_free)
 
 /* Format by suffix (.pdf, .svg, .png).  Written beside `path` and renamed. */
 ENTRO_API gboolean entro_figure_write(const EntroFigure *figure, const char *path, GError **error);
+/* Appends the SVG document.  `prefix` goes before every id in it, so that several figures can stand
+ * in one page: letters, digits and '-', or "". */
+ENTRO_API gboolean entro_figure_print_svg(const EntroFigure *figure, const char *prefix,
+                                          GString *svg, GError **error);
 /* Sentences worth showing on stderr (a substituted font); char * elements, borrowed. */
 ENTRO_API const GPtrArray *entro_figure_get_notes(const EntroFigure *figure);
 

@@ -99,10 +99,16 @@ collect(void *data, const unsigned char *bytes, unsigned int n)
     return CAIRO_STATUS_SUCCESS;
 }
 
+typedef struct {
+    GHashTable *seen;
+    const char *prefix;
+} Numbering;
+
 static gboolean
 renumber_one(const GMatchInfo *match, GString *result, gpointer data)
 {
-    GHashTable *seen = data;
+    const Numbering *numbering = data;
+    GHashTable *seen = numbering->seen;
     g_autofree char *before = g_match_info_fetch(match, 1);
     char *id = g_match_info_fetch(match, 2);
     gpointer number = g_hash_table_lookup(seen, id);
@@ -110,20 +116,40 @@ renumber_one(const GMatchInfo *match, GString *result, gpointer data)
     if (!number)
         number = GUINT_TO_POINTER(g_hash_table_size(seen) + 1);
     g_hash_table_replace(seen, id, number); /* takes id */
-    g_string_append_printf(result, "%spart%u", before, GPOINTER_TO_UINT(number));
+    g_string_append_printf(result, "%s%spart%u", before, numbering->prefix,
+                           GPOINTER_TO_UINT(number));
     return FALSE;
 }
 
 /* cairo numbers images and groups by all surfaces that the process ever made.  Numbered by their
  * first appearance instead, the same figure is the same file. */
 static char *
-renumber_ids(const GString *svg)
+renumber_ids(const GString *svg, const char *prefix)
 {
     g_autoptr(GRegex) ids =
         g_regex_new("([\"#])((?:image|surface|mask)[0-9]+)", G_REGEX_RAW, 0, NULL);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-    return g_regex_replace_eval(ids, svg->str, (gssize)svg->len, 0, 0, renumber_one, seen, NULL);
+    Numbering numbering = {seen, prefix};
+
+    return g_regex_replace_eval(ids, svg->str, (gssize)svg->len, 0, 0, renumber_one, &numbering,
+                                NULL);
+}
+
+gboolean
+entro_figure_print_svg(const EntroFigure *figure, const char *prefix, GString *svg, GError **error)
+{
+    const Stream stream = {.fd = -1};
+    g_autoptr(GString) drawn = g_string_new(NULL);
+    cairo_surface_t *surface =
+        cairo_svg_surface_create_for_stream(collect, drawn, figure->width, figure->height);
+
+    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PT);
+    if (!check_stream(&stream, draw_on(figure, surface), "the figure", error))
+        return FALSE;
+    g_autofree char *renumbered = renumber_ids(drawn, prefix);
+    g_string_append(svg, renumbered);
+    return TRUE;
 }
 
 static gboolean
@@ -131,15 +157,11 @@ write_svg(const EntroFigure *figure, int fd, const char *path, GError **error)
 {
     Stream stream = {.fd = fd};
     g_autoptr(GString) svg = g_string_new(NULL);
-    cairo_surface_t *surface =
-        cairo_svg_surface_create_for_stream(collect, svg, figure->width, figure->height);
 
-    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PT);
-    cairo_status_t status = draw_on(figure, surface);
-    g_autofree char *renumbered = renumber_ids(svg);
-    if (status == CAIRO_STATUS_SUCCESS)
-        status = stream_write(&stream, (const guchar *)renumbered, (guint)strlen(renumbered));
-    return check_stream(&stream, status, path, error);
+    if (!entro_figure_print_svg(figure, "", svg, error))
+        return FALSE;
+    return check_stream(&stream, stream_write(&stream, (const guchar *)svg->str, (guint)svg->len),
+                        path, error);
 }
 
 static gboolean
