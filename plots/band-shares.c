@@ -63,9 +63,8 @@ fill_shares(const GPtrArray *grids, const EntroBandScale *scale, guint n_groups,
     }
 }
 
-static EntroFigure *
-draw(const EntroBandsInput *input, const EntroBandScale *scale, const EntroPlotOptions *options,
-     GError **error)
+static void
+add_chart(EntroPage *page, const EntroBandsInput *input, const EntroBandScale *scale)
 {
     const guint n_runs = input->grids->len;
     const guint n_groups = ENTRO_N_BANDS + (any_undefined(input->grids) ? 1 : 0);
@@ -73,24 +72,18 @@ draw(const EntroBandsInput *input, const EntroBandScale *scale, const EntroPlotO
     g_auto(GStrv) names = entro_band_names(n_groups);
     const gboolean known = scale->one && !isnan(scale->m[0]);
     g_auto(GStrv) ranges = known ? entro_band_ranges(n_groups, scale->m[0]) : NULL;
-    g_autofree char *title = entro_band_title(input, options);
-    g_autofree char **series = g_new0(char *, n_runs + 1);
+    g_autofree char *title = entro_band_title(input);
     g_autofree double *share = g_new0(double, (gsize)n_runs *n_groups);
 
-    for (guint run = 0; run < n_runs; run++)
-        series[run] = ((EntroGrid *)input->grids->pdata[run])->run;
     fill_shares(input->grids, scale, n_groups, share);
-    const EntroBarSpec spec = {.title = title,
-                               .x_label = input->value_label,
-                               .y_label = "Share of heads (%)",
-                               .n_groups = n_groups,
-                               .n_series = n_runs,
-                               .group = names,
-                               .group_range = ranges,
-                               .series = series,
-                               .share = share,
-                               .notes = notes};
-    return entro_bars_figure(&spec, options, error);
+    EntroBarChart *bars =
+        entro_bar_chart_add(page, NULL, n_groups, (const char *const *)names,
+                            (const char *const *)ranges, n_runs, input->names, share);
+    bars->chart.x.label = g_strdup(input->value_label);
+    bars->chart.y.label = g_strdup("Share of heads (%)");
+    for (guint i = 0; i < notes->len; i++)
+        entro_chart_add_note(&bars->chart, "%s", (const char *)notes->pdata[i]);
+    entro_page_set_title(page, title);
 }
 
 /* M of one run, before it is known which are the largest. */
@@ -111,9 +104,10 @@ own_m(const EntroBandsInput *input, const EntroPlotOptions *options, guint run)
     return largest(input->grids->pdata[run]);
 }
 
-EntroFigure *
-entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options, GError **error)
+void
+entro_bands_add(EntroPage *page, const EntroBandsInput *input)
 {
+    const EntroPlotOptions *options = page->options;
     const guint n = input->grids->len;
     g_autofree double *m = g_new(double, n);
     EntroBandScale scale = {options->band_max, options->band_value, m, TRUE};
@@ -129,48 +123,51 @@ entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options
             m[run] = pooled.high; /* a run without any value has nothing to be put into bands */
         scale.one &= m[run] == m[0] || isnan(m[run]);
     }
-    return draw(input, &scale, options, error);
+    add_chart(page, input, &scale);
 }
 
 /* ---- from the store ------------------------------------------------------------------------- */
 
 static gboolean
-select_run(EntroBandsInput *input, EntroStore *store, const EntroRunInfo *run,
-           const EntroPlotOptions *options, GError **error)
+select_run(EntroBandsInput *bands, const EntroViewInput *input, guint run, GError **error)
 {
-    const guint position = input->grids->len;
-    const gint64 step = entro_view_step(options, position);
-    EntroGrid *grid = entro_store_select_grid(store, run->id, options->column, step, error);
+    const EntroPlotOptions *options = input->options;
+    const gint64 step = entro_view_step(options, run), id = input->runs[run]->id;
+    EntroGrid *grid = entro_store_select_grid(input->store, id, options->column, step, error);
     if (!grid)
         return FALSE;
-    g_ptr_array_add(input->grids, grid);
-    input->context_length[position] = run->context_length;
-    input->ceiling[position] = NAN;
+
+    g_ptr_array_add(bands->grids, grid);
+    bands->names[run] = entro_view_run_name(input, run);
+    bands->context_length[run] = input->runs[run]->context_length;
+    bands->ceiling[run] = NAN;
     if (options->band_max != ENTRO_BAND_CEILING)
         return TRUE;
     g_autoptr(EntroGrid) ceiling =
-        entro_store_select_grid(store, run->id, "entropy_ceiling", step, error);
+        entro_store_select_grid(input->store, id, "entropy_ceiling", step, error);
     if (!ceiling)
         return FALSE;
-    input->ceiling[position] = largest(ceiling);
+    bands->ceiling[run] = largest(ceiling);
     return TRUE;
 }
 
-EntroFigure *
-entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                 const EntroPlotOptions *options, GError **error)
+gboolean
+entro_view_bands(EntroPage *page, const EntroViewInput *input, GError **error)
 {
+    const char *column = input->options->column;
     g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
-    g_autofree double *ceiling = g_new(double, n_runs);
-    g_autofree gint64 *context_length = g_new(gint64, n_runs);
+    g_autofree const char **names = g_new0(const char *, input->n_runs);
+    g_autofree double *ceiling = g_new(double, input->n_runs);
+    g_autofree gint64 *context_length = g_new(gint64, input->n_runs);
     g_autofree char *title = NULL, *unit = NULL;
-    g_autofree char *label = entro_view_value_label(store, options->column, error);
-    if (!label || !entro_store_describe(store, options->column, &title, &unit, error))
-        return NULL;
+    g_autofree char *label = entro_view_value_label(input->store, column, error);
+    if (!label || !entro_store_describe(input->store, column, &title, &unit, error))
+        return FALSE;
 
-    EntroBandsInput input = {grids, ceiling, context_length, label, unit ? unit : ""};
-    for (guint run = 0; run < n_runs; run++)
-        if (!select_run(&input, store, runs[run], options, error))
-            return NULL;
-    return entro_bands_figure(&input, options, error);
+    EntroBandsInput bands = {grids, names, ceiling, context_length, label, unit ? unit : ""};
+    for (guint run = 0; run < input->n_runs; run++)
+        if (!select_run(&bands, input, run, error))
+            return FALSE;
+    entro_bands_add(page, &bands);
+    return TRUE;
 }

@@ -64,8 +64,7 @@ describe_scale(const EntroBandScale *scale, const EntroBandsInput *input, GPtrAr
     else {
         g_string_printf(note, "M: %s. ", scale_in_words(scale, grids->len));
         for (guint run = 0; run < grids->len; run++)
-            g_string_append_printf(note, "%s%s %.*f", run ? ", " : "",
-                                   ((EntroGrid *)grids->pdata[run])->run,
+            g_string_append_printf(note, "%s%s %.*f", run ? ", " : "", input->names[run],
                                    decimals_for(scale->m[run]), scale->m[run]);
         g_string_append_printf(note, "%s%s.", *input->unit ? " " : "", input->unit);
     }
@@ -73,8 +72,9 @@ describe_scale(const EntroBandScale *scale, const EntroBandsInput *input, GPtrAr
 }
 
 static void
-describe_undefined(const GPtrArray *grids, GPtrArray *notes)
+describe_undefined(const EntroBandsInput *input, GPtrArray *notes)
 {
+    const GPtrArray *grids = input->grids;
     GString *counts = g_string_new(NULL);
 
     for (guint run = 0; run < grids->len; run++) {
@@ -82,7 +82,7 @@ describe_undefined(const GPtrArray *grids, GPtrArray *notes)
         const gsize undefined = entro_count_cells(grid, ENTRO_CELL_UNDEFINED);
         if (undefined > 0)
             g_string_append_printf(counts, "%s%s %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT,
-                                   counts->len > 0 ? ", " : "", grid->run, undefined,
+                                   counts->len > 0 ? ", " : "", input->names[run], undefined,
                                    undefined + entro_count_cells(grid, ENTRO_CELL_VALUE));
     }
     if (counts->len > 0)
@@ -104,26 +104,25 @@ same_step(const GPtrArray *grids)
 }
 
 char *
-entro_band_title(const EntroBandsInput *input, const EntroPlotOptions *options)
+entro_band_title(const EntroBandsInput *input)
 {
     const GPtrArray *grids = input->grids;
     const char *title = entro_view_find("entropy-bands")->title;
 
-    if (options->title)
-        return g_strdup(options->title);
     return same_step(grids) ? g_strdup_printf("%s at step %" G_GINT64_FORMAT, title,
                                               ((const EntroGrid *)grids->pdata[0])->step)
                             : g_strdup(title);
 }
 
 static void
-describe_steps(const GPtrArray *grids, GPtrArray *notes)
+describe_steps(const EntroBandsInput *input, GPtrArray *notes)
 {
+    const GPtrArray *grids = input->grids;
     GString *note = g_string_new("Steps: ");
 
     for (guint run = 0; run < grids->len; run++) {
         const EntroGrid *grid = grids->pdata[run];
-        g_string_append_printf(note, "%s%s %" G_GINT64_FORMAT, run ? ", " : "", grid->run,
+        g_string_append_printf(note, "%s%s %" G_GINT64_FORMAT, run ? ", " : "", input->names[run],
                                grid->step);
     }
     g_string_append_c(note, '.');
@@ -136,8 +135,8 @@ entro_band_notes(const EntroBandsInput *input, const EntroBandScale *scale)
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
 
     describe_scale(scale, input, notes);
-    describe_undefined(input->grids, notes);
+    describe_undefined(input, notes);
     if (!same_step(input->grids))
-        describe_steps(input->grids, notes);
+        describe_steps(input, notes);
     return notes;
 }

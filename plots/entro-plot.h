@@ -25,11 +25,12 @@ typedef enum {
 } EntroPlotError;
 
 typedef struct {
-    const char *column;    /* statistic, NULL: the view's own */
-    gint64 step;           /* headwise-entropy, entropy-bands: of every run, or */
-    const gint64 *steps;   /* [n_runs] of each; NULL: `step` */
-    gboolean values;       /* write the number into each cell */
-    gboolean shared_scale; /* one colour scale, or one y axis, for all runs */
+    const char *column;        /* statistic, NULL: the view's own */
+    gint64 step;               /* headwise-entropy, entropy-bands: of every run, or */
+    const gint64 *steps;       /* [n_runs] of each; NULL: `step` */
+    const char *const *labels; /* [n_runs] what each run is called; NULL: its name */
+    gboolean values;           /* write the number into each cell */
+    gboolean shared_scale;     /* one colour scale, or one y axis, for all runs */
     EntroBandMax band_max;
     double band_value;          /* a fixed M; NaN: by band_max */
     const char *const *scalars; /* names for the view `scalars`; NULL: the ones the runs have */
@@ -55,13 +56,15 @@ typedef struct {
                         .max_pixels = 100e6})
 
 typedef struct EntroFigure EntroFigure;
+typedef struct EntroPage EntroPage;           /* of this stage */
+typedef struct EntroViewInput EntroViewInput; /* of this stage */
+typedef gboolean EntroViewBuild(EntroPage *page, const EntroViewInput *input, GError **error);
 
 /* One row of the table of views. */
 typedef struct {
     const char *key, *title, *about;
     const char *column; /* default statistic, NULL if the view has none */
-    EntroFigure *(*build)(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                          const EntroPlotOptions *options, GError **error);
+    EntroViewBuild *build;
 } EntroView;
 
 ENTRO_API const EntroView *entro_views(guint *ret_n);

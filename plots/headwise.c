@@ -1,4 +1,4 @@
-/* headwise.c: the view headwise-entropy, from the store to grids. */
+/* headwise.c: the view headwise-entropy, from the store to heat maps. */
 #include "view-private.h"
 
 static gboolean
@@ -12,18 +12,6 @@ same_step(const GPtrArray *grids)
     return TRUE;
 }
 
-/* Where the runs are at different steps, the panels say which. */
-static void
-add_steps_to_names(GPtrArray *grids)
-{
-    for (guint i = 0; i < grids->len; i++) {
-        EntroGrid *grid = grids->pdata[i];
-        char *named = g_strdup_printf("%s, step %" G_GINT64_FORMAT, grid->run, grid->step);
-        g_free(grid->run);
-        grid->run = named;
-    }
-}
-
 static char *
 title_of(const GPtrArray *grids, const EntroPlotOptions *options, const char *value_label)
 {
@@ -33,34 +21,44 @@ title_of(const GPtrArray *grids, const EntroPlotOptions *options, const char *va
     g_autofree char *title =
         own ? g_strdup(view->title) : g_strdup_printf("%s of each attention head", value_label);
 
-    if (options->title)
-        return g_strdup(options->title);
     return same_step(grids) ? g_strdup_printf("%s at step %" G_GINT64_FORMAT, title, first->step)
                             : g_steal_pointer(&title);
 }
 
-EntroFigure *
-entro_view_headwise(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                    const EntroPlotOptions *options, GError **error)
+/* Where the runs are at different steps, the charts say which. */
+static char *
+name_of(const EntroViewInput *input, const GPtrArray *grids, guint run)
+{
+    const EntroGrid *grid = grids->pdata[run];
+    const char *name = entro_view_run_name(input, run);
+
+    return same_step(grids) ? g_strdup(name)
+                            : g_strdup_printf("%s, step %" G_GINT64_FORMAT, name, grid->step);
+}
+
+gboolean
+entro_view_headwise(EntroPage *page, const EntroViewInput *input, GError **error)
 {
     g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
-    g_autofree char *value_label = entro_view_value_label(store, options->column, error);
+    g_autofree char *value_label =
+        entro_view_value_label(input->store, input->options->column, error);
     if (!value_label)
-        return NULL;
+        return FALSE;
 
-    for (guint run = 0; run < n_runs; run++) {
-        EntroGrid *grid = entro_store_select_grid(store, runs[run]->id, options->column,
-                                                  entro_view_step(options, run), error);
+    for (guint run = 0; run < input->n_runs; run++) {
+        EntroGrid *grid =
+            entro_store_select_grid(input->store, input->runs[run]->id, input->options->column,
+                                    entro_view_step(input->options, run), error);
         if (!grid)
-            return NULL;
+            return FALSE;
         g_ptr_array_add(grids, grid);
     }
-    g_autofree char *title = title_of(grids, options, value_label);
-    if (!same_step(grids))
-        add_steps_to_names(grids);
-    const EntroGridSpec spec = {.grids = (const EntroGrid *const *)grids->pdata,
-                                .n_grids = grids->len,
-                                .title = title,
-                                .value_label = value_label};
-    return entro_grid_figure(&spec, options, error);
+    for (guint run = 0; run < input->n_runs; run++) {
+        g_autofree char *name = name_of(input, grids, run);
+        if (!entro_heat_chart_add_heads(page, grids->pdata[run], name, value_label, error))
+            return FALSE;
+    }
+    g_autofree char *title = title_of(grids, input->options, value_label);
+    entro_page_set_title(page, title);
+    return entro_heads_check(page, error);
 }

@@ -1,8 +1,4 @@
-/* layout-private.h: where the parts of a figure go.
- *
- * A figure is a title, a raster of panels, and a footer (legend, notes); beside the panels there
- * may be a legend or a colour bar.  A view fills in an EntroPanels and an EntroFooter, lets them be
- * fitted, and then draws each panel into its plot area. */
+/* layout-private.h: the parts that charts are drawn with: axes, colour bars, legends. */
 #ifndef ENTRO_LAYOUT_PRIVATE_H
 #define ENTRO_LAYOUT_PRIVATE_H
 
@@ -65,6 +61,7 @@ double entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *a
 /* ---- legend.c -------------------------------------------------------------------------------- */
 
 typedef enum {
+    ENTRO_SWATCH_NONE, /* a name alone: a heading */
     ENTRO_SWATCH_LINE,
     ENTRO_SWATCH_PATCH,
     ENTRO_SWATCH_HATCH,
@@ -83,55 +80,11 @@ void entro_legend_clear(EntroLegend *legend);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroLegend, entro_legend_clear)
 void entro_legend_add(EntroLegend *legend, EntroSwatch swatch, EntroPen pen, const char *label);
 void entro_legend_fit_width(EntroLegend *legend, const EntroFigure *figure, double max_width);
+void entro_legend_set_heading(EntroLegend *legend, const char *heading); /* before the entries */
+/* Adds the entries that are not there yet. */
+void entro_legend_merge(EntroLegend *legend, const EntroLegend *other);
 /* A single column, or as many as keep it within max_height. */
 void entro_legend_fit_height(EntroLegend *legend, const EntroFigure *figure, double max_height);
 void entro_legend_draw(const EntroLegend *legend, EntroFigure *figure, double x, double y);
-
-/* ---- panels.c -------------------------------------------------------------------------------- */
-
-typedef struct {
-    guint n, n_columns, n_rows;
-    double indent; /* on both sides, so that a figure is not too narrow */
-    /* Around each plot: tick labels, panel title, own colour bar. */
-    double left, right, top, bottom;
-    double outer_left, outer_bottom; /* labels of the axes, once for all panels */
-    double side;                     /* beside all panels: a legend or a colour bar */
-    double header, footer;           /* title; legend and notes */
-    double plot_width, plot_height;
-} EntroPanels;
-
-/* Both set plot_... from the option where it is given, else keep it, and set the figure's size.
- * ARGUMENT when the size given leaves no room. */
-gboolean entro_panels_fit_width(EntroPanels *panels, EntroFigure *figure, double inches,
-                                GError **error);
-gboolean entro_panels_fit_height(EntroPanels *panels, EntroFigure *figure, double inches,
-                                 GError **error);
-double entro_panels_around_width(const EntroPanels *panels, const EntroFigure *figure);
-EntroBox entro_panels_plot(const EntroPanels *panels, const EntroFigure *figure, guint panel);
-EntroBox entro_panels_all(const EntroPanels *panels, const EntroFigure *figure); /* all plots */
-double entro_panels_title_height(const EntroFigure *figure);                     /* for `top` */
-void entro_panels_add_title(const EntroPanels *panels, EntroFigure *figure, guint panel,
-                            const char *title);
-void entro_panels_add_labels(const EntroPanels *panels, EntroFigure *figure, const char *x_label,
-                             const char *y_label);
-double entro_panels_label_size(const EntroFigure *figure); /* for outer_left and outer_bottom */
-double entro_panels_label_length(const EntroFigure *figure, const char *label);
-/* Adds the title (NULL or "": none) and sets panels->header.  After fit_width. */
-void entro_panels_add_header(EntroPanels *panels, EntroFigure *figure, const char *title);
-
-/* Legend and sentences below the panels. */
-typedef struct {
-    EntroLegend legend;
-    EntroLegend signs; /* what else is drawn: hatching, crosses, dashed lines */
-    GPtrArray *notes;  /* char * */
-} EntroFooter;
-
-void entro_footer_init(EntroFooter *footer);
-void entro_footer_clear(EntroFooter *footer);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroFooter, entro_footer_clear)
-void entro_footer_add_note(EntroFooter *footer, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* After fit_width, before fit_height; and after fit_height. */
-void entro_footer_fit(EntroFooter *footer, EntroPanels *panels, const EntroFigure *figure);
-void entro_footer_draw(const EntroFooter *footer, const EntroPanels *panels, EntroFigure *figure);
 
 #endif

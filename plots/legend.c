@@ -39,6 +39,37 @@ entro_legend_add(EntroLegend *legend, EntroSwatch swatch, EntroPen pen, const ch
     g_array_append_val(legend->entries, entry);
 }
 
+void
+entro_legend_set_heading(EntroLegend *legend, const char *heading)
+{
+    const Entry entry = {ENTRO_SWATCH_NONE, {{0}, ENTRO_SOLID}, entro_text_clean(heading)};
+
+    g_array_prepend_val(legend->entries, entry);
+}
+
+static gboolean
+has_entry(const EntroLegend *legend, const Entry *wanted)
+{
+    for (guint i = 0; i < legend->entries->len; i++) {
+        const Entry *entry = &g_array_index(legend->entries, Entry, i);
+        if (entry->swatch == wanted->swatch && g_str_equal(entry->label, wanted->label) &&
+            memcmp(&entry->pen.colour, &wanted->pen.colour, sizeof entry->pen.colour) == 0 &&
+            entry->pen.dash == wanted->pen.dash)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+entro_legend_merge(EntroLegend *legend, const EntroLegend *other)
+{
+    for (guint i = 0; i < other->entries->len; i++) {
+        const Entry *entry = &g_array_index(other->entries, Entry, i);
+        if (!has_entry(legend, entry))
+            entro_legend_add(legend, entry->swatch, entry->pen, entry->label);
+    }
+}
+
 static EntroTextStyle
 name_style(const EntroFigure *figure, double max_width)
 {
@@ -111,6 +142,12 @@ entro_legend_fit_height(EntroLegend *legend, const EntroFigure *figure, double m
 }
 
 static void
+draw_no_swatch(EntroFigure *figure G_GNUC_UNUSED, const Entry *entry G_GNUC_UNUSED,
+               EntroBox box G_GNUC_UNUSED)
+{
+}
+
+static void
 draw_line_swatch(EntroFigure *figure, const Entry *entry, EntroBox box)
 {
     const double y = box.y + box.height / 2;
@@ -149,9 +186,8 @@ draw_cross_swatch(EntroFigure *figure, const Entry *entry, EntroBox box)
 }
 
 static void (*const swatches[])(EntroFigure *figure, const Entry *entry, EntroBox box) = {
-    [ENTRO_SWATCH_LINE] = draw_line_swatch,
-    [ENTRO_SWATCH_PATCH] = draw_patch_swatch,
-    [ENTRO_SWATCH_HATCH] = draw_hatch_swatch,
+    [ENTRO_SWATCH_NONE] = draw_no_swatch,     [ENTRO_SWATCH_LINE] = draw_line_swatch,
+    [ENTRO_SWATCH_PATCH] = draw_patch_swatch, [ENTRO_SWATCH_HATCH] = draw_hatch_swatch,
     [ENTRO_SWATCH_CROSS] = draw_cross_swatch,
 };
 

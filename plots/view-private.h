@@ -1,68 +1,61 @@
-/* view-private.h: what a view draws, apart from where it came from.
- *
- * views.c and the file of each view read the store and fill in one of these; grid.c, curves.c and
- * bars.c turn it into a figure.  Tests hand them in directly. */
+/* view-private.h: the kinds of charts, and the views that make charts from the store. */
 #ifndef ENTRO_VIEW_PRIVATE_H
 #define ENTRO_VIEW_PRIVATE_H
 
-#include "layout-private.h"
+#include "page-private.h"
+
+/* ---- heat-chart.c: heat maps ------------------------------------------------------------------ */
 
 typedef struct {
-    double low, high; /* NaN: no value */
-} EntroRange;
+    EntroChart chart;
+    gsize n_rows, n_columns;
+    double *value;         /* [n_rows][n_columns] */
+    guint8 *state;         /* [n_rows][n_columns] EntroCellState */
+    gint64 *row_number;    /* [n_rows], NULL: 0, 1, 2, ... */
+    gint64 *column_number; /* [n_columns], the same */
+    gboolean values;       /* the number in each cell */
+} EntroHeatChart;
 
-/* ---- grid.c: heat maps ----------------------------------------------------------------------- */
+/* The chart is the page's.  LIMIT when there are too many cells. */
+EntroHeatChart *entro_heat_chart_add(EntroPage *page, const char *title, gsize n_rows,
+                                     gsize n_columns, const double *value, const guint8 *state,
+                                     GError **error);
+/* Layers and heads; `value_label`: "Head entropy (nats)". */
+EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid,
+                                           const char *title, const char *value_label,
+                                           GError **error);
+/* EMPTY when no heat map of the page's batch has a cell; it has no other charts. */
+gboolean entro_heads_check(const EntroPage *page, GError **error);
 
-typedef struct {
-    const EntroGrid *const *grids; /* a panel each; its run is the panel's title */
-    guint n_grids;
-    const char *title;
-    const char *value_label; /* of the colour bar: "Head entropy (nats)" */
-} EntroGridSpec;
-
-EntroFigure *entro_grid_figure(const EntroGridSpec *spec, const EntroPlotOptions *options,
-                               GError **error);
-
-/* grid-text.c: the number in each cell. */
+/* heat-text.c: the number in each cell. */
 int entro_cell_decimals(double low, double high);
 char *entro_cell_text(double value, int decimals);
 /* Width and height of the largest such number, at font size 1. */
 void entro_cell_measure(const EntroFigure *figure, double low, double high, double *ret_width,
                         double *ret_height);
-void entro_cell_add_texts(EntroFigure *figure, const EntroGrid *grid, const EntroMark *cells,
+void entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const EntroMark *cells,
                           int decimals, double size);
 
-/* ---- curves.c: lines over training steps ----------------------------------------------------- */
+/* ---- curve-chart.c: lines over training steps, layers or positions ------------------------------ */
 
 typedef struct {
-    char *title;
+    EntroChart chart;
     GPtrArray *curves; /* EntroCurve *, owned */
     GArray *pens;      /* EntroPen, one a curve */
     double ceiling;    /* NaN: none; a dashed line */
-    char *annotation;  /* above the plot, NULL: none */
     gboolean crosses;  /* where a curve's values end before it does */
     double stop;       /* step from which nothing is valid; NaN: none */
-} EntroCurvePanel;
+} EntroCurveChart;
 
-EntroCurvePanel *entro_curve_panel_new(const char *title);
-void entro_curve_panel_add(EntroCurvePanel *panel, EntroCurve *curve, EntroPen pen); /* takes it */
-
-typedef struct {
-    const char *title, *x_label, *y_label; /* y_label NULL: the panels' titles say it */
-    GPtrArray *panels;                     /* EntroCurvePanel *, owned */
-    gboolean shared_y, log_y;
-    gboolean from_zero; /* values that are not below zero have an axis from there */
-    EntroFooter footer;
-    EntroLegend beside;             /* for a single panel; may be empty */
-    double first_layer, last_layer; /* NaN: no colour bar of layers */
-} EntroCurveSpec;
-
-void entro_curve_spec_init(EntroCurveSpec *spec);
-void entro_curve_spec_clear(EntroCurveSpec *spec);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroCurveSpec, entro_curve_spec_clear)
-
-EntroFigure *entro_curves_figure(EntroCurveSpec *spec, const EntroPlotOptions *options,
-                                 GError **error);
+/* The chart is the page's; its x axis is of training steps, shared within the batch. */
+EntroCurveChart *entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label);
+void entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, EntroPen pen);
+void entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling);
+/* With `cross`: the words for the crosses, if there is a curve that has one. */
+void entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure,
+                               const char *cross);
+/* EMPTY when no curve of the page's batch has a point. */
+gboolean entro_curves_check(const EntroPage *page, GError **error);
 
 /* curve-points.c: a curve as marks. */
 gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
@@ -71,50 +64,55 @@ gsize entro_curve_end(const EntroCurve *curve);
 void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
                      const EntroAxis *y, EntroBox plot, gboolean cross);
 
-/* ---- bars.c: grouped bars -------------------------------------------------------------------- */
+/* ---- bar-chart.c: grouped bars ----------------------------------------------------------------- */
 
 typedef struct {
-    const char *title, *x_label, *y_label;
+    EntroChart chart;
     guint n_groups, n_series;
     char **group;       /* [n_groups] tick labels */
     char **group_range; /* [n_groups] a second line, NULL: none */
-    char **series;      /* [n_series] names */
     double *share;      /* [n_series][n_groups] percent */
-    GPtrArray *notes;   /* char *: sentences below */
-} EntroBarSpec;
+    EntroColour *fill;  /* [n_series] */
+} EntroBarChart;
 
-EntroFigure *entro_bars_figure(const EntroBarSpec *spec, const EntroPlotOptions *options,
-                               GError **error);
+/* Copies everything.  `group_range` may be NULL.  The series are in the legend `legend_title`. */
+EntroBarChart *entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups,
+                                   const char *const *group, const char *const *group_range,
+                                   guint n_series, const char *const *series, const double *share);
 
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
-/* Steps between what was selected and its figure. */
+/* Runs and options that a view draws from; defined here because only views look into it. */
+struct EntroViewInput {
+    EntroStore *store;
+    const EntroRunInfo *const *runs;
+    guint n_runs;
+    const EntroPlotOptions *options; /* column filled in */
+};
+
+/* Adds the charts of a view as a batch of their own. */
+gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
+                             GError **error);
+const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
+char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
+
+/* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
     GPtrArray *grids;       /* EntroGrid *, one a run */
+    const char **names;     /* [grids->len] */
     double *ceiling;        /* [grids->len] read when M is the ceiling */
     gint64 *context_length; /* [grids->len] read when M is ln T */
     const char *value_label, *unit;
 } EntroBandsInput;
 
-EntroFigure *entro_bands_figure(const EntroBandsInput *input, const EntroPlotOptions *options,
-                                GError **error);
-/* Colours by depth, legend or colour bar, marks where a run ends in NaN. */
-void entro_layerwise_finish(EntroCurveSpec *spec, const EntroPalette *palette);
-/* Legend of the runs, and what crosses and missing values mean. */
-void entro_scalars_explain(EntroCurveSpec *spec, const char *const *names, guint n_runs);
+void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
+/* Colours by depth, legend or colour bar, marks where a run ends in NaN; for the charts from
+ * `first` on. */
+void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n);
 
-guint entro_panel_columns(guint n_panels);
-/* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
-char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
-
-EntroFigure *entro_view_headwise(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                                 const EntroPlotOptions *options, GError **error);
-EntroFigure *entro_view_layerwise(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                                  const EntroPlotOptions *options, GError **error);
-EntroFigure *entro_view_bands(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                              const EntroPlotOptions *options, GError **error);
-EntroFigure *entro_view_scalars(EntroStore *store, const EntroRunInfo *const *runs, guint n_runs,
-                                const EntroPlotOptions *options, GError **error);
+/* Each adds charts to the page, and a title if it has none. */
+EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

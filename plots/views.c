@@ -51,14 +51,6 @@ entro_view_find(const char *key)
     return NULL;
 }
 
-guint
-entro_panel_columns(guint n_panels)
-{
-    static const guint columns[] = {1, 1, 2, 3, 2, 3, 3}; /* 2 x 2 and 3 x 2 rather than a gap */
-
-    return n_panels < G_N_ELEMENTS(columns) ? columns[n_panels] : n_panels <= 9 ? 3 : 4;
-}
-
 char *
 entro_view_value_label(EntroStore *store, const char *column, GError **error)
 {
@@ -91,21 +83,49 @@ set_date(EntroFigure *figure, const EntroRunInfo *const *runs, guint n_runs)
     entro_figure_set_created(figure, date);
 }
 
+const char *
+entro_view_run_name(const EntroViewInput *input, guint run)
+{
+    return input->options->labels ? input->options->labels[run] : input->runs[run]->name;
+}
+
+gboolean
+entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
+                    GError **error)
+{
+    EntroPlotOptions filled = *input->options;
+    EntroViewInput own = *input;
+    const EntroPlotOptions *of_page = page->options;
+
+    if (input->n_runs == 0) {
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
+                    "the view %s needs at least one run", view->key);
+        return FALSE;
+    }
+    if (!filled.column)
+        filled.column = view->column;
+    own.options = page->options = &filled;
+    page->batch++;
+    const gboolean built = view->build(page, &own, error);
+    page->options = of_page;
+    return built;
+}
+
 EntroFigure *
 entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *const *runs,
                 guint n_runs, const EntroPlotOptions *options, GError **error)
 {
-    EntroPlotOptions filled = options ? *options : ENTRO_PLOT_OPTIONS_DEFAULT;
+    const EntroPlotOptions usual = ENTRO_PLOT_OPTIONS_DEFAULT;
+    const EntroViewInput input = {store, runs, n_runs, options ? options : &usual};
 
     g_return_val_if_fail(view && store && (runs || n_runs == 0), NULL);
-    if (n_runs == 0) {
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "the view %s needs at least one run", view->key);
+    g_autoptr(EntroPage) page = entro_page_new(input.options, error);
+    if (!page)
         return NULL;
-    }
-    if (!filled.column)
-        filled.column = view->column;
-    EntroFigure *figure = view->build(store, runs, n_runs, &filled, error);
+    entro_page_set_title(page, input.options->title);
+    if (!entro_page_add_view(page, view, &input, error))
+        return NULL;
+    EntroFigure *figure = entro_page_finish(page, error);
     if (figure)
         set_date(figure, runs, n_runs);
     return figure;

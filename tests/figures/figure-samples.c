@@ -71,23 +71,43 @@ spoil_layer(EntroGrid *grid, gsize row, gsize first_head, EntroCellState state)
 /* ---- figures from numbers ------------------------------------------------------------------- */
 
 EntroFigure *
+sample_finish(EntroPage *page, const char *title, gboolean added, GError **error)
+{
+    g_autoptr(EntroPage) own = page;
+
+    if (!added)
+        return NULL;
+    entro_page_set_title(page, page->options->title ? page->options->title : title);
+    return entro_page_finish(page, error);
+}
+
+gboolean
+sample_add_heat_maps(EntroPage *page, EntroGrid **grids, guint n, GError **error)
+{
+    gboolean added = TRUE;
+
+    page->batch++;
+    for (guint i = 0; i < n; i++) {
+        added = added && entro_heat_chart_add_heads(page, grids[i], grids[i]->run,
+                                                    "Head entropy (nats)", error);
+        entro_grid_free(grids[i]);
+    }
+    return added && entro_heads_check(page, error);
+}
+
+EntroFigure *
 sample_heat_maps(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
 {
-    const EntroGridSpec spec = {
-        .grids = (const EntroGrid *const *)grids,
-        .n_grids = n,
-        .title = options->title ? options->title : "Entropy of each attention head at step 2000",
-        .value_label = "Head entropy (nats)",
-    };
-    EntroFigure *figure = entro_grid_figure(&spec, options, error);
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
 
-    for (guint i = 0; i < n; i++)
-        entro_grid_free(grids[i]);
-    return figure;
+    const gboolean added = sample_add_heat_maps(page, grids, n, error);
+    return sample_finish(page, "Entropy of each attention head at step 2000", added, error);
 }
 
 static void
-add_layers(EntroCurvePanel *panel, guint n_layers, gsize n_steps, guint spoilt)
+add_layers(EntroCurveChart *lines, guint n_layers, gsize n_steps, guint spoilt)
 {
     for (guint layer = 0; layer < n_layers; layer++) {
         const double depth = n_layers > 1 ? layer / (n_layers - 1.0) : 0;
@@ -95,69 +115,89 @@ add_layers(EntroCurvePanel *panel, guint n_layers, gsize n_steps, guint spoilt)
                                          3.4 - 2.6 * depth * (1 + 0.3 * sin(layer)));
         if (layer < spoilt)
             sample_spoil(curve, 2 * n_steps / 3);
-        entro_curve_panel_add(panel, curve, (EntroPen){0});
+        entro_curve_chart_add_curve(lines, curve, (EntroPen){0});
     }
 }
 
 /* Of every second run all layers end in NaN. */
+void
+sample_add_layers(EntroPage *page, guint n_runs, guint n_layers, gsize n_steps)
+{
+    g_autofree EntroCurveChart **lines = g_new(EntroCurveChart *, n_runs);
+
+    page->batch++;
+    for (guint run = 0; run < n_runs; run++) {
+        lines[run] = entro_curve_chart_add(page, run_names[run % G_N_ELEMENTS(run_names)],
+                                           "Layer mean entropy (nats)");
+        add_layers(lines[run], n_layers, n_steps, run % 2 ? n_layers : 0);
+        entro_curve_chart_set_ceiling(lines[run], 3.878);
+    }
+    entro_layerwise_finish(page, lines, n_runs);
+}
+
 EntroFigure *
 sample_layers(guint n_runs, guint n_layers, gsize n_steps, const EntroPlotOptions *options,
               GError **error)
 {
-    g_auto(EntroCurveSpec) spec;
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
 
-    entro_curve_spec_init(&spec);
-    spec.title = "Layer mean entropy during training";
-    spec.y_label = "Layer mean entropy (nats)";
-    spec.shared_y = options->shared_scale;
-    spec.from_zero = TRUE;
-    for (guint run = 0; run < n_runs; run++) {
-        EntroCurvePanel *panel = entro_curve_panel_new(run_names[run % G_N_ELEMENTS(run_names)]);
-        add_layers(panel, n_layers, n_steps, run % 2 ? n_layers : 0);
-        panel->ceiling = 3.878;
-        g_ptr_array_add(spec.panels, panel);
+    sample_add_layers(page, n_runs, n_layers, n_steps);
+    return sample_finish(page, "Layer mean entropy during training", TRUE, error);
+}
+
+void
+sample_add_bands(EntroPage *page, EntroGrid **grids, guint n)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+    g_autofree double *ceiling = g_new(double, n);
+    g_autofree gint64 *context_length = g_new(gint64, n);
+    g_autofree const char **names = g_new(const char *, n);
+
+    page->batch++;
+    for (guint i = 0; i < n; i++) {
+        g_ptr_array_add(all, grids[i]);
+        names[i] = grids[i]->run;
+        ceiling[i] = 3.878;
+        context_length[i] = 128;
     }
-    entro_layerwise_finish(&spec, entro_palette_find(NULL, NULL));
-    return entro_curves_figure(&spec, options, error);
+    const EntroBandsInput input = {all,   names, ceiling, context_length, "Head entropy (nats)",
+                                   "nats"};
+    entro_bands_add(page, &input);
 }
 
 EntroFigure *
 sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
 {
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
-    g_autofree double *ceiling = g_new(double, n);
-    g_autofree gint64 *context_length = g_new(gint64, n);
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
 
-    for (guint i = 0; i < n; i++) {
-        g_ptr_array_add(all, grids[i]);
-        ceiling[i] = 3.878;
-        context_length[i] = 128;
-    }
-    const EntroBandsInput input = {all, ceiling, context_length, "Head entropy (nats)", "nats"};
-    return entro_bands_figure(&input, options, error);
+    entro_page_set_title(page, options->title);
+    sample_add_bands(page, grids, n);
+    return sample_finish(page, NULL, TRUE, error);
 }
 
 static EntroFigure *
 scalars(const char *const *names, guint n_names, guint n_runs, const char *const *runs,
         gboolean diverges, const EntroPlotOptions *options, GError **error)
 {
-    g_auto(EntroCurveSpec) spec;
+    EntroPage *page = entro_page_new(options, error);
 
-    entro_curve_spec_init(&spec);
-    spec.title = "Training curves";
-    spec.log_y = options->log_y;
     for (guint s = 0; s < n_names; s++) {
-        EntroCurvePanel *panel = entro_curve_panel_new(names[s]);
+        EntroCurveChart *lines = entro_curve_chart_add(page, names[s], NULL);
         for (guint run = 0; run < n_runs; run++) {
             EntroCurve *curve = sample_curve(run, 200, 600, 5.5, 2.2 - 0.2 * run);
             if (diverges && run == n_runs - 1)
                 sample_spoil(curve, 35);
-            entro_curve_panel_add(panel, curve, entro_line_pen(run));
+            entro_curve_chart_add_curve(lines, curve, entro_line_pen(run));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(run),
+                             runs[run]);
         }
-        g_ptr_array_add(spec.panels, panel);
+        entro_curve_chart_explain(lines, page->figure, "diverged: no finite value after this");
     }
-    entro_scalars_explain(&spec, runs, n_runs);
-    return entro_curves_figure(&spec, options, error);
+    return sample_finish(page, "Training curves", TRUE, error);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -372,22 +412,17 @@ static EntroFigure *
 layers_spoilt(guint spoilt, gsize from, GError **error)
 {
     const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
-    EntroCurvePanel *panel = entro_curve_panel_new("SM");
-    g_auto(EntroCurveSpec) spec;
+    EntroPage *page = entro_page_new(&options, error);
+    EntroCurveChart *lines = entro_curve_chart_add(page, "SM", "Layer mean entropy (nats)");
 
-    entro_curve_spec_init(&spec);
-    spec.title = "Layer mean entropy during training";
-    spec.y_label = "Layer mean entropy (nats)";
-    spec.from_zero = TRUE;
-    g_ptr_array_add(spec.panels, panel);
     for (guint layer = 0; layer < 6; layer++) {
         EntroCurve *curve = sample_curve(layer, 40, 390, 3, 3 - 0.5 * layer);
         if (layer < spoilt)
             sample_spoil(curve, from);
-        entro_curve_panel_add(panel, curve, (EntroPen){0});
+        entro_curve_chart_add_curve(lines, curve, (EntroPen){0});
     }
-    entro_layerwise_finish(&spec, entro_palette_find(NULL, NULL));
-    return entro_curves_figure(&spec, &options, error);
+    entro_layerwise_finish(page, &lines, 1);
+    return sample_finish(page, "Layer mean entropy during training", TRUE, error);
 }
 
 static EntroFigure *
@@ -501,18 +536,47 @@ scalars_ranges(GError **error)
                                      {1e12, 5e12}, {-3, 3},         {1, 1 + 1e-7},
                                      {NAN, NAN},   {-1e300, 1e300}, {123456, 123457}};
     const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
-    g_auto(EntroCurveSpec) spec;
+    EntroPage *page = entro_page_new(&options, error);
 
-    entro_curve_spec_init(&spec);
-    spec.title = "Ranges";
     for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
         g_autofree char *title = g_strdup_printf("%g to %g", ends[i][0], ends[i][1]);
-        EntroCurvePanel *panel = entro_curve_panel_new(title);
-        entro_curve_panel_add(panel, sample_curve(0, 50, 2.5e6, ends[i][0], ends[i][1]),
-                              entro_line_pen(0));
-        g_ptr_array_add(spec.panels, panel);
+        EntroCurveChart *lines = entro_curve_chart_add(page, title, NULL);
+        entro_curve_chart_add_curve(lines, sample_curve(0, 50, 2.5e6, ends[i][0], ends[i][1]),
+                                    entro_line_pen(0));
     }
-    return entro_curves_figure(&spec, &options, error);
+    return sample_finish(page, "Ranges", TRUE, error);
+}
+
+/* Kinds of charts that have nothing in common, in one raster. */
+static EntroFigure *
+page_mixed(gboolean shared, GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    options.shared_scale = shared;
+    EntroPage *page = entro_page_new(&options, error);
+    EntroGrid *maps[] = {sample_grid("SM+LN+G", 12, 12, 0.5, 3.8), sample_grid("SM", 12, 12, 0, 3)};
+    EntroGrid *bands[] = {sample_grid("SM+LN+G", 12, 12, 0.5, 3.8),
+                          sample_grid("SM", 12, 12, 0, 3)};
+
+    page->letters = TRUE;
+    page->n_columns = 2;
+    const gboolean added = sample_add_heat_maps(page, maps, G_N_ELEMENTS(maps), error);
+    sample_add_bands(page, bands, G_N_ELEMENTS(bands));
+    ((EntroChart *)page->charts->pdata[2])->span = 2;
+    sample_add_layers(page, 2, 12, 60);
+    return sample_finish(page, "Everything about two runs", added, error);
+}
+
+static EntroFigure *
+page_of_all_kinds(GError **error)
+{
+    return page_mixed(FALSE, error);
+}
+
+static EntroFigure *
+page_shared(GError **error)
+{
+    return page_mixed(TRUE, error);
 }
 
 static const FigureSample samples[] = {
@@ -552,6 +616,8 @@ static const FigureSample samples[] = {
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"page-of-all-kinds", page_of_all_kinds},
+    {"page-shared", page_shared},
 };
 
 const FigureSample *

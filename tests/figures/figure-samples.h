@@ -18,7 +18,14 @@ EntroGrid *sample_grid(const char *run, gsize n_layers, gsize n_heads, double lo
 EntroCurve *sample_curve(gint64 number, gsize n, double last_step, double start, double end);
 void sample_spoil(EntroCurve *curve, gsize from); /* NaN from there on */
 
-/* Heat maps and bands of `n` grids, which they free; a curve figure of one panel a run. */
+/* A batch of charts on a page; grids are freed. */
+gboolean sample_add_heat_maps(EntroPage *page, EntroGrid **grids, guint n, GError **error);
+void sample_add_bands(EntroPage *page, EntroGrid **grids, guint n);
+void sample_add_layers(EntroPage *page, guint n_runs, guint n_layers, gsize n_steps);
+/* Titled, drawn and freed; NULL with the error when `added` is FALSE. */
+EntroFigure *sample_finish(EntroPage *page, const char *title, gboolean added, GError **error);
+
+/* Figures of one batch. */
 EntroFigure *sample_heat_maps(EntroGrid **grids, guint n, const EntroPlotOptions *options,
                               GError **error);
 EntroFigure *sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *options,

@@ -198,6 +198,7 @@ random_options(GRand *rand)
     options.values = g_rand_boolean(rand);
     options.shared_scale = g_rand_boolean(rand);
     options.band_max = g_rand_int_range(rand, ENTRO_BAND_POOLED, ENTRO_BAND_LNT + 1);
+    options.log_y = g_rand_boolean(rand);
     options.title = odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
     if (g_rand_int_range(rand, 0, 3) == 0)
         options.width = g_rand_double_range(rand, 2, 10);
@@ -247,30 +248,27 @@ random_bands(GRand *rand, const EntroPlotOptions *options, GError **error)
 static EntroFigure *
 random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
 {
-    g_auto(EntroCurveSpec) spec;
     const guint n_panels = g_rand_int_range(rand, 1, 9), n_curves = g_rand_int_range(rand, 1, 12);
-    const char *runs[12];
+    const char *y_label = g_rand_boolean(rand) ? "Layer mean entropy (nats)" : NULL;
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
 
-    entro_curve_spec_init(&spec);
-    spec.title = options->title;
-    spec.y_label = g_rand_boolean(rand) ? "Layer mean entropy (nats)" : NULL;
-    spec.log_y = g_rand_boolean(rand);
-    spec.shared_y = options->shared_scale;
     for (guint p = 0; p < n_panels; p++) {
-        EntroCurvePanel *panel = entro_curve_panel_new(odd_names[p % G_N_ELEMENTS(odd_names)]);
+        EntroCurveChart *lines =
+            entro_curve_chart_add(page, odd_names[p % G_N_ELEMENTS(odd_names)], y_label);
         for (guint k = 0; k < n_curves; k++) {
             EntroCurve *curve = sample_curve(k, g_rand_int_range(rand, 0, 40),
                                              pow(10, g_rand_int_range(rand, 0, 8)),
                                              random_end(rand), random_end(rand));
             sample_spoil(curve, g_rand_int_range(rand, 0, 60));
-            entro_curve_panel_add(panel, curve, entro_line_pen(k));
+            entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
+                             odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))]);
         }
-        g_ptr_array_add(spec.panels, panel);
+        entro_curve_chart_explain(lines, page->figure, "diverged");
     }
-    for (guint k = 0; k < n_curves; k++)
-        runs[k] = odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
-    entro_scalars_explain(&spec, runs, n_curves);
-    return entro_curves_figure(&spec, options, error);
+    return sample_finish(page, "", entro_curves_check(page, error), error);
 }
 
 /* A figure that is right, or a sentence why there is none. */

@@ -189,20 +189,26 @@ find_line(const EntroFigure *figure, guint nth)
     g_assert_not_reached();
 }
 
+static EntroFigure *
+figure_of_curve(EntroCurve *curve, EntroPen pen)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, NULL);
+
+    entro_curve_chart_add_curve(entro_curve_chart_add(page, "run", NULL), curve, pen);
+    return sample_finish(page, NULL, TRUE, NULL);
+}
+
 /* One panel from (0, 1) to (100, 3): ticks, their labels and the line agree on where a value is. */
 static void
 test_ticks_and_lines(void)
 {
-    g_auto(EntroCurveSpec) spec;
-    EntroCurvePanel *panel = entro_curve_panel_new("run");
     EntroCurve *curve = sample_curve(0, 2, 100, 0, 0);
 
     curve->y[0] = 1;
     curve->y[1] = 3;
-    entro_curve_spec_init(&spec);
-    entro_curve_panel_add(panel, curve, (EntroPen){.colour = entro_colour(0x0000ff)});
-    g_ptr_array_add(spec.panels, panel);
-    g_autoptr(EntroFigure) figure = entro_curves_figure(&spec, &ENTRO_PLOT_OPTIONS_DEFAULT, NULL);
+    g_autoptr(EntroFigure) figure =
+        figure_of_curve(curve, (EntroPen){.colour = entro_colour(0x0000ff)});
     const EntroBox plot = find_mark(figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT)->box;
     const EntroBox at_2 = find_text(figure, ENTRO_ROLE_TICK_LABEL, "2.0")->box;
     const EntroBox at_50 = find_text(figure, ENTRO_ROLE_TICK_LABEL, "40")->box;
@@ -219,16 +225,12 @@ test_ticks_and_lines(void)
 static void
 test_bars_are_proportional(void)
 {
-    char *groups[] = {(char *)"a", (char *)"b"}, *series[] = {(char *)"run"};
-    double share[] = {20, 60};
-    const EntroBarSpec spec = {.x_label = "x",
-                               .y_label = "y",
-                               .n_groups = 2,
-                               .n_series = 1,
-                               .group = groups,
-                               .series = series,
-                               .share = share};
-    g_autoptr(EntroFigure) figure = entro_bars_figure(&spec, &ENTRO_PLOT_OPTIONS_DEFAULT, NULL);
+    static const char *const groups[] = {"a", "b"}, *const series[] = {"run"};
+    static const double share[] = {20, 60};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, NULL);
+    entro_bar_chart_add(page, NULL, 2, groups, NULL, 1, series, share);
+    g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, NULL);
     const EntroBox plot = find_mark(figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT)->box;
     g_auto(Picture) picture = paint(figure, 4);
     double height[2] = {0, 0};
@@ -245,15 +247,10 @@ test_bars_are_proportional(void)
 static void
 test_gaps_break_the_line(void)
 {
-    g_auto(EntroCurveSpec) spec;
-    EntroCurvePanel *panel = entro_curve_panel_new("run");
     EntroCurve *curve = sample_curve(0, 11, 100, 1, 1);
 
     curve->y[5] = NAN;
-    entro_curve_spec_init(&spec);
-    entro_curve_panel_add(panel, curve, entro_line_pen(0));
-    g_ptr_array_add(spec.panels, panel);
-    g_autoptr(EntroFigure) figure = entro_curves_figure(&spec, &ENTRO_PLOT_OPTIONS_DEFAULT, NULL);
+    g_autoptr(EntroFigure) figure = figure_of_curve(curve, entro_line_pen(0));
     const EntroBox plot = find_mark(figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT)->box;
     const EntroMark *line = find_line(figure, 0);
     g_auto(Picture) picture = paint(figure, 4);

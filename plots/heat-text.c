@@ -1,4 +1,4 @@
-/* grid-text.c: the number in each cell of a heat map. */
+/* heat-text.c: the number in each cell of a heat map. */
 #include "view-private.h"
 
 /* Three significant digits for the largest value, two decimals at most: 3.88, 12.3, 128. */
@@ -39,18 +39,18 @@ entro_cell_measure(const EntroFigure *figure, double low, double high, double *r
 }
 
 void
-entro_cell_add_texts(EntroFigure *figure, const EntroGrid *grid, const EntroMark *cells,
+entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const EntroMark *cells,
                      int decimals, double size)
 {
     const EntroBox plot = cells->box;
     const double width = plot.width / cells->n_columns, height = plot.height / cells->n_rows;
 
-    for (gsize row = 0; row < grid->n_rows; row++)
-        for (gsize head = 0; head < grid->n_columns; head++) {
-            const gsize cell = row * grid->n_columns + head;
-            if (grid->state[cell] != ENTRO_CELL_VALUE)
+    for (gsize row = 0; row < heat->n_rows; row++)
+        for (gsize head = 0; head < heat->n_columns; head++) {
+            const gsize cell = row * heat->n_columns + head;
+            if (heat->state[cell] != ENTRO_CELL_VALUE)
                 continue;
-            g_autofree char *label = entro_cell_text(grid->value[cell], decimals);
+            g_autofree char *label = entro_cell_text(heat->value[cell], decimals);
             const EntroTextStyle style = {.size = size,
                                           .colour = entro_colour_text_on(
                                               cells->cells[row * cells->n_columns + head])};

@@ -1,0 +1,272 @@
+/* bar-chart.c: grouped bars with their percentage above.
+ *
+ * One group a band, one bar a run, in the order of the runs.  The figure grows with the number of
+ * bars; where they stay narrow, the percentages are turned upright. */
+#include "view-private.h"
+
+static const double headroom = 1.5; /* points between a bar and its label */
+
+/* The bars as they are drawn into a plot. */
+typedef struct {
+    const EntroBarChart *bars;
+    EntroFigure *figure;
+    EntroBox plot;
+    EntroAxis y;
+    EntroTextStyle label; /* of the percentages; size 0: none */
+    gboolean percent_sign;
+} Drawing;
+
+static void
+clear(EntroChart *chart)
+{
+    EntroBarChart *bars = (EntroBarChart *)chart;
+
+    g_strfreev(bars->group);
+    g_strfreev(bars->group_range);
+    g_free(bars->share);
+    g_free(bars->fill);
+}
+
+static double
+share_at(const EntroBarChart *bars, guint series, guint group)
+{
+    return bars->share[series * bars->n_groups + group];
+}
+
+static char *
+share_text(double share, gboolean percent_sign)
+{
+    const char *sign = percent_sign ? "%" : "";
+
+    return share > 0 && share < 0.5 ? g_strdup_printf("<1%s", sign)
+                                    : g_strdup_printf("%.0f%s", share, sign);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------- */
+
+/* Length of the axis in bars: the gap between groups grows with them. */
+static double
+across(const EntroBarChart *bars, const EntroFigure *figure)
+{
+    const double gap = MAX(1, figure->theme.bar_gap * bars->n_series);
+
+    return bars->n_groups * (bars->n_series + gap);
+}
+
+static void
+measure(EntroChart *chart, const EntroFigure *figure)
+{
+    const EntroBarChart *bars = (EntroBarChart *)chart;
+    const EntroTextStyle style = entro_style_tick(figure);
+    double width = 0, tall = 0;
+
+    entro_text_measure(figure->text, "100", &style, &width, &tall);
+    chart->need.around.left = entro_axes_tick_width(figure, width);
+    chart->need.around.bottom = entro_axes_tick_height(figure) + (bars->group_range ? tall : 0);
+    chart->need.least_width = across(bars, figure) * figure->theme.bar_min;
+}
+
+static double
+height(const EntroChart *chart G_GNUC_UNUSED, const EntroFigure *figure, double plot_width)
+{
+    return figure->theme.bar_aspect * MIN(plot_width, figure->theme.width_wide);
+}
+
+/* Length of the longest percentage in a style, turned or not. */
+static double
+labels_width(const Drawing *drawing, gboolean percent_sign)
+{
+    const EntroBarChart *bars = drawing->bars;
+    const EntroTextStyle flat = {.size = drawing->label.size};
+    double widest = 0;
+
+    for (guint i = 0; i < bars->n_series * bars->n_groups; i++) {
+        g_autofree char *text = share_text(bars->share[i], percent_sign);
+        double width = 0, tall = 0;
+        entro_text_measure(drawing->figure->text, text, &flat, &width, &tall);
+        widest = MAX(widest, width);
+    }
+    return widest;
+}
+
+static double
+bar_width(const Drawing *drawing)
+{
+    return drawing->plot.width / across(drawing->bars, drawing->figure);
+}
+
+/* With the sign, without, then turned and smaller. */
+static void
+choose_label(Drawing *drawing)
+{
+    const double room = bar_width(drawing);
+    EntroTextStyle *style = &drawing->label;
+
+    *style = entro_style_tick(drawing->figure);
+    drawing->percent_sign = labels_width(drawing, TRUE) <= room;
+    if (drawing->percent_sign || labels_width(drawing, FALSE) <= room)
+        return;
+    style->turned = TRUE;
+    drawing->percent_sign = TRUE;
+    style->size *= MIN(1, room / entro_text_height(drawing->figure->text, style->size));
+}
+
+static double
+label_height(const Drawing *drawing)
+{
+    const EntroTextStyle *style = &drawing->label;
+
+    if (style->size == 0)
+        return 0;
+    return headroom + (style->turned ? labels_width(drawing, drawing->percent_sign)
+                                     : entro_text_height(drawing->figure->text, style->size));
+}
+
+/* Not at all where the bars are too narrow, or the labels would take half the height. */
+static void
+drop_small_labels(Drawing *drawing)
+{
+    if (drawing->label.size >= drawing->figure->theme.value_min &&
+        label_height(drawing) <= drawing->plot.height / 2)
+        return;
+    drawing->label.size = 0;
+    entro_figure_add_note(drawing->figure,
+                          "the bars are too small for their percentages: left out");
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------- */
+
+static void
+draw_bar(const Drawing *drawing, guint series, guint group)
+{
+    const EntroBarChart *bars = drawing->bars;
+    const EntroBox plot = drawing->plot;
+    const double width = bar_width(drawing), share = share_at(bars, series, group);
+    const double pitch = plot.width / bars->n_groups;
+    const double margin = (pitch - width * bars->n_series) / 2;
+    const double x = plot.x + group * pitch + margin + series * width;
+    const double top = entro_axis_place(&drawing->y, share);
+    const EntroBox bar = {x, top, width, entro_box_bottom(plot) - top};
+
+    entro_figure_add_fill(drawing->figure, ENTRO_ROLE_INSIDE, bar, bars->fill[series]);
+    if (drawing->label.size == 0)
+        return;
+    g_autofree char *text = share_text(share, drawing->percent_sign);
+    entro_figure_add_text(drawing->figure, ENTRO_ROLE_VALUE, x + width / 2, top - headroom, 0.5, 1,
+                          text, &drawing->label);
+}
+
+static void
+draw_group_labels(const Drawing *drawing, guint group)
+{
+    const EntroBarChart *bars = drawing->bars;
+    EntroFigure *figure = drawing->figure;
+    EntroTextStyle style = entro_style_tick(figure);
+    const double pitch = drawing->plot.width / bars->n_groups;
+    const double middle = drawing->plot.x + (group + 0.5) * pitch;
+    const double y = entro_box_bottom(drawing->plot) + entro_axes_tick_height(figure) -
+                     entro_text_height(figure->text, style.size);
+
+    style.max_width = pitch - figure->theme.gap;
+    const EntroBox name = entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, middle, y, 0.5, 0,
+                                                bars->group[group], &style);
+    if (!bars->group_range || !bars->group_range[group])
+        return;
+    style.colour = figure->theme.faint;
+    entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, middle, entro_box_bottom(name), 0.5, 0,
+                          bars->group_range[group], &style);
+}
+
+/* The axis goes on above the highest bar, for its label. */
+static void
+make_axis(Drawing *drawing)
+{
+    const EntroBox plot = drawing->plot;
+    const double most = drawing->bars->chart.y.range.high;
+    const double space = plot.height - label_height(drawing);
+
+    drawing->y =
+        entro_axis_new(ENTRO_AXIS_NUMBER, 0, (most > 0 ? most : 100) * plot.height / space);
+    drawing->y.from = entro_box_bottom(plot);
+    drawing->y.to = plot.y;
+    entro_axis_fit_upright(&drawing->y, drawing->figure);
+    while (drawing->y.n_ticks > 0 && drawing->y.tick[drawing->y.n_ticks - 1] > 100)
+        drawing->y.n_ticks--; /* the axis is longer than 100 % only for the labels */
+}
+
+static void
+draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
+{
+    const EntroBarChart *bars = (const EntroBarChart *)chart;
+    const EntroAxis x = {.from = plot.x, .to = entro_box_right(plot)}; /* groups have names */
+    Drawing drawing = {.bars = bars, .figure = figure, .plot = plot};
+
+    choose_label(&drawing);
+    drop_small_labels(&drawing);
+    make_axis(&drawing);
+    entro_axes_add_y(figure, &drawing.y, plot, TRUE);
+    for (guint group = 0; group < bars->n_groups; group++) {
+        for (guint series = 0; series < bars->n_series; series++)
+            draw_bar(&drawing, series, group);
+        draw_group_labels(&drawing, group);
+    }
+    entro_axes_add_x(figure, &x, plot, FALSE);
+}
+
+static const EntroChartKind kind = {
+    .name = "bars",
+    .clear = clear,
+    .measure = measure,
+    .height = height,
+    .draw = draw,
+};
+
+/* ---- from shares ------------------------------------------------------------------------------- */
+
+/* Distinct colours while there are enough, else a way through the palette. */
+static EntroColour
+series_colour(const EntroFigure *figure, guint n_series, guint series)
+{
+    return n_series <= ENTRO_LINE_COLOURS
+               ? entro_line_pen(series).colour
+               : entro_palette_at(figure->palette, series / (n_series - 1.0));
+}
+
+static char **
+copy_words(const char *const *words, guint n)
+{
+    char **copy = g_new0(char *, n + 1);
+
+    for (guint i = 0; i < n; i++)
+        copy[i] = g_strdup(words[i]);
+    return copy;
+}
+
+EntroBarChart *
+entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups, const char *const *group,
+                    const char *const *group_range, guint n_series, const char *const *series,
+                    const double *share)
+{
+    EntroBarChart *bars = entro_chart_new(&kind, sizeof *bars, title);
+    EntroChart *chart = &bars->chart;
+    const gsize n = (gsize)n_groups * n_series;
+
+    bars->n_groups = n_groups;
+    bars->n_series = n_series;
+    bars->group = copy_words(group, n_groups);
+    bars->group_range = group_range ? copy_words(group_range, n_groups) : NULL;
+    bars->share = g_memdup2(share, n * sizeof *share);
+    bars->fill = g_new(EntroColour, n_series);
+    for (guint k = 0; k < n_series; k++) {
+        bars->fill[k] = series_colour(page->figure, n_series, k);
+        entro_legend_add(&chart->legend, ENTRO_SWATCH_PATCH, (EntroPen){.colour = bars->fill[k]},
+                         series[k]);
+    }
+    for (gsize i = 0; i < n; i++)
+        entro_scale_add(&chart->y, share[i]);
+    chart->y.from_zero = TRUE;
+    chart->y.shared = page->options->shared_scale ? "share" : NULL;
+    chart->legend_title = "Runs";
+    entro_page_add(page, bars);
+    return bars;
+}

@@ -1,0 +1,200 @@
+/* curve-chart.c: lines over training steps, layers or positions.
+ *
+ * All charts of a batch share the range across, so that runs can be compared; values may have a range
+ * of their own. */
+#include "view-private.h"
+
+static const double widen_y = 0.04; /* of the length, beyond the data at each end */
+
+static void
+clear(EntroChart *chart)
+{
+    EntroCurveChart *lines = (EntroCurveChart *)chart;
+
+    g_ptr_array_unref(lines->curves);
+    g_array_unref(lines->pens);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------- */
+
+/* Half a label of the axis across may reach beyond the plot. */
+static double
+label_room(const EntroCurveChart *lines, const EntroFigure *figure)
+{
+    EntroAxis axis = entro_scale_axis(&lines->chart.x);
+
+    axis.to = figure->theme.plot_max;
+    entro_axis_fit_across(&axis, figure, G_MAXDOUBLE);
+    return entro_axis_label_width(&axis, figure) / 2;
+}
+
+static void
+measure(EntroChart *chart, const EntroFigure *figure)
+{
+    const EntroCurveChart *lines = (EntroCurveChart *)chart;
+    EntroMargins *around = &chart->need.around;
+    const double room = label_room(lines, figure);
+
+    around->left =
+        MAX(room, entro_axes_tick_width(figure, entro_scale_labels_width(&chart->y, figure)));
+    around->right = MAX(2 * figure->theme.gap, room);
+    around->bottom = entro_axes_tick_height(figure);
+    around->top =
+        chart->annotation ? entro_text_height(figure->text, entro_style_note(figure).size) : 0;
+}
+
+static double
+height(const EntroChart *chart G_GNUC_UNUSED, const EntroFigure *figure, double plot_width)
+{
+    return MIN(plot_width * figure->theme.aspect, figure->theme.plot_max);
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------- */
+
+/* From the step where nothing is valid any more: a grey ground and a line at that step. */
+static void
+draw_stop(const EntroCurveChart *lines, EntroFigure *figure, const EntroAxis *axis, EntroBox plot)
+{
+    const EntroTheme *theme = &figure->theme;
+    if (isnan(lines->stop))
+        return;
+
+    const double x = entro_axis_place(axis, lines->stop);
+    const EntroBox rest = {x, plot.y, entro_box_right(plot) - x, plot.height};
+    EntroColour ground = theme->missing;
+    ground.alpha = 0.5;
+    entro_figure_add_fill(figure, ENTRO_ROLE_INSIDE, rest, ground);
+    entro_figure_add_rule(figure, x, plot.y, x, entro_box_bottom(plot),
+                          (EntroPen){theme->alarm, ENTRO_DASHED}, theme->mark_line);
+}
+
+static void
+draw_ceiling(const EntroCurveChart *lines, EntroFigure *figure, const EntroAxis *y, EntroBox plot)
+{
+    if (isnan(lines->ceiling))
+        return;
+    const double place = entro_axis_place(y, lines->ceiling);
+    entro_figure_add_rule(figure, plot.x, place, entro_box_right(plot), place,
+                          (EntroPen){figure->theme.faint, ENTRO_DASHED}, figure->theme.mark_line);
+}
+
+static void
+draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
+{
+    const EntroCurveChart *lines = (const EntroCurveChart *)chart;
+    EntroAxis x = entro_scale_axis(&chart->x), y = entro_scale_axis(&chart->y);
+
+    x.from = plot.x;
+    x.to = entro_box_right(plot);
+    y.from = entro_box_bottom(plot);
+    y.to = plot.y;
+    entro_axis_fit_across(&x, figure, MIN(chart->need.around.left, chart->need.around.right));
+    entro_axis_fit_upright(&y, figure);
+    draw_stop(lines, figure, &x, plot);
+    entro_axes_add_x(figure, &x, plot, TRUE);
+    entro_axes_add_y(figure, &y, plot, TRUE);
+    draw_ceiling(lines, figure, &y, plot);
+    for (guint k = 0; k < lines->curves->len; k++)
+        entro_curve_add(figure, lines->curves->pdata[k], g_array_index(lines->pens, EntroPen, k),
+                        &x, &y, plot, lines->crosses);
+}
+
+static const EntroChartKind kind = {
+    .name = "curves",
+    .clear = clear,
+    .measure = measure,
+    .height = height,
+    .draw = draw,
+};
+
+/* ---- from curves ------------------------------------------------------------------------------- */
+
+EntroCurveChart *
+entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label)
+{
+    EntroCurveChart *lines = entro_chart_new(&kind, sizeof *lines, title);
+    EntroChart *chart = &lines->chart;
+
+    lines->curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free);
+    lines->pens = g_array_new(FALSE, FALSE, sizeof(EntroPen));
+    lines->ceiling = lines->stop = NAN;
+    lines->crosses = TRUE;
+    chart->x.kind = ENTRO_AXIS_STEP;
+    chart->x.shared = "step";
+    chart->x.label = g_strdup("Training step");
+    chart->y.kind = page->options->log_y ? ENTRO_AXIS_LOG : ENTRO_AXIS_NUMBER;
+    chart->y.label = g_strdup(y_label);
+    chart->y.widen = widen_y;
+    chart->y.shared = page->options->shared_scale ? "value" : NULL;
+    entro_page_add(page, lines);
+    return lines;
+}
+
+void
+entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, EntroPen pen)
+{
+    const gboolean log_y = lines->chart.y.kind == ENTRO_AXIS_LOG;
+
+    g_ptr_array_add(lines->curves, curve);
+    g_array_append_val(lines->pens, pen);
+    for (gsize i = 0; i < curve->n; i++) {
+        entro_scale_add(&lines->chart.x, curve->x[i]);
+        if (entro_curve_is_drawn(curve, i, log_y))
+            entro_scale_add(&lines->chart.y, curve->y[i]);
+    }
+}
+
+void
+entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling)
+{
+    lines->ceiling = ceiling;
+    entro_scale_add(&lines->chart.y, ceiling);
+}
+
+static gsize
+count_hidden(const EntroCurve *curve)
+{
+    gsize n = 0;
+
+    for (gsize i = 0; i < curve->n; i++)
+        n += curve->y[i] <= 0;
+    return n;
+}
+
+void
+entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure, const char *cross)
+{
+    gboolean crossed = FALSE;
+    gsize n_hidden = 0;
+
+    for (guint k = 0; k < lines->curves->len; k++) {
+        const EntroCurve *curve = lines->curves->pdata[k];
+        const gsize end = entro_curve_end(curve);
+        crossed |= lines->crosses && end > 0 && end < curve->n;
+        n_hidden += lines->chart.y.kind == ENTRO_AXIS_LOG ? count_hidden(curve) : 0;
+    }
+    if (crossed)
+        entro_legend_add(&lines->chart.signs, ENTRO_SWATCH_CROSS,
+                         (EntroPen){.colour = figure->theme.ink}, cross);
+    if (!isnan(lines->ceiling))
+        entro_legend_add(&lines->chart.signs, ENTRO_SWATCH_LINE,
+                         (EntroPen){figure->theme.faint, ENTRO_DASHED},
+                         "ceiling: uniform attention");
+    if (n_hidden > 0)
+        entro_chart_add_note(&lines->chart,
+                             "%s: %" G_GSIZE_FORMAT
+                             " values at or below 0 have no place on a logarithmic axis.",
+                             lines->chart.title, n_hidden);
+}
+
+gboolean
+entro_curves_check(const EntroPage *page, GError **error)
+{
+    for (guint i = 0; i < page->charts->len; i++) {
+        const EntroChart *chart = page->charts->pdata[i];
+        if (chart->batch == page->batch && !isnan(chart->x.range.low))
+            return TRUE;
+    }
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no steps to draw");
+    return FALSE;
+}

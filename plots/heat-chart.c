@@ -1,0 +1,258 @@
+/* heat-chart.c: a heat map: rows and columns of cells, as of layers and heads.
+ *
+ * Row 0 is on top, as in the paper's Fig. 3.  A cell has a value, or no valid row (hatched), or does
+ * not exist (blank). */
+#include "view-private.h"
+
+static void
+clear(EntroChart *chart)
+{
+    EntroHeatChart *heat = (EntroHeatChart *)chart;
+
+    g_free(heat->value);
+    g_free(heat->state);
+    g_free(heat->row_number);
+    g_free(heat->column_number);
+}
+
+static gboolean
+has_state(const EntroHeatChart *heat, EntroCellState state)
+{
+    for (gsize cell = 0; cell < heat->n_rows * heat->n_columns; cell++)
+        if (heat->state[cell] == state)
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------- */
+
+static double
+row_labels_width(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    double widest = 0;
+
+    for (gsize row = 0; row < heat->n_rows; row++) {
+        g_autofree char *label =
+            g_strdup_printf("%" G_GINT64_FORMAT,
+                            heat->row_number ? heat->row_number[row] : (gint64)row);
+        double width = 0, height = 0;
+        entro_text_measure(figure->text, label, &style, &width, &height);
+        widest = MAX(widest, width);
+    }
+    return widest;
+}
+
+static double
+cell_wish(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    double width = 0, height = 0;
+
+    if (!heat->values || isnan(heat->chart.colour.range.low))
+        return 0;
+    entro_cell_measure(figure, heat->chart.colour.range.low, heat->chart.colour.range.high, &width,
+                       &height);
+    return width * figure->theme.value_min / figure->theme.value_fill;
+}
+
+static void
+measure(EntroChart *chart, const EntroFigure *figure)
+{
+    const EntroHeatChart *heat = (EntroHeatChart *)chart;
+    const EntroTheme *theme = &figure->theme;
+
+    chart->need.around.left = entro_axes_tick_width(figure, row_labels_width(heat, figure));
+    chart->need.around.bottom = entro_axes_tick_height(figure);
+    chart->need.least_width = cell_wish(heat, figure) * heat->n_columns;
+    chart->need.usual_width =
+        MAX(theme->plot_min, MAX(chart->need.least_width, theme->cell * heat->n_columns));
+}
+
+static double
+height(const EntroChart *chart, const EntroFigure *figure, double plot_width)
+{
+    const EntroHeatChart *heat = (const EntroHeatChart *)chart;
+    const EntroTheme *theme = &figure->theme;
+    const double side = MIN(plot_width / MAX(heat->n_columns, 1), theme->cell_max);
+
+    return CLAMP(side * heat->n_rows, theme->plot_min, theme->plot_tall);
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------- */
+
+static EntroMark *
+add_cells(const EntroHeatChart *heat, EntroFigure *figure, EntroBox plot)
+{
+    const EntroAxis axis = entro_scale_axis(&heat->chart.colour);
+    const gsize n = heat->n_rows * heat->n_columns;
+    EntroMark *cells = entro_figure_add(figure, ENTRO_MARK_CELLS, ENTRO_ROLE_INSIDE, plot);
+
+    cells->n_rows = heat->n_rows;
+    cells->n_columns = heat->n_columns;
+    cells->cells = g_new0(EntroColour, n);
+    for (gsize cell = 0; cell < n; cell++)
+        if (heat->state[cell] == ENTRO_CELL_VALUE)
+            cells->cells[cell] =
+                entro_palette_at(heat->chart.palette,
+                                 (heat->value[cell] - axis.low) / (axis.high - axis.low));
+        else if (heat->state[cell] == ENTRO_CELL_UNDEFINED)
+            cells->cells[cell] = figure->theme.missing;
+    return cells;
+}
+
+static void
+add_hatch(const EntroHeatChart *heat, EntroFigure *figure, EntroBox plot)
+{
+    const gsize n = heat->n_rows * heat->n_columns;
+    if (!has_state(heat, ENTRO_CELL_UNDEFINED))
+        return;
+
+    EntroMark *hatch = entro_figure_add(figure, ENTRO_MARK_HATCH, ENTRO_ROLE_INSIDE, plot);
+    hatch->pen.colour = figure->theme.faint;
+    hatch->n_rows = heat->n_rows;
+    hatch->n_columns = heat->n_columns;
+    hatch->hatched = g_new0(guint8, n);
+    for (gsize cell = 0; cell < n; cell++)
+        hatch->hatched[cell] = heat->state[cell] == ENTRO_CELL_UNDEFINED;
+}
+
+/* Font size of the numbers in cells of this size, 0 where they would be too small to read. */
+static double
+value_size(const EntroHeatChart *heat, const EntroFigure *figure, EntroBox plot)
+{
+    const EntroTheme *theme = &figure->theme;
+    const EntroRange range = heat->chart.colour.range;
+    double width = 0, tall = 0;
+
+    entro_cell_measure(figure, range.low, range.high, &width, &tall);
+    const double size = MIN(plot.width / heat->n_columns * theme->value_fill / width,
+                            plot.height / heat->n_rows * theme->value_fill / tall);
+    return size >= theme->value_min * (1 - 1e-9) ? MIN(size, theme->value_max) : 0;
+}
+
+static void
+add_values(const EntroHeatChart *heat, EntroFigure *figure, const EntroMark *cells)
+{
+    const EntroRange range = heat->chart.colour.range;
+    if (!heat->values || isnan(range.low))
+        return;
+
+    const double size = value_size(heat, figure, cells->box);
+    if (size > 0)
+        entro_cell_add_texts(figure, heat, cells, entro_cell_decimals(range.low, range.high), size);
+    else
+        entro_figure_add_note(figure, "the cells are too small for their values: left out");
+}
+
+static void
+draw_nothing(EntroFigure *figure, EntroBox plot)
+{
+    EntroTextStyle style = entro_style_note(figure);
+
+    style.max_width = plot.width;
+    entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, plot);
+    entro_figure_add_text(figure, ENTRO_ROLE_VALUE, plot.x + plot.width / 2,
+                          plot.y + plot.height / 2, 0.5, 0.5, "no values", &style);
+}
+
+static void
+draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
+{
+    const EntroHeatChart *heat = (const EntroHeatChart *)chart;
+    if (heat->n_rows == 0 || heat->n_columns == 0) {
+        draw_nothing(figure, plot);
+        return;
+    }
+    const EntroMark *cells = add_cells(heat, figure, plot);
+    add_hatch(heat, figure, plot);
+    add_values(heat, figure, cells);
+    entro_axes_add_index(figure, plot, heat->column_number, heat->n_columns, FALSE);
+    entro_axes_add_index(figure, plot, heat->row_number, heat->n_rows, TRUE);
+}
+
+static const EntroChartKind kind = {
+    .name = "heat map",
+    .clear = clear,
+    .measure = measure,
+    .height = height,
+    .draw = draw,
+};
+
+/* ---- from values ------------------------------------------------------------------------------- */
+
+static gboolean
+check_sides(const EntroPage *page, gsize n_rows, gsize n_columns, GError **error)
+{
+    const gsize most = page->figure->theme.cells_side;
+    if (n_rows <= most && n_columns <= most)
+        return TRUE;
+
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
+                "%" G_GSIZE_FORMAT " x %" G_GSIZE_FORMAT
+                " cells: a heat map has at most %" G_GSIZE_FORMAT " a side",
+                n_rows, n_columns, most);
+    return FALSE;
+}
+
+static void
+explain_states(EntroHeatChart *heat, const EntroFigure *figure)
+{
+    if (has_state(heat, ENTRO_CELL_UNDEFINED))
+        entro_legend_add(&heat->chart.signs, ENTRO_SWATCH_HATCH,
+                         (EntroPen){.colour = figure->theme.missing}, "no valid row (NaN)");
+    if (has_state(heat, ENTRO_CELL_ABSENT))
+        entro_chart_add_note(&heat->chart,
+                             "Blank: the layer has no such head, or could not be read.");
+}
+
+EntroHeatChart *
+entro_heat_chart_add(EntroPage *page, const char *title, gsize n_rows, gsize n_columns,
+                     const double *value, const guint8 *state, GError **error)
+{
+    if (!check_sides(page, n_rows, n_columns, error))
+        return NULL;
+
+    EntroHeatChart *heat = entro_chart_new(&kind, sizeof *heat, title);
+    const gsize n = n_rows * n_columns;
+    heat->n_rows = n_rows;
+    heat->n_columns = n_columns;
+    heat->value = g_memdup2(value, n * sizeof *value);
+    heat->state = g_memdup2(state, n * sizeof *state);
+    heat->values = page->options->values;
+    heat->chart.coloured = TRUE;
+    heat->chart.palette = page->figure->palette;
+    for (gsize cell = 0; cell < n; cell++)
+        if (state[cell] == ENTRO_CELL_VALUE)
+            entro_scale_add(&heat->chart.colour, value[cell]);
+    explain_states(heat, page->figure);
+    entro_page_add(page, heat);
+    return heat;
+}
+
+EntroHeatChart *
+entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid, const char *title,
+                           const char *value_label, GError **error)
+{
+    EntroHeatChart *heat = entro_heat_chart_add(page, title, grid->n_rows, grid->n_columns,
+                                                grid->value, grid->state, error);
+    if (!heat)
+        return NULL;
+    heat->row_number = g_memdup2(grid->row_layer, grid->n_rows * sizeof *grid->row_layer);
+    heat->chart.x.label = g_strdup("Head index");
+    heat->chart.y.label = g_strdup("Layer index");
+    heat->chart.colour.label = g_strdup(value_label);
+    heat->chart.colour.shared = page->options->shared_scale ? heat->chart.colour.label : NULL;
+    return heat;
+}
+
+gboolean
+entro_heads_check(const EntroPage *page, GError **error)
+{
+    for (guint i = 0; i < page->charts->len; i++) {
+        const EntroHeatChart *heat = page->charts->pdata[i];
+        if (heat->chart.batch == page->batch && heat->n_rows > 0 && heat->n_columns > 0)
+            return TRUE;
+    }
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
+    return FALSE;
+}
