@@ -7,6 +7,7 @@
 #include "entro-compare.h"
 #include "entro-cost.h"
 #include "entro-findings.h"
+#include "entro-rows.h"
 #include "entro-store.h"
 #include "entro-plot.h"
 #include "entro-trainer.h"

@@ -3,11 +3,10 @@
 #define ENTRO_ANALYZER_PRIVATE_H
 
 #include "entro-analyzer.h"
+#include "entro-rows.h"
 #include "metrics/row-sums.h"
 
 /* ---- rows (rows.c) ----------------------------------------------------------------------------- */
-
-typedef enum { ENTRO_ROW_VALID, ENTRO_ROW_NAN, ENTRO_ROW_MASKED, ENTRO_ROW_OFF_SUM } EntroRowClass;
 
 /* What is kept of one row until its head is complete. */
 typedef struct {
@@ -31,6 +30,11 @@ typedef struct {
     const guint8 *mask;     /* [n_keys] 1 = real, or NULL */
     const guint32 *allowed; /* [n_keys + 1] real keys before k; NULL without mask */
 } EntroKeys;
+
+/* Tolerance NaN: by the element type.  Whether it is causal is not set. */
+EntroRowRule entro_row_rule(const EntroLayer *layer, double tolerance);
+/* Fills `allowed` ([n_keys + 1]) from the mask and keeps it in `keys`; nothing without a mask. */
+void entro_keys_count(EntroKeys *keys, gsize n_keys, guint32 *allowed);
 
 /* A row of its own for a caller of entro_tile_row(), aligned as that wants it; free() it. */
 float *entro_row_new(gsize n_keys);

@@ -22,7 +22,10 @@ ENTRO_API GQuark entro_analyzer_error_quark(void);
 typedef enum {
     ENTRO_ANALYZER_ERROR_MEMORY, /* the shape of the trace needs more than may be taken */
     ENTRO_ANALYZER_ERROR_THREAD,
-    ENTRO_ANALYZER_ERROR_RULE, /* no such rule or parameter, or a value that it cannot have */
+    ENTRO_ANALYZER_ERROR_RULE,      /* no such rule or parameter, or a value that it cannot have */
+    ENTRO_ANALYZER_ERROR_NOT_FOUND, /* no such step, sample, layer or head in what was given */
+    ENTRO_ANALYZER_ERROR_LIMIT,     /* more than may be taken: choose less */
+    ENTRO_ANALYZER_ERROR_DATA,      /* nothing of what was chosen can be read */
 } EntroAnalyzerError;
 
 /* ---- columns: what is known of a head and of a layer --------------------------------------- */

@@ -21,6 +21,29 @@ typedef struct {
     double sum, entropy, smallest, largest, distance;
 } Measure;
 
+EntroRowRule
+entro_row_rule(const EntroLayer *layer, double tolerance)
+{
+    gboolean half = layer->element == ENTRO_F16 || layer->element == ENTRO_BF16;
+    double by_type = half ? ENTRO_TOLERANCE_HALF : ENTRO_TOLERANCE_SINGLE;
+
+    return (EntroRowRule){.n_queries = layer->n_queries,
+                          .n_keys = layer->n_keys,
+                          .tolerance = isnan(tolerance) ? by_type : tolerance,
+                          .kernels = entro_kernels()};
+}
+
+void
+entro_keys_count(EntroKeys *keys, gsize n_keys, guint32 *allowed)
+{
+    keys->allowed = keys->mask ? allowed : NULL;
+    if (keys->mask == NULL)
+        return;
+    allowed[0] = 0;
+    for (gsize key = 0; key < n_keys; key++)
+        allowed[key + 1] = allowed[key] + (keys->mask[key] != 0);
+}
+
 /* Where the query stands among the keys; below 0 for the first of more queries than keys. */
 static gssize
 query_position(const EntroRowRule *rule, gsize query)

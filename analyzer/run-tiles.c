@@ -15,14 +15,6 @@ head_index(const EntroLayer *layer, const EntroLayerBatch *batch, gsize capture,
     return (capture - batch->first) * layer->n_heads + head;
 }
 
-static void
-count_allowed(const guint8 *mask, gsize n_keys, guint32 *allowed)
-{
-    allowed[0] = 0;
-    for (gsize key = 0; key < n_keys; key++)
-        allowed[key + 1] = allowed[key] + (mask[key] != 0);
-}
-
 typedef struct {
     gint64 counts[4];
     guint64 digest;
@@ -142,10 +134,7 @@ measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, Ent
     const EntroLayer *layer = &run->trace->layers[tile->layer];
     EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample)};
 
-    if (keys.mask != NULL) {
-        count_allowed(keys.mask, layer->n_keys, worker->allowed);
-        keys.allowed = worker->allowed;
-    }
+    entro_keys_count(&keys, layer->n_keys, worker->allowed);
     for (guint head = 0; head < tile->n_heads; head++) {
         gsize index = head_index(layer, batch, tile->capture + capture, tile->head + head);
         HeadRows rows = {.tile = tile,

@@ -12,17 +12,8 @@ static void
 set_rules(EntroRun *run, const EntroRunOptions *options)
 {
     run->rules = g_new0(EntroRowRule, run->trace->n_layers);
-    for (guint i = 0; i < run->trace->n_layers; i++) {
-        const EntroLayer *layer = &run->trace->layers[i];
-        gboolean half = layer->element == ENTRO_F16 || layer->element == ENTRO_BF16;
-        double tolerance = isnan(options->tolerance)
-                               ? (half ? ENTRO_TOLERANCE_HALF : ENTRO_TOLERANCE_SINGLE)
-                               : options->tolerance;
-        run->rules[i] = (EntroRowRule){.n_queries = layer->n_queries,
-                                       .n_keys = layer->n_keys,
-                                       .tolerance = tolerance,
-                                       .kernels = entro_kernels()};
-    }
+    for (guint i = 0; i < run->trace->n_layers; i++)
+        run->rules[i] = entro_row_rule(&run->trace->layers[i], options->tolerance);
 }
 
 /* Needs the rules. */

@@ -12,14 +12,15 @@ write_tensor(hid_t file, const EntroTensor *tensor)
 {
     hsize_t dims[4];
     g_return_val_if_fail(tensor->n_dims >= 1 && tensor->n_dims <= G_N_ELEMENTS(dims), FALSE);
-    g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
+    g_auto(EntroHid) timeless = entro_h5_timeless(H5P_DATASET_CREATE);
 
     for (guint axis = 0; axis < tensor->n_dims; axis++)
         dims[axis] = tensor->dims[axis];
-    H5Pset_create_intermediate_group(links, 1);
+    if (!entro_h5_create_groups(file, tensor->name))
+        return FALSE;
     g_auto(EntroHid) space = H5Screate_simple((int)tensor->n_dims, dims, NULL);
     g_auto(EntroHid) dataset =
-        H5Dcreate2(file, tensor->name, H5T_IEEE_F32LE, space, links, H5P_DEFAULT, H5P_DEFAULT);
+        H5Dcreate2(file, tensor->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, timeless, H5P_DEFAULT);
     return dataset >= 0 &&
            H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor->data) >= 0;
 }

@@ -28,13 +28,40 @@ entro_h5_abandon(hid_t file)
 }
 
 hid_t
+entro_h5_timeless(hid_t class)
+{
+    hid_t properties = H5Pcreate(class);
+
+    H5Pset_obj_track_times(properties, FALSE);
+    return properties;
+}
+
+/* H5Pset_create_intermediate_group() would make them with times. */
+gboolean
+entro_h5_create_groups(hid_t file, const char *path)
+{
+    g_auto(EntroHid) timeless = entro_h5_timeless(H5P_GROUP_CREATE);
+
+    for (const char *end = strchr(path, '/'); end != NULL; end = strchr(end + 1, '/')) {
+        g_autofree char *folder = g_strndup(path, (gsize)(end - path));
+        if (H5Lexists(file, folder, H5P_DEFAULT) > 0)
+            continue;
+        g_auto(EntroHid) group = H5Gcreate2(file, folder, H5P_DEFAULT, timeless, H5P_DEFAULT);
+        if (group < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+hid_t
 entro_h5_create_in_memory(H5F_libver_t version)
 {
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    g_auto(EntroHid) timeless = entro_h5_timeless(H5P_FILE_CREATE); /* of the root */
 
     H5Pset_fapl_core(access, IMAGE_STEP, FALSE);
     H5Pset_libver_bounds(access, version, H5F_LIBVER_V110);
-    return H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    return H5Fcreate("in memory", H5F_ACC_TRUNC, timeless, access);
 }
 
 /* H5Fget_file_image() would take the mark "being written" out of a version 3 superblock, but leave

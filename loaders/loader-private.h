@@ -35,6 +35,10 @@ void entro_h5_set_private_flag(hid_t access, const char *name);
 
 /* A file that is made in memory and written by ourselves never meets a full disk inside HDF5. */
 hid_t entro_h5_create_in_memory(H5F_libver_t version); /* the earliest that may be used */
+/* HDF5 puts the time into every object; without, the same content has the same bytes.  Properties of a
+ * class of objects to create, and the groups above `path`, as far as they are not there. */
+hid_t entro_h5_timeless(hid_t class);
+gboolean entro_h5_create_groups(hid_t file, const char *path);
 guint8 *entro_h5_image(hid_t file, gsize *ret_size, GError **error);
 /* Writes and syncs; what is left after a failure is the caller's to remove. */
 gboolean entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error);

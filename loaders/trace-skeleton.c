@@ -50,7 +50,7 @@ create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize
                const hsize_t *chunk, guint deflate)
 {
     hsize_t now[5] = {0}, most[5];
-    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+    g_auto(EntroHid) properties = entro_h5_timeless(H5P_DATASET_CREATE);
 
     for (int axis = 0; axis < rank; axis++) {
         now[axis] = axis == 0 ? 0 : dims[axis];
@@ -65,9 +65,7 @@ create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize
     H5Pset_fletcher32(properties);
 
     g_auto(EntroHid) space = H5Screate_simple(rank, now, most);
-    g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    return H5Dcreate2(parent, name, type, space, links, properties, H5P_DEFAULT);
+    return H5Dcreate2(parent, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
 }
 
 /* ---- parts ---------------------------------------------------------------------------------------- */
@@ -86,7 +84,8 @@ write_root(hid_t file, const EntroWriterOptions *options, GError **error)
         ENTRO_INTEGER("causal", options->causal ? 1 : 0),
         ENTRO_INTEGER("context_length", (gint64)options->context_length),
     };
-    g_auto(EntroHid) config = H5Gcreate2(file, "config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) timeless = entro_h5_timeless(H5P_GROUP_CREATE);
+    g_auto(EntroHid) config = H5Gcreate2(file, "config", H5P_DEFAULT, timeless, H5P_DEFAULT);
 
     for (guint i = 0; i < G_N_ELEMENTS(root); i++)
         if (!entro_attribute_write(file, &root[i], error))
@@ -102,7 +101,9 @@ static gboolean
 create_at(hid_t file, const char *path, hid_t type, int rank, const hsize_t *dims,
           const hsize_t *chunk, guint deflate)
 {
-    g_auto(EntroHid) dataset = create_growing(file, path, type, rank, dims, chunk, deflate);
+    g_auto(EntroHid) dataset = entro_h5_create_groups(file, path)
+                                   ? create_growing(file, path, type, rank, dims, chunk, deflate)
+                                   : H5I_INVALID_HID;
 
     return dataset >= 0;
 }

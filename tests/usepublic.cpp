@@ -7,6 +7,7 @@
 #include "entro-cost.h"
 #include "entro-findings.h"
 #include "entro-loader.h"
+#include "entro-rows.h"
 #include "entroscope.h"
 
 int

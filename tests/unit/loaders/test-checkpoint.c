@@ -77,6 +77,16 @@ test_tensors_come_back_bit_by_bit(void)
 }
 
 static void
+test_the_same_tensors_make_the_same_bytes(void)
+{
+    g_autofree char *first = fixture_hash(write_one("same1.h5"));
+
+    g_usleep(1100 * G_TIME_SPAN_MILLISECOND); /* HDF5 counts time in seconds */
+    g_autofree char *second = fixture_hash(write_one("same2.h5"));
+    g_assert_cmpstr(first, ==, second);
+}
+
+static void
 expect_failure(const char *path, const EntroTensor *tensor, int code, const char *words)
 {
     g_autoptr(GError) error = NULL;
@@ -211,6 +221,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(NAME, TEST) g_test_add_func("/checkpoint/" NAME, TEST)
     ADD("tensors-come-back-bit-by-bit", test_tensors_come_back_bit_by_bit);
+    ADD("the-same-tensors-make-the-same-bytes", test_the_same_tensors_make_the_same_bytes);
     ADD("another-shape-name-or-format-is-said", test_another_shape_name_or_format_is_said);
     ADD("tensors-of-other-kinds-are-read", test_tensors_of_other_kinds_are_read);
     ADD("a-failure-leaves-the-old-file-alone", test_a_failure_leaves_the_old_file_and_nothing_else);

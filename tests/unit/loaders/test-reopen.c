@@ -179,6 +179,45 @@ test_nothing_new_leaves_every_byte(void)
     check_whole(path, &options, 5);
 }
 
+/* The dataset again, with the times that earlier versions wrote. */
+static void
+date_dataset(hid_t file, const char *name)
+{
+    hid_t old = H5Dopen2(file, name, H5P_DEFAULT);
+    hid_t space = H5Dget_space(old), type = H5Dget_type(old), made = H5Dget_create_plist(old);
+    const guint8 yes = 1;
+
+    H5Pset_obj_track_times(made, TRUE);
+    H5Dclose(old);
+    g_assert_cmpint(H5Ldelete(file, name, H5P_DEFAULT), >=, 0);
+    hid_t dated = H5Dcreate2(file, name, type, space, H5P_DEFAULT, made, H5P_DEFAULT);
+    H5Dwrite(dated, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes);
+    H5O_info_t info;
+    g_assert_cmpint(H5Oget_info2(dated, &info, H5O_INFO_TIME), >=, 0);
+    g_assert_cmpint(info.ctime, >, 0);
+    H5Dclose(dated);
+    H5Pclose(made);
+    H5Tclose(type);
+    H5Sclose(space);
+}
+
+static void
+test_a_trace_with_times_is_gone_on_with(void)
+{
+    const EntroWriterOptions options = reopen_options(0);
+    const char *path = fixture_path("dated.h5");
+
+    write_and_leave(path, &options, 5);
+    go_on(path, &options, 5);
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    date_dataset(file, "complete");
+    H5Fclose(file);
+    go_on(path, &options, 9);
+    check_whole(path, &options, 9);
+}
+
 static void
 test_a_complete_trace_is_not_while_it_grows(void)
 {
@@ -407,6 +446,7 @@ main(int argc, char **argv)
 #define ADD(NAME, TEST) g_test_add_func("/reopen/" NAME, TEST)
     ADD("a-trace-that-was-left-is-gone-on-with", test_a_trace_that_was_left_is_gone_on_with);
     ADD("nothing-new-leaves-every-byte", test_nothing_new_leaves_every_byte);
+    ADD("a-trace-with-times-is-gone-on-with", test_a_trace_with_times_is_gone_on_with);
     ADD("a-complete-trace-is-not-while-it-grows", test_a_complete_trace_is_not_while_it_grows);
     ADD("halves-are-written-again", test_halves_are_written_again);
     ADD("a-trace-made-otherwise-is-refused", test_a_trace_made_otherwise_is_refused);
