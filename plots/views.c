@@ -17,6 +17,7 @@ static const EntroView views[] = {
         .title = "Layer mean entropy during training",
         .about = "curve of each layer over training steps, one panel a run",
         .column = "entropy_mean",
+        .all_steps = TRUE,
         .build = entro_view_layerwise,
     },
     {
@@ -31,6 +32,7 @@ static const EntroView views[] = {
         .title = "Training curves",
         .about = "loss and other scalars over training steps, one panel a scalar",
         .column = NULL,
+        .all_steps = TRUE,
         .build = entro_view_scalars,
     },
 };
@@ -105,8 +107,12 @@ entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *co
     }
     if (!filled.column)
         filled.column = view->column;
+    if (!entro_plot_options_fill(&filled, error))
+        return NULL;
     EntroFigure *figure = view->build(store, runs, n_runs, &filled, error);
-    if (figure)
-        set_date(figure, runs, n_runs);
+    if (!figure)
+        return NULL;
+    set_date(figure, runs, n_runs);
+    entro_figure_set_about(figure, view, runs, n_runs, &filled);
     return figure;
 }
