@@ -5,7 +5,7 @@
 #include <string.h>
 
 static struct {
-    char *db, *output, *column, *band_max, *title, *palette, *font;
+    char *db, *output, *column, *band_max, *title, *preset, *palette, *lines, *font;
     char *width, *height, *font_size, *dpi, *max_pixels;
     char **runs, **scalars, **steps;
     gboolean values, shared_scale, log_y;
@@ -28,11 +28,14 @@ static const GOptionEntry entries[] = {
      "Name of a scalar; may be repeated (default: all)", "NAME"},
     {"log-y", 0, 0, G_OPTION_ARG_NONE, &chosen.log_y, "Logarithmic y axis of scalars", NULL},
     {"title", 0, 0, G_OPTION_ARG_STRING, &chosen.title, "Title (\"\": none)", "TEXT"},
+    {"preset", 0, 0, G_OPTION_ARG_STRING, &chosen.preset,
+     "Width, fonts and lines of a venue: neurips, icml, ieee, slides, ...", "NAME"},
     {"palette", 0, 0, G_OPTION_ARG_STRING, &chosen.palette, "Colours of a heat map", "NAME"},
-    {"font", 0, 0, G_OPTION_ARG_STRING, &chosen.font, "Font family (default DejaVu Sans)",
-     "FAMILY"},
+    {"lines", 0, 0, G_OPTION_ARG_STRING, &chosen.lines, "Colours of lines and bars", "NAME"},
+    {"font", 0, 0, G_OPTION_ARG_STRING, &chosen.font,
+     "Font family (default: the preset's, or DejaVu Sans)", "FAMILY"},
     {"font-size", 0, 0, G_OPTION_ARG_STRING, &chosen.font_size, "Points", "PT"},
-    {"width", 0, 0, G_OPTION_ARG_STRING, &chosen.width, "Inches", "IN"},
+    {"width", 0, 0, G_OPTION_ARG_STRING, &chosen.width, "Inches (default: the preset's)", "IN"},
     {"height", 0, 0, G_OPTION_ARG_STRING, &chosen.height, "Inches", "IN"},
     {"dpi", 0, 0, G_OPTION_ARG_STRING, &chosen.dpi, "Resolution of a PNG (default 150)", "N"},
     {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &chosen.max_pixels, "Largest PNG (default 1e8)", "N"},
@@ -136,10 +139,46 @@ make_options(EntroPlotOptions *options, GArray *steps, GError **error)
     options->scalars = (const char *const *)chosen.scalars;
     options->log_y = chosen.log_y;
     options->title = chosen.title;
+    options->preset = chosen.preset;
     options->palette = chosen.palette;
+    options->lines = chosen.lines;
     options->font = chosen.font;
     return parse_steps(options, steps, error) && parse_band_max(options, error) &&
            parse_sizes(options, error);
+}
+
+/* ---- how to redraw it ------------------------------------------------------------------------------------ */
+
+/* The words that an argument takes if it names the output: 0 if it does not. */
+static guint
+is_output(const char *argument)
+{
+    if (g_str_equal(argument, "-o") || g_str_equal(argument, "--output"))
+        return 2;
+    return g_str_has_prefix(argument, "-o") || g_str_has_prefix(argument, "--output=");
+}
+
+/* The command as it was typed, before GOption takes it to pieces; without the output's name, so that
+ * the same figure under another name is the same file. */
+static char *
+quote_command(int argc, char **argv)
+{
+    GString *command = g_string_new("entroscope plot");
+
+    for (int i = 1; i < argc; i++) {
+        const guint n = is_output(argv[i]);
+        if (n > 0) {
+            i += (int)n - 1;
+            continue;
+        }
+        g_autofree char *quoted = g_shell_quote(argv[i]);
+        const gboolean plain =
+            strspn(argv[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                            "0123456789-_=+,./:@%") == strlen(argv[i]);
+        g_string_append_printf(command, " %s", plain && *argv[i] ? argv[i] : quoted);
+    }
+    g_string_append(command, " -o FILE");
+    return g_string_free(command, FALSE);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------- */
@@ -156,15 +195,27 @@ list_views(const char *separator)
     return g_string_free(text, FALSE);
 }
 
-/* Without a view: which there are. */
 static void
-print_views(void)
+print_names(const char *title, const char *option, const char *const *names)
+{
+    g_autofree char *list = g_strjoinv(", ", (char **)names);
+
+    printf("%s (%s): %s\n", title, option, list);
+}
+
+/* Without a view: what there is. */
+static void
+print_tables(void)
 {
     guint n_views;
     const EntroView *views = entro_views(&n_views);
 
     for (guint i = 0; i < n_views; i++)
         printf("%-20s %s\n", views[i].key, views[i].about);
+    printf("\n");
+    print_names("Presets", "--preset", entro_presets());
+    print_names("Palettes", "--palette", entro_palettes());
+    print_names("Lines", "--lines", entro_line_sets());
 }
 
 static GPtrArray *
@@ -208,13 +259,15 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     extern const EntroCommand entro_command_plot;
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
     g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(gint64));
+    g_autofree char *redraw = quote_command(argc, argv);
 
     (void)ret_exit;
+    options.redraw = redraw;
     if (!entro_options_parse(&entro_command_plot, entries, NULL, &argc, &argv, error) ||
         !make_options(&options, steps, error))
         return FALSE;
     if (argc == 1) {
-        print_views();
+        print_tables();
         return TRUE;
     }
     if (argc > 2)
@@ -232,8 +285,9 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     return draw(view, &options, error);
 }
 
-const EntroCommand entro_command_plot = {.name = "plot",
-                                         .arguments = "[VIEW] --db DB [--run RUN...] -o FILE",
-                                         .about = "Draws a figure as PDF, SVG or PNG",
-                                         .details = "Without VIEW: lists the views.",
-                                         .run = run};
+const EntroCommand entro_command_plot = {
+    .name = "plot",
+    .arguments = "[VIEW] --db DB [--run RUN...] -o FILE",
+    .about = "Draws a figure as PDF, SVG or PNG",
+    .details = "Without VIEW: lists the views, presets, palettes and colours of lines.",
+    .run = run};

@@ -227,8 +227,8 @@ static const EntroChartKind kind = {
 static EntroColour
 series_colour(const EntroFigure *figure, guint n_series, guint series)
 {
-    return n_series <= ENTRO_LINE_COLOURS
-               ? entro_line_pen(series).colour
+    return n_series <= figure->lines->n
+               ? entro_line_pen_of(figure->lines, series).colour
                : entro_palette_at(figure->palette, series / (n_series - 1.0));
 }
 

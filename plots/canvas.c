@@ -6,10 +6,10 @@
 
 enum { CELL_PIXELS_MAX = 16 }; /* per side of a cell in an image: viewers that smooth blur less */
 
-static const double reach = 0.5;        /* of a cell; see reach_under_neighbours() */
-static const double hatch_distance = 4; /* points between hatch lines, measured across */
-static const double hatch_line = 0.7;   /* width of one */
-static const double cross_line = 1.4;   /* width of the strokes of a cross */
+static const double reach = 0.5; /* of a cell; see entro_cell_paint_box() */
+const double entro_hatch_distance = 4;
+const double entro_hatch_line = 0.7;
+const double entro_cross_line = 1.4;
 
 typedef struct {
     const EntroFigure *figure;
@@ -32,19 +32,18 @@ add_box(cairo_t *cr, EntroBox box)
 static void
 set_pen(cairo_t *cr, const EntroMark *mark)
 {
-    static const struct {
-        int n;
-        double length[2]; /* times the line width */
-    } dashes[ENTRO_N_DASHES] = {[ENTRO_DASHED] = {2, {4, 2.5}}, [ENTRO_DOTTED] = {2, {1, 2}}};
+    const EntroDashes *dashes = &entro_dashes[mark->pen.dash];
     const double width = mark->line_width;
-    const double *length = dashes[mark->pen.dash].length;
-    const double scaled[] = {length[0] * width, length[1] * width};
+    double scaled[ENTRO_DASH_PARTS];
+
+    for (int i = 0; i < dashes->n; i++)
+        scaled[i] = dashes->length[i] * width;
 
     set_colour(cr, mark->pen.colour);
     cairo_set_line_width(cr, width);
     cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
     cairo_set_line_cap(cr, CAIRO_LINE_CAP_BUTT);
-    cairo_set_dash(cr, scaled, dashes[mark->pen.dash].n, 0);
+    cairo_set_dash(cr, scaled, dashes->n, 0);
 }
 
 static void
@@ -121,7 +120,7 @@ draw_crosses(const Painter *painter, const EntroMark *mark)
     const double arm = mark->line_width;
 
     set_colour(painter->cr, mark->pen.colour);
-    cairo_set_line_width(painter->cr, cross_line);
+    cairo_set_line_width(painter->cr, entro_cross_line);
     cairo_set_line_cap(painter->cr, CAIRO_LINE_CAP_ROUND);
     for (gsize i = 0; i < mark->n_points; i++) {
         const double x = mark->points[2 * i], y = mark->points[2 * i + 1];
@@ -133,8 +132,8 @@ draw_crosses(const Painter *painter, const EntroMark *mark)
     cairo_stroke(painter->cr);
 }
 
-static EntroBox
-cell_box(const EntroMark *mark, gsize row, gsize column)
+EntroBox
+entro_cell_box(const EntroMark *mark, gsize row, gsize column)
 {
     const double width = mark->box.width / mark->n_columns;
     const double height = mark->box.height / mark->n_rows;
@@ -152,10 +151,10 @@ is_blank(const EntroMark *mark, gsize row, gsize column)
 /* Two shapes that share an edge leave a hairline of background between them wherever the edge does
  * not fall on a pixel.  So each cell reaches under its right and lower neighbours, which are painted
  * after it; not under blank ones. */
-static EntroBox
-reach_under_neighbours(const EntroMark *mark, gsize row, gsize column)
+EntroBox
+entro_cell_paint_box(const EntroMark *mark, gsize row, gsize column)
 {
-    EntroBox box = cell_box(mark, row, column);
+    EntroBox box = entro_cell_box(mark, row, column);
     const gboolean right = !is_blank(mark, row, column + 1);
     const gboolean below = !is_blank(mark, row + 1, column);
     const gboolean diagonal = !is_blank(mark, row + 1, column + 1);
@@ -175,7 +174,7 @@ draw_cells_as_rectangles(const Painter *painter, const EntroMark *mark)
             if (is_blank(mark, row, column))
                 continue;
             set_colour(painter->cr, mark->cells[row * mark->n_columns + column]);
-            add_box(painter->cr, reach_under_neighbours(mark, row, column));
+            add_box(painter->cr, entro_cell_paint_box(mark, row, column));
             cairo_fill(painter->cr);
         }
 }
@@ -187,6 +186,15 @@ to_argb(EntroColour colour)
         return 0;
     return 0xff000000u | (guint32)lround(colour.red * 255) << 16 |
            (guint32)lround(colour.green * 255) << 8 | (guint32)lround(colour.blue * 255);
+}
+
+static gboolean
+any_blank(const EntroMark *mark)
+{
+    for (gsize cell = 0; cell < mark->n_rows * mark->n_columns; cell++)
+        if (mark->cells[cell].alpha == 0)
+            return TRUE;
+    return FALSE;
 }
 
 static void
@@ -204,17 +212,26 @@ fill_pixels(cairo_surface_t *image, const EntroMark *mark, guint magnified)
     cairo_surface_mark_dirty(image);
 }
 
+/* Without blank cells there is no alpha channel, which a PDF would keep as a second image. */
+cairo_surface_t *
+entro_cells_image(const EntroMark *mark, guint magnified)
+{
+    const cairo_format_t format = any_blank(mark) ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24;
+    cairo_surface_t *image = cairo_image_surface_create(format, (int)(mark->n_columns * magnified),
+                                                        (int)(mark->n_rows * magnified));
+
+    if (cairo_surface_status(image) == CAIRO_STATUS_SUCCESS)
+        fill_pixels(image, mark, magnified);
+    return image;
+}
+
 static void
 draw_cells_as_image(const Painter *painter, const EntroMark *mark)
 {
     const gsize side = MAX(mark->n_rows, mark->n_columns);
     const guint magnified = CLAMP(painter->figure->theme.image_side / side, 1, CELL_PIXELS_MAX);
-    cairo_surface_t *image =
-        cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)(mark->n_columns * magnified),
-                                   (int)(mark->n_rows * magnified));
+    cairo_surface_t *image = entro_cells_image(mark, magnified);
 
-    if (cairo_surface_status(image) == CAIRO_STATUS_SUCCESS)
-        fill_pixels(image, mark, magnified);
     cairo_translate(painter->cr, mark->box.x, mark->box.y);
     cairo_scale(painter->cr, mark->box.width / (mark->n_columns * magnified),
                 mark->box.height / (mark->n_rows * magnified));
@@ -237,19 +254,19 @@ static void
 draw_hatch(const Painter *painter, const EntroMark *mark)
 {
     const EntroBox box = mark->box;
-    const double distance = hatch_distance * G_SQRT2; /* measured along the upper edge */
+    const double distance = entro_hatch_distance * G_SQRT2; /* measured along the upper edge */
 
     for (gsize row = 0; row < mark->n_rows; row++)
         for (gsize column = 0; column < mark->n_columns; column++)
             if (mark->hatched[row * mark->n_columns + column])
-                add_box(painter->cr, cell_box(mark, row, column));
+                add_box(painter->cr, entro_cell_box(mark, row, column));
     cairo_clip(painter->cr);
     for (double x = box.x; x < entro_box_right(box) + box.height; x += distance) {
         cairo_move_to(painter->cr, x, box.y);
         cairo_line_to(painter->cr, x - box.height, entro_box_bottom(box));
     }
     set_colour(painter->cr, mark->pen.colour);
-    cairo_set_line_width(painter->cr, hatch_line);
+    cairo_set_line_width(painter->cr, entro_hatch_line);
     cairo_stroke(painter->cr);
 }
 

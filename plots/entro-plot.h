@@ -36,13 +36,16 @@ typedef struct {
     const char *const *scalars; /* names for the view `scalars`; NULL: the ones the runs have */
     gboolean log_y;             /* the view `scalars` */
     const char *title;          /* NULL: the view's own; "": none */
+    const char *preset;         /* widths, fonts and lines of a venue; NULL: default */
     const char *palette;        /* NULL: viridis */
-    double width;               /* inches; NaN: from the content */
+    const char *lines;          /* set of line colours, NULL: the preset's */
+    double width;               /* inches; NaN: the preset's, or from the content */
     double height;              /* inches; NaN: from the content */
-    double font_size;           /* points; NaN: the default */
-    const char *font;           /* family, NULL: DejaVu Sans */
+    double font_size;           /* points; NaN: the preset's */
+    const char *font;           /* family, or some with commas between; NULL: the preset's */
     double dpi;                 /* PNG only */
     double max_pixels;          /* PNG only */
+    const char *redraw;         /* command line for the file's metadata; NULL: none */
 } EntroPlotOptions;
 
 #define ENTRO_PLOT_OPTIONS_DEFAULT                                                                 \
@@ -64,6 +67,9 @@ typedef gboolean EntroViewBuild(EntroPage *page, const EntroViewInput *input, GE
 typedef struct {
     const char *key, *title, *about;
     const char *column; /* default statistic, NULL if the view has none */
+    gboolean all_steps; /* draws every step; else one */
+    guint min_runs;     /* 0: needs none */
+    guint max_runs;     /* 0: any number */
     EntroViewBuild *build;
 } EntroView;
 
@@ -85,7 +91,10 @@ ENTRO_API gboolean entro_figure_print_svg(const EntroFigure *figure, const char 
 /* Sentences worth showing on stderr (a substituted font); char * elements, borrowed. */
 ENTRO_API const GPtrArray *entro_figure_get_notes(const EntroFigure *figure);
 
-ENTRO_API const char *const *entro_palettes(void); /* names, NULL-terminated */
+/* Names, NULL-terminated. */
+ENTRO_API const char *const *entro_presets(void);
+ENTRO_API const char *const *entro_palettes(void);
+ENTRO_API const char *const *entro_line_sets(void);
 
 G_END_DECLS
 

@@ -29,7 +29,7 @@ entro_box_bottom(EntroBox box)
     return box.y + box.height;
 }
 
-/* ---- palette.c ------------------------------------------------------------------------------ */
+/* ---- palette.c, line-sets.c ----------------------------------------------------------------- */
 
 typedef struct {
     double red, green, blue, alpha;
@@ -39,28 +39,58 @@ typedef struct {
     const char *name;
     guint n;
     const guint32 *anchor; /* [n] 0xRRGGBB */
+    gboolean diverging;    /* lightest in the middle */
 } EntroPalette;
 
-typedef enum { ENTRO_SOLID, ENTRO_DASHED, ENTRO_DOTTED, ENTRO_N_DASHES } EntroDash;
+typedef enum {
+    ENTRO_SOLID,
+    ENTRO_DASHED,
+    ENTRO_DOTTED,
+    ENTRO_DASH_DOTTED,
+    ENTRO_N_DASHES
+} EntroDash;
 
 typedef struct {
     EntroColour colour;
     EntroDash dash;
 } EntroPen;
 
-enum { ENTRO_LINE_COLOURS = 8 }; /* that can be told apart */
+enum { ENTRO_DASH_PARTS = 4 };
+typedef struct {
+    int n;                           /* 0: solid */
+    double length[ENTRO_DASH_PARTS]; /* drawn, not drawn, ...; times the width of the line */
+} EntroDashes;
+extern const EntroDashes entro_dashes[ENTRO_N_DASHES];
+
+/* Colours of lines and bars, in this order. */
+typedef struct {
+    const char *name;
+    guint n;
+    const guint32 *colour; /* [n] 0xRRGGBB */
+    gboolean dashed;       /* neighbours differ in their dashes too: also in black and white */
+    gboolean safe;         /* neighbours can be told apart with any colour vision */
+} EntroLineSet;
+
+enum { ENTRO_LINE_COLOURS = 8 }; /* of the default set */
 
 EntroColour entro_colour(guint32 rgb);
 const EntroPalette *entro_palette_find(const char *name, GError **error); /* NULL: the default */
 EntroColour entro_palette_at(const EntroPalette *palette, double t);
-EntroPen entro_line_pen(guint k);
+const EntroLineSet *entro_line_set_find(const char *name, GError **error); /* NULL: the default */
+/* Colour and dash of the k-th of any number of lines. */
+EntroPen entro_line_pen_of(const EntroLineSet *set, guint k);
+EntroPen entro_line_pen(guint k);                     /* of the default set */
 EntroColour entro_colour_text_on(EntroColour ground); /* black or white */
 
 /* ---- theme.c -------------------------------------------------------------------------------- */
 
 /* Every length, size and limit of a figure. */
 typedef struct {
-    const char *key, *font;
+    const char *key;
+    const char *font;                           /* names, comma between: the first installed */
+    const char *generic;                        /* what may stand in for it: "serif" */
+    const char *lines;                          /* name of a set of line colours */
+    double page_width;                          /* of every figure; 0: from the content */
     double font_size;                           /* axis labels, legend, panel titles */
     double title_scale, tick_scale, note_scale; /* times font_size */
     double value_min, value_max;                /* font sizes of the number in a cell */
@@ -89,6 +119,7 @@ typedef struct {
 } EntroTheme;
 
 const EntroTheme *entro_theme_default(void);
+const EntroTheme *entro_theme_find(const char *preset, GError **error); /* NULL: the default */
 
 /* ---- text.c --------------------------------------------------------------------------------- */
 
@@ -104,17 +135,26 @@ typedef struct {
 
 typedef struct EntroText EntroText;
 
-EntroText *entro_text_new(const char *family);
+/* `families`: names, comma between; the first that is installed is used. */
+EntroText *entro_text_new(const char *families);
 void entro_text_free(EntroText *text);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroText, entro_text_free)
 
-char *entro_text_clean(const char *raw); /* valid UTF-8, no control characters, not too long */
+char *entro_text_clean(const char *raw);      /* valid UTF-8, no control characters, not too long */
+char *entro_text_clean_long(const char *raw); /* the same, of any length */
 char *
-entro_text_missing_font(const EntroText *text); /* what is used instead, NULL if it is there */
+entro_text_missing_font(const EntroText *text); /* what is used instead of the first, or NULL */
 /* Width and height of the box that the text takes. */
 void entro_text_measure(const EntroText *text, const char *string, const EntroTextStyle *style,
                         double *ret_width, double *ret_height);
 double entro_text_height(const EntroText *text, double size); /* of one line */
+typedef struct {
+    char *string;              /* in logical order */
+    double x, baseline, width; /* in a box whose text is not turned */
+} EntroTextLine;
+
+GArray *entro_text_lines(const EntroText *text, const char *string, const EntroTextStyle *style);
+char *entro_text_css_families(const EntroText *text, const char *generic);
 /* Draws into a box of the size that was measured; `canvas` comes from entro_text_begin(). */
 PangoContext *entro_text_begin(const EntroText *text, cairo_t *cr);
 void entro_text_draw(const EntroText *text, PangoContext *canvas, cairo_t *cr, const char *string,
@@ -174,16 +214,27 @@ struct EntroFigure {
     EntroTheme theme;
     EntroText *text;
     const EntroPalette *palette;
+    const EntroLineSet *lines;
     GPtrArray *marks; /* EntroMark *, in the order of painting */
     GPtrArray *notes; /* char * */
-    char *title;      /* for the file's metadata */
-    char *created;    /* ISO 8601, for the file's metadata */
+    /* For the file's metadata; NULL: not known. */
+    char *title;
+    char *about;   /* view, runs and steps in words */
+    char *redraw;  /* a command line */
+    char *created; /* ISO 8601 */
     double dpi, max_pixels;
 };
 
 /* Theme, font and limits from the options; nothing on it yet. */
 EntroFigure *entro_figure_new(const EntroPlotOptions *options, GError **error);
+/* "there is no KIND "NAME"; there are ...": ARGUMENT. */
+void entro_fail_unknown(const char *kind, const char *name, const char *const *known,
+                        GError **error);
 void entro_figure_set_created(EntroFigure *figure, const char *date); /* ignored if not ISO 8601 */
+/* For the metadata: view, runs and steps. */
+void entro_figure_set_about(EntroFigure *figure, const EntroView *view,
+                            const EntroRunInfo *const *runs, guint n_runs,
+                            const EntroPlotOptions *options);
 void entro_figure_add_note(EntroFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* The mark is the figure's; the caller fills in what its kind needs. */
@@ -205,14 +256,54 @@ EntroTextStyle entro_style_label(const EntroFigure *figure); /* axis labels, leg
 EntroTextStyle entro_style_tick(const EntroFigure *figure);
 EntroTextStyle entro_style_note(const EntroFigure *figure);
 
-/* ---- canvas.c, figure-write.c --------------------------------------------------------------- */
+/* ---- canvas.c ------------------------------------------------------------------------------- */
 
 void entro_figure_draw(const EntroFigure *figure, cairo_t *cr);
+/* Where a cell is painted: beyond its own place, under the neighbours that are painted after it. */
+EntroBox entro_cell_paint_box(const EntroMark *mark, gsize row, gsize column);
+EntroBox entro_cell_box(const EntroMark *mark, gsize row, gsize column);
+/* Each cell is a square of `magnified` pixels; ask its cairo_surface_status(). */
+cairo_surface_t *entro_cells_image(const EntroMark *mark, guint magnified);
+
+extern const double entro_hatch_distance; /* points between hatch lines, measured across */
+extern const double entro_hatch_line;     /* width of one */
+extern const double entro_cross_line;     /* width of the strokes of a cross */
+
+/* ---- figure-write.c, figure-pdf.c, figure-svg.c, figure-png.c -------------------------------- */
 
 typedef enum { ENTRO_FORMAT_PDF, ENTRO_FORMAT_SVG, ENTRO_FORMAT_PNG } EntroFormat;
 
 /* To an open file, which stays open.  `name` is for the message. */
 gboolean entro_figure_write_fd(const EntroFigure *figure, EntroFormat format, int fd,
                                const char *name, GError **error);
+
+typedef struct {
+    int fd;
+    const char *name;
+    int error; /* errno of the first failed write, 0: none */
+} EntroStream;
+
+cairo_status_t entro_stream_write(void *stream, const unsigned char *bytes, unsigned int n);
+void entro_stream_take(gpointer stream, const guchar *bytes, guint n); /* the same */
+/* FALSE if a write failed or cairo did. */
+gboolean entro_stream_check(const EntroStream *stream, cairo_status_t status, GError **error);
+
+gboolean entro_figure_write_pdf(const EntroFigure *figure, EntroStream *stream, GError **error);
+gboolean entro_figure_write_svg(const EntroFigure *figure, EntroStream *stream, GError **error);
+gboolean entro_figure_write_png(const EntroFigure *figure, EntroStream *stream, GError **error);
+
+typedef struct {
+    const char *key, *value; /* value NULL: left out */
+} EntroPngText;
+
+typedef struct {
+    cairo_surface_t *surface; /* an image, RGB24 or ARGB32 of opaque and blank pixels */
+    double dpi;               /* 0: none said */
+    const EntroPngText *texts;
+    guint n_texts;
+} EntroPng;
+
+typedef void (*EntroPngWrite)(gpointer data, const guchar *bytes, guint n);
+gboolean entro_png_write(const EntroPng *image, EntroPngWrite write, gpointer data);
 
 #endif

@@ -50,38 +50,66 @@ check_sizes(const EntroPlotOptions *options, GError **error)
     return TRUE;
 }
 
+void
+entro_fail_unknown(const char *kind, const char *name, const char *const *known, GError **error)
+{
+    g_autofree char *list = g_strjoinv(", ", (char **)known);
+    g_autofree char *safe = entro_text_clean(name);
+
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
+                "there is no %s \"%s\"; there are %s", kind, safe, list);
+}
+
 static void
 check_font(EntroFigure *figure)
 {
     g_autofree char *other = entro_text_missing_font(figure->text);
+    g_auto(GStrv) wanted = g_strsplit(figure->theme.font, ",", 2);
 
     if (other)
         entro_figure_add_note(figure, "the font \"%s\" is not installed here: \"%s\" is used",
-                              figure->theme.font, other);
+                              wanted[0], other);
+}
+
+static EntroTheme
+choose_theme(const EntroTheme *preset, const EntroPlotOptions *options)
+{
+    EntroTheme theme = *preset;
+
+    if (options->font)
+        theme.font = options->font;
+    if (options->lines)
+        theme.lines = options->lines;
+    if (!isnan(options->font_size))
+        theme.font_size = options->font_size;
+    return theme;
 }
 
 EntroFigure *
 entro_figure_new(const EntroPlotOptions *options, GError **error)
 {
     const EntroPalette *palette = entro_palette_find(options->palette, error);
-    if (!palette || !check_sizes(options, error))
+    const EntroTheme *preset = palette ? entro_theme_find(options->preset, error) : NULL;
+    if (!preset || !check_sizes(options, error))
+        return NULL;
+    const EntroTheme theme = choose_theme(preset, options);
+    const EntroLineSet *lines = entro_line_set_find(theme.lines, error);
+    if (!lines)
         return NULL;
 
     EntroFigure *figure = g_new0(EntroFigure, 1);
-    figure->theme = *entro_theme_default();
-    if (options->font)
-        figure->theme.font = options->font;
-    if (!isnan(options->font_size))
-        figure->theme.font_size = options->font_size;
+    figure->theme = theme;
     figure->palette = palette;
+    figure->lines = lines;
     figure->text = entro_text_new(figure->theme.font);
     figure->marks = g_ptr_array_new_with_free_func(mark_free);
     figure->notes = g_ptr_array_new_with_free_func(g_free);
     figure->created = g_strdup(default_date);
     figure->dpi = options->dpi;
     figure->max_pixels = options->max_pixels;
+    figure->redraw = options->redraw ? entro_text_clean_long(options->redraw) : NULL;
     check_font(figure);
-    figure->theme.font = NULL; /* was the caller's */
+    figure->theme.font = figure->theme.lines = NULL; /* may be the caller's */
     return figure;
 }
 
@@ -94,6 +122,8 @@ entro_figure_free(EntroFigure *figure)
     g_ptr_array_unref(figure->marks);
     g_ptr_array_unref(figure->notes);
     g_free(figure->title);
+    g_free(figure->about);
+    g_free(figure->redraw);
     g_free(figure->created);
     g_free(figure);
 }
@@ -126,6 +156,28 @@ entro_figure_set_created(EntroFigure *figure, const char *date)
         return;
     g_free(figure->created);
     figure->created = g_date_time_format(in_utc, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+/* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800". */
+void
+entro_figure_set_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
+                       guint n_runs, const EntroPlotOptions *options)
+{
+    GString *about = g_string_new(view->key);
+
+    for (guint run = 0; run < n_runs; run++) {
+        const gint64 asked = options->steps ? options->steps[run] : options->step;
+        const gint64 step = asked == ENTRO_STEP_LAST ? runs[run]->last_step : asked;
+        g_string_append_printf(about, "%s%s", run ? ", " : " of ", runs[run]->name);
+        if (!view->all_steps)
+            g_string_append_printf(about, " at step %" G_GINT64_FORMAT, step);
+        else if (runs[run]->n_captures > 0)
+            g_string_append_printf(about, " at steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                                   runs[run]->first_step, runs[run]->last_step);
+    }
+    g_free(figure->about);
+    figure->about = entro_text_clean_long(about->str);
+    g_string_free(about, TRUE);
 }
 
 EntroMark *

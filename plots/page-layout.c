@@ -232,11 +232,15 @@ around_width(const EntroPage *page)
     return width;
 }
 
-/* The width of the figure if it is given, NaN if the content decides. */
+/* The width of the figure if it is asked for, or the preset's; NaN if the content decides. */
 static double
 given_width(const EntroPage *page)
 {
-    return page->options->width * ENTRO_INCH;
+    const double of_preset = page->figure->theme.page_width;
+
+    if (!isnan(page->options->width))
+        return page->options->width * ENTRO_INCH;
+    return of_preset > 0 ? of_preset : NAN;
 }
 
 /* Width of a plot when so many share a row of the usual or given width. */

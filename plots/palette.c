@@ -1,8 +1,8 @@
-/* palette.c: colours.
+/* palette.c: colours of values.
  *
- * A palette is a row of a table: evenly spaced anchors, straight lines between them.  All are
- * perceptually uniform and can be told apart with any colour vision.  The anchors are those of
- * matplotlib (CC0); between them the error stays within 2/255. */
+ * A palette is a row of a table: evenly spaced anchors, straight lines between them.  All can be told
+ * apart with any colour vision.  Where nothing else is said the anchors are those of matplotlib
+ * (CC0); between them the error stays within 2/255. */
 #include "figure-private.h"
 
 /* clang-format off */
@@ -44,18 +44,50 @@ static const guint32 magma[] = {
     0xfeb67c, 0xfebb81, 0xfec185, 0xfec68a, 0xfecc8f, 0xfed194, 0xfed799, 0xfddc9e, 0xfde2a3,
     0xfde7a9, 0xfcecae, 0xfcf2b4, 0xfcf7b9, 0xfcfdbf,
 };
-/* clang-format on */
 
-/* Name, anchors. */
-static const EntroPalette palettes[] = {
-    {"viridis", G_N_ELEMENTS(viridis), viridis},
-    {"cividis", G_N_ELEMENTS(cividis), cividis},
-    {"magma", G_N_ELEMENTS(magma), magma},
+static const guint32 inferno[] = {
+    0x000004, 0x010108, 0x02020e, 0x040314, 0x07051b, 0x0a0722, 0x0d0829, 0x110a30, 0x150b37,
+    0x190c3e, 0x1e0c45, 0x230c4c, 0x280b53, 0x2d0b59, 0x320a5e, 0x380962, 0x3d0965, 0x420a68,
+    0x470b6a, 0x4c0c6b, 0x510e6c, 0x550f6d, 0x5a116e, 0x5f136e, 0x64156e, 0x69166e, 0x6d186e,
+    0x721a6e, 0x771c6d, 0x7c1d6d, 0x801f6c, 0x85216b, 0x8a226a, 0x8f2469, 0x932667, 0x982766,
+    0x9d2964, 0xa22b62, 0xa62d60, 0xab2f5e, 0xb0315b, 0xb43359, 0xb93556, 0xbd3853, 0xc13a50,
+    0xc63d4d, 0xca404a, 0xce4347, 0xd24644, 0xd54a41, 0xd94d3d, 0xdd513a, 0xe05536, 0xe35933,
+    0xe65d2f, 0xe9612b, 0xeb6628, 0xee6a24, 0xf06f20, 0xf2741c, 0xf47918, 0xf67e14, 0xf78410,
+    0xf8890c, 0xf98e09, 0xfa9407, 0xfb9906, 0xfc9f07, 0xfca50a, 0xfcaa0f, 0xfcb014, 0xfbb61a,
+    0xfbbc21, 0xfac228, 0xf9c72f, 0xf8cd37, 0xf7d340, 0xf5d949, 0xf4df53, 0xf3e55d, 0xf2ea69,
+    0xf1ef75, 0xf2f482, 0xf4f88e, 0xf8fb9a, 0xfcffa4,
 };
 
-/* For lines and bars, in this order: Paul Tol's "bright" without its grey, then two darker ones. */
-static const guint32 line_colours[ENTRO_LINE_COLOURS] = {
-    0x4477aa, 0xee6677, 0x228833, 0xccbb44, 0x66ccee, 0xaa3377, 0x004488, 0x994455,
+/* Fabio Crameri, Scientific colour maps (MIT licence). */
+static const guint32 vik[] = {
+    0x001261, 0x011764, 0x021c67, 0x02206a, 0x02256d, 0x022a70, 0x022e73, 0x023376, 0x023779,
+    0x033c7c, 0x03417f, 0x034582, 0x034a85, 0x044f88, 0x06548b, 0x08598f, 0x0c5e92, 0x116496,
+    0x176999, 0x1e6f9d, 0x2575a1, 0x2d7ba5, 0x3681a9, 0x3f87ad, 0x488db2, 0x5194b6, 0x5a9aba,
+    0x64a0be, 0x6da6c2, 0x77acc6, 0x80b2ca, 0x8ab8ce, 0x94bed2, 0x9dc4d6, 0xa7c9da, 0xb0cfde,
+    0xbad5e2, 0xc3dae5, 0xccdfe8, 0xd5e3e9, 0xdee6e9, 0xe5e7e8, 0xeae6e4, 0xede4de, 0xeee0d8,
+    0xeedbd0, 0xedd5c8, 0xebd0c0, 0xe9cab8, 0xe6c4b0, 0xe4bea8, 0xe1b8a0, 0xdfb298, 0xdcac90,
+    0xdaa688, 0xd7a081, 0xd59b79, 0xd39572, 0xd0906b, 0xce8b64, 0xcc855d, 0xc98056, 0xc77b4f,
+    0xc57548, 0xc27041, 0xc06b3a, 0xbe6533, 0xbb602d, 0xb75a26, 0xb3531f, 0xaf4c18, 0xa94512,
+    0xa33e0d, 0x9c3709, 0x963107, 0x8f2b06, 0x892606, 0x832106, 0x7e1d06, 0x781806, 0x731406,
+    0x6d1007, 0x680c07, 0x630707, 0x5e0308, 0x590008,
+};
+
+/* ColorBrewer's RdBu turned round, so that more is red: colour specifications by Cynthia Brewer,
+ * colorbrewer2.org (Apache licence 2.0). */
+static const guint32 bu_rd[] = {
+    0x053061, 0x2166ac, 0x4393c3, 0x92c5de, 0xd1e5f0, 0xf7f7f7, 0xfddbc7, 0xf4a582, 0xd6604d,
+    0xb2182b, 0x67001f,
+};
+/* clang-format on */
+
+/* Name, anchors; diverging: lightest in the middle, for differences around 0. */
+static const EntroPalette palettes[] = {
+    {"viridis", G_N_ELEMENTS(viridis), viridis, FALSE},
+    {"cividis", G_N_ELEMENTS(cividis), cividis, FALSE},
+    {"magma", G_N_ELEMENTS(magma), magma, FALSE},
+    {"inferno", G_N_ELEMENTS(inferno), inferno, FALSE},
+    {"vik", G_N_ELEMENTS(vik), vik, TRUE},
+    {"BuRd", G_N_ELEMENTS(bu_rd), bu_rd, TRUE},
 };
 
 EntroColour
@@ -86,10 +118,7 @@ entro_palette_find(const char *name, GError **error)
         if (g_str_equal(palettes[i].name, name))
             return &palettes[i];
 
-    g_autofree char *known = g_strjoinv(", ", (char **)entro_palettes());
-    g_autofree char *safe = entro_text_clean(name);
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
-                "there is no palette \"%s\"; there are %s", safe, known);
+    entro_fail_unknown("palette", name, entro_palettes(), error);
     return NULL;
 }
 
@@ -107,16 +136,6 @@ entro_palette_at(const EntroPalette *palette, double t)
                          .green = a.green + part * (b.green - a.green),
                          .blue = a.blue + part * (b.blue - a.blue),
                          .alpha = 1};
-}
-
-/* Colour and dash of the k-th of any number of lines: when the colours are used up, they come again
- * with the next dash. */
-EntroPen
-entro_line_pen(guint k)
-{
-    const guint n = G_N_ELEMENTS(line_colours);
-
-    return (EntroPen){.colour = entro_colour(line_colours[k % n]), .dash = k / n % ENTRO_N_DASHES};
 }
 
 /* Relative luminance (WCAG 2) decides between black and white text. */

@@ -9,7 +9,8 @@ enum { MAX_CHARS = 400 }; /* of one text; what is longer would be shortened on t
 struct EntroText {
     PangoContext *context; /* for measuring */
     PangoFontDescription *font;
-    char *family;
+    char **families; /* as asked for */
+    char *family;    /* the one that is used */
 };
 
 static void
@@ -26,16 +27,48 @@ configure(PangoContext *context)
     cairo_font_options_destroy(options);
 }
 
+/* What is loaded when a family is asked for: another if it is not installed. */
+static char *
+loaded_family(EntroText *text, const char *family)
+{
+    pango_font_description_set_family(text->font, family);
+    PangoFont *font = pango_context_load_font(text->context, text->font);
+    if (!font)
+        return g_strdup("no font at all");
+
+    PangoFontDescription *found = pango_font_describe(font);
+    char *name = g_strdup(pango_font_description_get_family(found));
+
+    pango_font_description_free(found);
+    g_object_unref(font);
+    return name;
+}
+
+/* The first that is installed, else what stands in for the first. */
+static void
+choose_family(EntroText *text)
+{
+    for (char **family = text->families; *family; family++) {
+        g_autofree char *loaded = loaded_family(text, g_strstrip(*family));
+        if (g_ascii_strcasecmp(loaded, *family) == 0) {
+            text->family = g_steal_pointer(&loaded);
+            return;
+        }
+    }
+    text->family = loaded_family(text, text->families[0] ? text->families[0] : "");
+}
+
 EntroText *
-entro_text_new(const char *family)
+entro_text_new(const char *families)
 {
     EntroText *text = g_new0(EntroText, 1);
+    g_autofree char *clean = entro_text_clean(families);
 
-    text->family = entro_text_clean(family);
+    text->families = g_strsplit(clean, ",", -1);
     text->font = pango_font_description_new();
-    pango_font_description_set_family(text->font, text->family);
     text->context = pango_font_map_create_context(pango_cairo_font_map_get_default());
     configure(text->context);
+    choose_family(text);
     return text;
 }
 
@@ -46,6 +79,7 @@ entro_text_free(EntroText *text)
         return;
     g_object_unref(text->context);
     pango_font_description_free(text->font);
+    g_strfreev(text->families);
     g_free(text->family);
     g_free(text);
 }
@@ -59,19 +93,21 @@ is_unsafe(gunichar c)
 
     if (c == 0x200c || c == 0x200d)
         return FALSE;
+    if ((c & 0xfffe) == 0xfffe) /* no character, and not allowed in XML */
+        return TRUE;
     return type == G_UNICODE_CONTROL || type == G_UNICODE_FORMAT ||
            type == G_UNICODE_LINE_SEPARATOR || type == G_UNICODE_PARAGRAPH_SEPARATOR ||
            type == G_UNICODE_SURROGATE;
 }
 
-char *
-entro_text_clean(const char *raw)
+static char *
+clean_chars(const char *raw, gsize most)
 {
     g_autofree char *valid = g_utf8_make_valid(raw ? raw : "", -1);
     GString *clean = g_string_new(NULL);
-    guint n = 0;
+    gsize n = 0;
 
-    for (const char *at = valid; *at && n < MAX_CHARS; at = g_utf8_next_char(at), n++) {
+    for (const char *at = valid; *at && n < most; at = g_utf8_next_char(at), n++) {
         const gunichar c = g_utf8_get_char(at);
         g_string_append_unichar(clean, is_unsafe(c) ? 0xfffd : c);
     }
@@ -79,19 +115,23 @@ entro_text_clean(const char *raw)
 }
 
 char *
+entro_text_clean(const char *raw)
+{
+    return clean_chars(raw, MAX_CHARS);
+}
+
+char *
+entro_text_clean_long(const char *raw)
+{
+    return clean_chars(raw, G_MAXSIZE);
+}
+
+char *
 entro_text_missing_font(const EntroText *text)
 {
-    PangoFont *font = pango_context_load_font(text->context, text->font);
-    if (!font)
-        return g_strdup("no font at all");
+    const char *wanted = text->families[0] ? text->families[0] : "";
 
-    PangoFontDescription *found = pango_font_describe(font);
-    const char *family = pango_font_description_get_family(found);
-    char *other = g_ascii_strcasecmp(family, text->family) == 0 ? NULL : g_strdup(family);
-
-    pango_font_description_free(found);
-    g_object_unref(font);
-    return other;
+    return g_ascii_strcasecmp(text->family, wanted) == 0 ? NULL : g_strdup(text->family);
 }
 
 static PangoLayout *
@@ -179,4 +219,83 @@ entro_text_draw(const EntroText *text, PangoContext *canvas, cairo_t *cr, const 
     cairo_move_to(cr, -x, 0);
     pango_cairo_show_layout(cr, layout);
     cairo_restore(cr);
+}
+
+/* ---- text for others to set ----------------------------------------------------------------- */
+
+static void
+line_clear(gpointer data)
+{
+    EntroTextLine *line = data;
+
+    g_free(line->string);
+}
+
+static int
+compare_offsets(gconstpointer a, gconstpointer b)
+{
+    const PangoItem *const *one = a, *const *other = b;
+
+    return (*one)->offset < (*other)->offset ? -1 : (*one)->offset > (*other)->offset;
+}
+
+/* The text of a line as it is shown, with what was left out as three dots.  Runs stand in the order
+ * on the page: right to left for some scripts. */
+static char *
+shown_text(const PangoLayoutLine *line, const char *string)
+{
+    g_autoptr(GPtrArray) items = g_ptr_array_new();
+    GString *shown = g_string_new(NULL);
+
+    for (const GSList *run = line->runs; run; run = run->next)
+        g_ptr_array_add(items, ((const PangoLayoutRun *)run->data)->item);
+    g_ptr_array_sort(items, compare_offsets);
+    for (guint i = 0; i < items->len; i++) {
+        const PangoItem *item = items->pdata[i];
+        if (item->analysis.flags & PANGO_ANALYSIS_FLAG_IS_ELLIPSIS)
+            g_string_append(shown, "\342\200\246");
+        else
+            g_string_append_len(shown, string + item->offset, item->length);
+    }
+    return g_string_free(shown, FALSE);
+}
+
+GArray *
+entro_text_lines(const EntroText *text, const char *string, const EntroTextStyle *style)
+{
+    GArray *lines = g_array_new(FALSE, FALSE, sizeof(EntroTextLine));
+    g_autoptr(PangoLayout) layout = layout_new(text, text->context, string, style);
+    PangoLayoutIter *at = pango_layout_get_iter(layout);
+    double x = 0, width = 0, height = 0;
+
+    g_array_set_clear_func(lines, line_clear);
+    layout_extents(layout, &x, &width, &height);
+    do {
+        PangoRectangle box;
+        pango_layout_iter_get_line_extents(at, NULL, &box);
+        const EntroTextLine line = {
+            .string = shown_text(pango_layout_iter_get_line_readonly(at), string),
+            .x = (double)box.x / PANGO_SCALE - x,
+            .baseline = (double)pango_layout_iter_get_baseline(at) / PANGO_SCALE,
+            .width = (double)box.width / PANGO_SCALE,
+        };
+        g_array_append_val(lines, line);
+    } while (pango_layout_iter_next_line(at));
+    pango_layout_iter_free(at);
+    return lines;
+}
+
+/* Names in quotes, as CSS wants them; what stands in comes last. */
+char *
+entro_text_css_families(const EntroText *text, const char *generic)
+{
+    GString *list = g_string_new(NULL);
+
+    g_string_append_printf(list, "'%s'", text->family);
+    for (char **family = text->families; *family; family++)
+        if (g_ascii_strcasecmp(*family, text->family) != 0)
+            g_string_append_printf(list, ",'%s'", *family);
+    g_string_append_printf(list, ",%s", generic);
+    g_strdelimit(list->str, "\\", ' ');
+    return g_string_free(list, FALSE);
 }

@@ -10,6 +10,7 @@ static const EntroView views[] = {
         .title = "Entropy of each attention head",
         .about = "heat map of layers and heads, one panel a run",
         .column = "entropy_mean",
+        .min_runs = 1,
         .build = entro_view_headwise,
     },
     {
@@ -17,6 +18,8 @@ static const EntroView views[] = {
         .title = "Layer mean entropy during training",
         .about = "curve of each layer over training steps, one panel a run",
         .column = "entropy_mean",
+        .all_steps = TRUE,
+        .min_runs = 1,
         .build = entro_view_layerwise,
     },
     {
@@ -24,6 +27,7 @@ static const EntroView views[] = {
         .title = "Share of attention heads by entropy",
         .about = "share of the heads in each quarter of the largest entropy, grouped by run",
         .column = "entropy_mean",
+        .min_runs = 1,
         .build = entro_view_bands,
     },
     {
@@ -31,6 +35,8 @@ static const EntroView views[] = {
         .title = "Training curves",
         .about = "loss and other scalars over training steps, one panel a scalar",
         .column = NULL,
+        .all_steps = TRUE,
+        .min_runs = 1,
         .build = entro_view_scalars,
     },
 };
@@ -89,6 +95,24 @@ entro_view_run_name(const EntroViewInput *input, guint run)
     return input->options->labels ? input->options->labels[run] : input->runs[run]->name;
 }
 
+static gboolean
+check_runs(const EntroView *view, guint n_runs, GError **error)
+{
+    const char *least = view->min_runs == view->max_runs ? "" : "at least ";
+
+    if (n_runs < view->min_runs)
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
+                    "the view %s needs %s%u run%s, got %u", view->key, least, view->min_runs,
+                    view->min_runs == 1 ? "" : "s", n_runs);
+    else if (view->max_runs > 0 && n_runs > view->max_runs)
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
+                    "the view %s draws at most %u run%s, got %u", view->key, view->max_runs,
+                    view->max_runs == 1 ? "" : "s", n_runs);
+    else
+        return TRUE;
+    return FALSE;
+}
+
 gboolean
 entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                     GError **error)
@@ -97,11 +121,8 @@ entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput
     EntroViewInput own = *input;
     const EntroPlotOptions *of_page = page->options;
 
-    if (input->n_runs == 0) {
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "the view %s needs at least one run", view->key);
+    if (!check_runs(view, input->n_runs, error))
         return FALSE;
-    }
     if (!filled.column)
         filled.column = view->column;
     own.options = page->options = &filled;
@@ -126,7 +147,9 @@ entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *co
     if (!entro_page_add_view(page, view, &input, error))
         return NULL;
     EntroFigure *figure = entro_page_finish(page, error);
-    if (figure)
-        set_date(figure, runs, n_runs);
+    if (!figure)
+        return NULL;
+    set_date(figure, runs, n_runs);
+    entro_figure_set_about(figure, view, runs, n_runs, input.options);
     return figure;
 }
