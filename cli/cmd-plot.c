@@ -5,10 +5,9 @@
 #include <string.h>
 
 static struct {
-    char *db, *output, *column, *band_max, *title, *preset, *palette, *lines, *font;
-    char *width, *height, *font_size, *dpi, *max_pixels;
-    char **runs, **scalars, **steps;
-    gboolean values, shared_scale, log_y;
+    char *db, *output;
+    char **runs;
+    EntroPlotSettings *settings;
 } chosen;
 
 static const GOptionEntry entries[] = {
@@ -16,135 +15,45 @@ static const GOptionEntry entries[] = {
     {"run", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.runs,
      "A run, name or #ID; may be repeated (default: all)", "RUN"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
-    {"step", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.steps,
-     "Training step, or last (default); once for all runs, or once for each --run", "N"},
-    {"column", 0, 0, G_OPTION_ARG_STRING, &chosen.column,
-     "Statistic to draw (default: the view's own)", "NAME"},
-    {"values", 0, 0, G_OPTION_ARG_NONE, &chosen.values, "Write the number into each cell", NULL},
-    {"shared-scale", 0, 0, G_OPTION_ARG_NONE, &chosen.shared_scale, "One scale for all runs", NULL},
-    {"band-max", 0, 0, G_OPTION_ARG_STRING, &chosen.band_max,
-     "M of the bands: pooled (default), own, ceiling, lnT or a number", "M"},
-    {"scalar", 0, 0, G_OPTION_ARG_STRING_ARRAY, &chosen.scalars,
-     "Name of a scalar; may be repeated (default: all)", "NAME"},
-    {"log-y", 0, 0, G_OPTION_ARG_NONE, &chosen.log_y, "Logarithmic y axis of scalars", NULL},
-    {"title", 0, 0, G_OPTION_ARG_STRING, &chosen.title, "Title (\"\": none)", "TEXT"},
-    {"preset", 0, 0, G_OPTION_ARG_STRING, &chosen.preset,
-     "Width, fonts and lines of a venue: neurips, icml, ieee, slides, ...", "NAME"},
-    {"palette", 0, 0, G_OPTION_ARG_STRING, &chosen.palette, "Colours of a heat map", "NAME"},
-    {"lines", 0, 0, G_OPTION_ARG_STRING, &chosen.lines, "Colours of lines and bars", "NAME"},
-    {"font", 0, 0, G_OPTION_ARG_STRING, &chosen.font,
-     "Font family (default: the preset's, or DejaVu Sans)", "FAMILY"},
-    {"font-size", 0, 0, G_OPTION_ARG_STRING, &chosen.font_size, "Points", "PT"},
-    {"width", 0, 0, G_OPTION_ARG_STRING, &chosen.width, "Inches (default: the preset's)", "IN"},
-    {"height", 0, 0, G_OPTION_ARG_STRING, &chosen.height, "Inches", "IN"},
-    {"dpi", 0, 0, G_OPTION_ARG_STRING, &chosen.dpi, "Resolution of a PNG (default 150)", "N"},
-    {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &chosen.max_pixels, "Largest PNG (default 1e8)", "N"},
     {NULL}};
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
-/* One row an option that is a size. */
-typedef struct {
-    const char *option, *text;
-    double least, most;
-    double *value;
-} SizeRow;
-
+/* `name` is "--width"; without a value the option is turned on. */
 static gboolean
-parse_step(const char *text, gint64 *ret_step, GError **error)
+set_option(const char *name, const char *value, gpointer data, GError **error)
 {
-    *ret_step = ENTRO_STEP_LAST;
-    if (g_str_equal(text, "last") ||
-        g_ascii_string_to_signed(text, 10, G_MININT64 + 1, G_MAXINT64 - 1, ret_step, NULL))
+    g_autoptr(GError) failure = NULL;
+
+    (void)data;
+    if (entro_plot_settings_set(chosen.settings, name + strlen("--"), value ? value : "yes",
+                                &failure))
         return TRUE;
-    return entro_usage_error(error, "--step: \"%s\" is neither a step nor \"last\"", text);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s", failure->message);
+    return FALSE;
 }
 
-/* One for all, or one for each run; `steps` owns them. */
-static gboolean
-parse_steps(EntroPlotOptions *options, GArray *steps, GError **error)
+/* One entry a setting; free it with g_free(). */
+static GOptionEntry *
+list_settings(void)
 {
-    guint n_runs = chosen.runs ? g_strv_length(chosen.runs) : 0;
+    const union {
+        GOptionArgFunc function;
+        gpointer data; /* GOption wants it as this */
+    } callback = {.function = set_option};
+    GArray *list = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+    const EntroPlotSetting *row = NULL;
 
-    for (char **text = chosen.steps; text != NULL && *text != NULL; text++) {
-        gint64 step;
-        if (!parse_step(*text, &step, error))
-            return FALSE;
-        g_array_append_val(steps, step);
+    for (guint i = 0; (row = entro_plot_setting(i)) != NULL; i++) {
+        const GOptionEntry entry = {.long_name = row->key,
+                                    .flags = row->argument ? 0 : G_OPTION_FLAG_NO_ARG,
+                                    .arg = G_OPTION_ARG_CALLBACK,
+                                    .arg_data = callback.data,
+                                    .description = row->about,
+                                    .arg_description = row->argument};
+        g_array_append_val(list, entry);
     }
-    if (steps->len == 1)
-        options->step = g_array_index(steps, gint64, 0);
-    else if (steps->len > 1 && steps->len == n_runs)
-        options->steps = (const gint64 *)steps->data;
-    else if (steps->len > 1)
-        return entro_usage_error(error,
-                                 "%u times --step, but %u times --run: give one step, or "
-                                 "one for each run",
-                                 steps->len, n_runs);
-    return TRUE;
-}
-
-static gboolean
-parse_band_max(EntroPlotOptions *options, GError **error)
-{
-    if (chosen.band_max == NULL || entro_band_max_parse(chosen.band_max, &options->band_max))
-        return TRUE;
-    if (entro_parse_real(chosen.band_max, "--band-max", &options->band_value, NULL) &&
-        options->band_value > 0)
-        return TRUE;
-    return entro_usage_error(error,
-                             "--band-max: \"%s\" is not pooled, own, ceiling, lnT or a number "
-                             "above 0",
-                             chosen.band_max);
-}
-
-static gboolean
-parse_size(const SizeRow *row, GError **error)
-{
-    double parsed;
-
-    if (row->text == NULL)
-        return TRUE;
-    if (!entro_parse_real(row->text, row->option, &parsed, error) ||
-        !entro_check_range(parsed, row->least, row->most, row->option, error))
-        return FALSE;
-    *row->value = parsed;
-    return TRUE;
-}
-
-/* 200 inches are the largest page of a PDF; beyond the other bounds nobody sees a figure. */
-static gboolean
-parse_sizes(EntroPlotOptions *options, GError **error)
-{
-    const SizeRow rows[] = {
-        {"--width", chosen.width, 0.1, 200, &options->width},
-        {"--height", chosen.height, 0.1, 200, &options->height},
-        {"--font-size", chosen.font_size, 1, 200, &options->font_size},
-        {"--dpi", chosen.dpi, 10, 10000, &options->dpi},
-        {"--max-pixels", chosen.max_pixels, 1, 1e9, &options->max_pixels},
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
-        if (!parse_size(&rows[i], error))
-            return FALSE;
-    return TRUE;
-}
-
-static gboolean
-make_options(EntroPlotOptions *options, GArray *steps, GError **error)
-{
-    options->column = chosen.column;
-    options->values = chosen.values;
-    options->shared_scale = chosen.shared_scale;
-    options->scalars = (const char *const *)chosen.scalars;
-    options->log_y = chosen.log_y;
-    options->title = chosen.title;
-    options->preset = chosen.preset;
-    options->palette = chosen.palette;
-    options->lines = chosen.lines;
-    options->font = chosen.font;
-    return parse_steps(options, steps, error) && parse_band_max(options, error) &&
-           parse_sizes(options, error);
+    return (GOptionEntry *)g_array_free(list, FALSE);
 }
 
 /* ---- how to redraw it ------------------------------------------------------------------------------------ */
@@ -235,16 +144,8 @@ find_runs(EntroStore *store, GError **error)
 }
 
 static gboolean
-draw(const EntroView *view, const EntroPlotOptions *options, GError **error)
+write_figure(const EntroFigure *figure, GError **error)
 {
-    g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
-    g_autoptr(GPtrArray) runs = store ? find_runs(store, error) : NULL;
-
-    if (runs == NULL)
-        return FALSE;
-    g_autoptr(EntroFigure) figure =
-        entro_plot_view(view, store, (const EntroRunInfo *const *)runs->pdata, runs->len, options,
-                        error);
     if (figure == NULL || !entro_figure_write(figure, chosen.output, error))
         return FALSE;
     const GPtrArray *notes = entro_figure_get_notes(figure);
@@ -254,17 +155,46 @@ draw(const EntroView *view, const EntroPlotOptions *options, GError **error)
 }
 
 static gboolean
+draw(const EntroView *view, const char *redraw, GError **error)
+{
+    EntroPlotOptions options;
+    g_autoptr(EntroStore) store =
+        chosen.db ? entro_store_open(chosen.db, ENTRO_STORE_READ, error) : NULL;
+    g_autoptr(GPtrArray) runs = store ? find_runs(store, error) : g_ptr_array_new();
+    const guint n_named = chosen.runs ? g_strv_length(chosen.runs) : 0;
+
+    if ((chosen.db && !store) || runs == NULL ||
+        !entro_plot_settings_get(chosen.settings, n_named, &options, error))
+        return FALSE;
+    options.redraw = redraw;
+    g_autoptr(EntroFigure) figure =
+        entro_plot_view(view, store, (const EntroRunInfo *const *)runs->pdata, runs->len, &options,
+                        error);
+    return write_figure(figure, error);
+}
+
+static const EntroView *
+find_view(const char *key, GError **error)
+{
+    const EntroView *view = entro_view_find(key);
+
+    if (view == NULL) {
+        g_autofree char *views = list_views(", ");
+        entro_usage_error(error, "there is no view \"%s\"; there are %s", key, views);
+    }
+    return view;
+}
+
+static gboolean
 run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_plot;
-    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
-    g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(gint64));
+    g_autoptr(EntroPlotSettings) settings = chosen.settings = entro_plot_settings_new();
+    g_autofree GOptionEntry *more = list_settings();
     g_autofree char *redraw = quote_command(argc, argv);
 
     (void)ret_exit;
-    options.redraw = redraw;
-    if (!entro_options_parse(&entro_command_plot, entries, NULL, &argc, &argv, error) ||
-        !make_options(&options, steps, error))
+    if (!entro_options_parse(&entro_command_plot, entries, more, &argc, &argv, error))
         return FALSE;
     if (argc == 1) {
         print_tables();
@@ -272,17 +202,13 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     }
     if (argc > 2)
         return entro_usage_error(error, "draws one VIEW, got %d", argc - 1);
-    const EntroView *view = entro_view_find(argv[1]);
-    if (view == NULL) {
-        g_autofree char *views = list_views(", ");
-        return entro_usage_error(error, "there is no view \"%s\"; there are %s", argv[1], views);
-    }
-    if (!entro_require(chosen.db, "--db DB", error) ||
+    const EntroView *view = find_view(argv[1], error);
+    if (view == NULL || (view->min_runs > 0 && !entro_require(chosen.db, "--db DB", error)) ||
         !entro_require(chosen.output, "-o FILE", error))
         return FALSE;
-    if (entro_same_file(chosen.output, chosen.db))
+    if (chosen.db != NULL && entro_same_file(chosen.output, chosen.db))
         return entro_usage_error(error, "%s is the database itself", chosen.output);
-    return draw(view, &options, error);
+    return draw(view, redraw, error);
 }
 
 const EntroCommand entro_command_plot = {

@@ -10,6 +10,7 @@
 #ifndef ENTRO_PLOT_H
 #define ENTRO_PLOT_H
 
+#include "entro-rows.h"
 #include "entro-store.h"
 
 G_BEGIN_DECLS
@@ -35,28 +36,65 @@ typedef struct {
     double band_value;          /* a fixed M; NaN: by band_max */
     const char *const *scalars; /* names for the view `scalars`; NULL: the ones the runs have */
     gboolean log_y;             /* the view `scalars` */
-    const char *title;          /* NULL: the view's own; "": none */
-    const char *preset;         /* widths, fonts and lines of a venue; NULL: default */
-    const char *palette;        /* NULL: viridis */
-    const char *lines;          /* set of line colours, NULL: the preset's */
-    double width;               /* inches; NaN: the preset's, or from the content */
-    double height;              /* inches; NaN: from the content */
-    double font_size;           /* points; NaN: the preset's */
-    const char *font;           /* family, or some with commas between; NULL: the preset's */
-    double dpi;                 /* PNG only */
-    double max_pixels;          /* PNG only */
-    const char *redraw;         /* command line for the file's metadata; NULL: none */
+    /* Views that read a trace: */
+    const char *const *traces; /* paths, NULL-terminated; NULL: none */
+    const EntroHeadChoice *heads;
+    guint n_heads; /* 0: all */
+    gint64 sample; /* ENTRO_ALL: the mean over all */
+    /* Views of several runs: */
+    const char *by;  /* configuration key that groups them, NULL: none */
+    double level;    /* confidence */
+    gint64 decimals; /* of the numbers in cells and above bars; -1: by their size */
+    /* The figure: */
+    const char *title;   /* NULL: the view's own; "": none */
+    const char *preset;  /* widths, fonts and lines of a venue; NULL: default */
+    const char *palette; /* NULL: viridis */
+    const char *lines;   /* set of line colours, NULL: the preset's */
+    double width;        /* inches; NaN: the preset's, or from the content */
+    double height;       /* inches; NaN: from the content */
+    double font_size;    /* points; NaN: the preset's */
+    const char *font;    /* family, or some with commas between; NULL: the preset's */
+    double dpi;          /* PNG only */
+    double max_pixels;   /* PNG only */
+    const char *redraw;  /* command line for the file's metadata; NULL: none */
 } EntroPlotOptions;
 
 #define ENTRO_PLOT_OPTIONS_DEFAULT                                                                 \
     ((EntroPlotOptions){.step = ENTRO_STEP_LAST,                                                   \
                         .band_max = ENTRO_BAND_POOLED,                                             \
                         .band_value = NAN,                                                         \
+                        .sample = ENTRO_ALL,                                                       \
+                        .level = 0.95,                                                             \
+                        .decimals = -1,                                                            \
                         .width = NAN,                                                              \
                         .height = NAN,                                                             \
                         .font_size = NAN,                                                          \
                         .dpi = 150,                                                                \
                         .max_pixels = 100e6})
+
+/* One row of the table of options: from words, as a command line or a recipe gives them. */
+typedef struct {
+    const char *key, *argument, *about; /* argument NULL: takes none, "yes" turns it on */
+    gboolean many;                      /* may be repeated */
+    gboolean of_figure;                 /* of the whole figure, not of one view in it */
+    gsize offset;                       /* of this stage */
+    double least, most;                 /* of a number */
+} EntroPlotSetting;
+
+ENTRO_API const EntroPlotSetting *entro_plot_setting(guint i); /* NULL after the last */
+
+typedef struct EntroPlotSettings EntroPlotSettings;
+
+ENTRO_API EntroPlotSettings *entro_plot_settings_new(void);
+ENTRO_API void entro_plot_settings_free(EntroPlotSettings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroPlotSettings, entro_plot_settings_free)
+/* ARGUMENT, with a message that begins with the key. */
+ENTRO_API gboolean entro_plot_settings_set(EntroPlotSettings *settings, const char *key,
+                                           const char *value, GError **error);
+/* The options, which point into the settings.  ARGUMENT when steps or labels are neither one nor as
+ * many as the runs. */
+ENTRO_API gboolean entro_plot_settings_get(EntroPlotSettings *settings, guint n_runs,
+                                           EntroPlotOptions *ret_options, GError **error);
 
 typedef struct EntroFigure EntroFigure;
 typedef struct EntroPage EntroPage;           /* of this stage */

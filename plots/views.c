@@ -139,7 +139,7 @@ entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *co
     const EntroPlotOptions usual = ENTRO_PLOT_OPTIONS_DEFAULT;
     const EntroViewInput input = {store, runs, n_runs, options ? options : &usual};
 
-    g_return_val_if_fail(view && store && (runs || n_runs == 0), NULL);
+    g_return_val_if_fail(view && (store || view->min_runs == 0) && (runs || n_runs == 0), NULL);
     g_autoptr(EntroPage) page = entro_page_new(input.options, error);
     if (!page)
         return NULL;

@@ -1,10 +1,10 @@
 # Figures: options and files.  What is drawn is tested in tests/figures.  Format: see run-table.py.
 P views             entroscope plot
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/one-token.h5 $FIX/restarted.h5 --db a.db
-P .                 for v in $(entroscope plot | cut -d' ' -f1); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o $v.$s && \
                     test -s $v.$s || echo "$v $s"; done; done
-P .                 for v in $(entroscope plot | cut -d' ' -f1); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o again.$s && \
                     cmp $v.$s again.$s; done; done
 P .                 head -c 5 scalars.pdf | grep -q '%PDF-' && grep -q '<svg' scalars.svg && \
