@@ -9,8 +9,7 @@
 static void
 set_metadata(cairo_surface_t *surface, const EntroFigure *figure)
 {
-    g_autofree char *redraw =
-        figure->redraw ? g_strdup_printf("redraw: %s", figure->redraw) : NULL;
+    g_autofree char *redraw = figure->redraw ? g_strdup_printf("redraw: %s", figure->redraw) : NULL;
     const struct {
         cairo_pdf_metadata_t key;
         const char *value;

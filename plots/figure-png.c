@@ -33,8 +33,8 @@ set_texts(png_structp png, png_infop info, const EntroPngText *texts, guint n)
 {
     for (guint i = 0; i < n; i++) {
         const gboolean ascii = texts[i].value && g_str_is_ascii(texts[i].value);
-        png_text text = {.compression = ascii ? PNG_TEXT_COMPRESSION_NONE
-                                              : PNG_ITXT_COMPRESSION_NONE,
+        png_text text = {.compression =
+                             ascii ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE,
                          .key = (char *)texts[i].key,
                          .text = (char *)texts[i].value};
         if (texts[i].value)
@@ -57,8 +57,8 @@ set_info(png_structp png, png_infop info, const Picture *picture)
     const png_uint_32 per_metre = (png_uint_32)lround(dpi / 0.0254);
 
     png_set_IHDR(png, info, picture->width, picture->height, 8,
-                 picture->alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                 picture->alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (dpi > 0)
         png_set_pHYs(png, info, per_metre, per_metre, PNG_RESOLUTION_METER);
     set_texts(png, info, picture->png->texts, picture->png->n_texts);
@@ -148,8 +148,7 @@ pixel_size(const EntroFigure *figure, int *ret_width, int *ret_height, GError **
 static gboolean
 write_surface(const EntroFigure *figure, cairo_surface_t *surface, EntroStream *stream)
 {
-    g_autofree char *redraw =
-        figure->redraw ? g_strdup_printf("redraw: %s", figure->redraw) : NULL;
+    g_autofree char *redraw = figure->redraw ? g_strdup_printf("redraw: %s", figure->redraw) : NULL;
     const EntroPngText texts[] = {
         {"Title", figure->title},
         {"Description", figure->about},

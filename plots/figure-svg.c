@@ -150,9 +150,8 @@ define_clip(Svg *svg, const char *path)
     const guint id = id_of(svg, g_strconcat("clip ", path, NULL), &is_new);
 
     if (is_new)
-        g_string_append_printf(svg->out,
-                               "<clipPath id=\"%sd%u\"><path d=\"%s\"/></clipPath>\n", svg->prefix,
-                               id, path);
+        g_string_append_printf(svg->out, "<clipPath id=\"%sd%u\"><path d=\"%s\"/></clipPath>\n",
+                               svg->prefix, id, path);
     return id;
 }
 
@@ -161,9 +160,9 @@ define_gradient(Svg *svg, const EntroMark *mark)
 {
     const guint n = mark->palette->n;
     gboolean is_new = FALSE;
-    const guint id = id_of(
-        svg, g_strdup_printf("gradient %s %a %a", mark->palette->name, mark->from, mark->to),
-        &is_new);
+    const guint id =
+        id_of(svg, g_strdup_printf("gradient %s %a %a", mark->palette->name, mark->from, mark->to),
+              &is_new);
     if (!is_new)
         return id;
 
@@ -212,12 +211,13 @@ static void
 add_line_of_text(GString *out, const EntroTextLine *line, const EntroMark *mark)
 {
     const EntroBox box = mark->box;
-    const double x = mark->style.turned ? box.x + line->baseline : box.x + line->x;
-    const double y = mark->style.turned ? entro_box_bottom(box) - line->x : box.y + line->baseline;
+    const double start = line->x + (line->from_right ? line->width : 0);
+    const double x = box.x + (mark->style.turned ? line->baseline : start);
+    const double y = mark->style.turned ? entro_box_bottom(box) - start : box.y + line->baseline;
 
     if (hundredths(line->width) <= 0)
         return;
-    g_string_append(out, "<text");
+    g_string_append(out, line->from_right ? "<text direction=\"rtl\"" : "<text");
     add_length(out, "x", x);
     add_length(out, "y", y);
     if (mark->style.turned) {
@@ -442,8 +442,9 @@ add_cells_as_image(Svg *svg, const EntroMark *mark)
                    !entro_png_write(&png, collect, bytes);
     cairo_surface_destroy(surface);
     g_autofree char *base64 = g_base64_encode(bytes->data, bytes->len);
-    g_string_append(svg->out, "<image preserveAspectRatio=\"none\" image-rendering=\"optimizeSpeed\" "
-                              "style=\"image-rendering:crisp-edges;image-rendering:pixelated\"");
+    g_string_append(svg->out,
+                    "<image preserveAspectRatio=\"none\" image-rendering=\"optimizeSpeed\" "
+                    "style=\"image-rendering:crisp-edges;image-rendering:pixelated\"");
     add_length(svg->out, "x", mark->box.x);
     add_length(svg->out, "y", mark->box.y);
     add_length(svg->out, "width", mark->box.width);
@@ -454,8 +455,7 @@ add_cells_as_image(Svg *svg, const EntroMark *mark)
 static void
 add_cells(Svg *svg, const EntroMark *mark)
 {
-    if (svg->cells_as_images ||
-        mark->n_rows * mark->n_columns > svg->figure->theme.vector_cells)
+    if (svg->cells_as_images || mark->n_rows * mark->n_columns > svg->figure->theme.vector_cells)
         add_cells_as_image(svg, mark);
     else
         add_cells_as_paths(svg, mark);
@@ -618,7 +618,7 @@ entro_figure_write_svg(const EntroFigure *figure, EntroStream *stream, GError **
     g_autoptr(GString) svg = g_string_new("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 
     return print(figure, "", TRUE, svg, error) &&
-           entro_stream_check(
-               stream, entro_stream_write(stream, (const guchar *)svg->str, (guint)svg->len),
-               error);
+           entro_stream_check(stream,
+                              entro_stream_write(stream, (const guchar *)svg->str, (guint)svg->len),
+                              error);
 }
