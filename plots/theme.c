@@ -122,6 +122,7 @@ make_theme(const Preset *preset)
     theme.font = preset->font;
     theme.generic = preset->generic;
     theme.font_size = preset->font_size;
+    theme.title_scale = 1;
     theme.tick_scale = theme.note_scale = preset->small_size / preset->font_size;
     theme.frame_line = preset->frame_line;
     theme.data_line = preset->data_line;
