@@ -16,7 +16,7 @@ typedef struct {
 } Case;
 
 #define HOSTILE "<script>&amp;\"'\357\277\277\033]0;x\007--></title>"
-#define ARABIC "مرحبا abc"
+#define ARABIC  "مرحبا abc"
 
 static const Case cases[] = {
     {"values", 12, 12, 1, FALSE, TRUE, NULL, "SM+LN+G", NULL},
