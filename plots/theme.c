@@ -98,7 +98,7 @@ scale_lengths(EntroTheme *theme, double scale)
 {
     double *const lengths[] = {&theme->gap,        &theme->tick,      &theme->dot,
                                &theme->cross,      &theme->mark_line, &theme->plot_min,
-                               &theme->colour_bar, &theme->bar_min};
+                               &theme->colour_bar, &theme->label_max, &theme->bar_min};
 
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
         *lengths[i] *= scale;
