@@ -83,6 +83,8 @@ ENTRO_API gboolean entro_figure_print_svg(const EntroFigure *figure, const char 
 ENTRO_API const GPtrArray *entro_figure_get_notes(const EntroFigure *figure);
 
 ENTRO_API const char *const *entro_palettes(void); /* names, NULL-terminated */
+/* Its colour at `t` in [0, 1], as 0xRRGGBB; name NULL: the default. */
+ENTRO_API guint32 entro_palette_sample(const char *name, double t);
 
 G_END_DECLS
 
