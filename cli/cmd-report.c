@@ -381,8 +381,7 @@ const EntroCommand entro_command_report = {
         "takes kinds with commas and looks at all findings above info, also those that are over.\n"
         "The rules and their values are in the tables rules and rule_parameters:\n"
         "  entroscope export rule_parameters --db DB\n"
-        "--html writes one file that needs no server and no network: findings, curves, a map of "
-        "the\n"
-        "heads at every capture, and of several RUNs a comparison.  Nothing is printed then;\n"
-        "--fail-on keeps its exit code.",
+        "--html writes one file that needs no server and no network: findings, curves, a map of\n"
+        "the heads at every capture, and of several RUNs a comparison.  Nothing is printed then,\n"
+        "and it does not go with --json; --fail-on keeps its exit code.",
     .run = run};

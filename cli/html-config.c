@@ -1,4 +1,5 @@
 /* html-config.c: what the runs were, what the words mean, and how the page was made. */
+#include "compare.h"
 #include "report-html.h"
 
 #include <string.h>
@@ -70,7 +71,7 @@ add_value(GString *out, const char *value)
         g_string_append(out, "<td class=\"text\">–</td>");
         return;
     }
-    g_autofree char *shown = entro_printable(value, -1);
+    g_autofree char *shown = compare_format_value(value);
     g_autofree char *cut = entro_shorten(shown, VALUE_MOST);
     html_printf(out, "<td class=\"text\">%s</td>", cut);
 }
@@ -173,14 +174,14 @@ static void
 add_rule(GString *out, const EntroRule *rule, const EntroRuleSetting *setting)
 {
     html_printf(out,
-                "<tr id=\"rule-%s\"><th scope=\"row\"><code>%s</code></th><td class=\"text\">%s"
-                "</td><td class=\"text\">%s</td><td class=\"text\">%s</td><td class=\"text\">",
+                "<tr id=\"rule-%s\"><th scope=\"row\"><code>%s</code><br>%s, %s</th><td "
+                "class=\"text\">%s</td><td class=\"text\"><ul>",
                 rule->name, rule->name, entro_scope_name(rule->scope),
                 entro_severity_name(setting->severity), rule->about);
     for (guint i = 0; rule->parameters[i].name != NULL; i++)
-        html_printf(out, "%s<code>%s</code> = %.6g (%s)", i > 0 ? "; " : "",
-                    rule->parameters[i].name, setting->value[i], rule->parameters[i].about);
-    g_string_append(out, "</td></tr>\n");
+        html_printf(out, "<li><code>%s</code> = %.6g: %s</li>", rule->parameters[i].name,
+                    setting->value[i], rule->parameters[i].about);
+    g_string_append(out, "</ul></td></tr>\n");
 }
 
 static void
@@ -191,10 +192,8 @@ add_rules(HtmlPage *page)
     g_string_append(page->out,
                     "<h3>Rules</h3>\n<p>A finding is what one of these rules says, by its "
                     "values here.</p>\n<div class=\"wide\"><table class=\"rules\"><thead><tr><th "
-                    "scope=\"col\">Rule</th><th scope=\"col\" class=\"text\">Of</th><th "
-                    "scope=\"col\" class=\"text\">Severity</th><th scope=\"col\" "
-                    "class=\"text\">It finds</th><th scope=\"col\" "
-                    "class=\"text\">Values</th></tr></thead>\n<tbody>\n");
+                    "scope=\"col\">Rule</th><th scope=\"col\" class=\"text\">It finds</th><th "
+                    "scope=\"col\" class=\"text\">Values</th></tr></thead>\n<tbody>\n");
     for (guint i = 0; i < entro_n_rules(); i++)
         add_rule(page->out, entro_rule(i), &rules->setting[i]);
     g_string_append(page->out, "</tbody></table></div>\n");

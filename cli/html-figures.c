@@ -12,11 +12,25 @@
 
 /* ---- one figure -------------------------------------------------------------------------------- */
 
+/* Two things of one id, and the second figure is drawn with the letters of the first: what the writer
+ * of the figure left without the prefix gets it here. */
+static char *
+complete_prefix(const char *svg, const char *prefix)
+{
+    g_autofree char *pattern =
+        g_strdup_printf("(\\sid=\"|href=\"#|url\\(#)(?!%s)", prefix); /* letters, digits, '-' */
+    g_autofree char *with = g_strdup_printf("\\1%s", prefix);
+    g_autoptr(GRegex) ids = g_regex_new(pattern, G_REGEX_RAW, 0, NULL);
+
+    return g_regex_replace(ids, svg, -1, 0, with, 0, NULL);
+}
+
 /* The document becomes an element of the page: without what stands before it, and with the words that
  * tell of it to those who do not see it. */
 static void
-add_svg(GString *out, const char *svg, const char *label)
+add_svg(GString *out, const char *text, const char *prefix, const char *label)
 {
+    g_autofree char *svg = complete_prefix(text, prefix);
     const char *start = strstr(svg, "<svg"), *end = start != NULL ? strchr(start, '>') : NULL;
 
     g_return_if_fail(end != NULL);
@@ -57,7 +71,7 @@ html_add_figure(HtmlPage *page, const char *view, const EntroRunInfo *const *run
         return FALSE;
     }
     html_printf(page->out, "<figure id=\"%s\" class=\"plot\">", id);
-    add_svg(page->out, svg->str, label);
+    add_svg(page->out, svg->str, prefix, label);
     g_string_append(page->out, "</figure>\n");
     return TRUE;
 }

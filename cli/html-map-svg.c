@@ -42,8 +42,8 @@ measure(const EntroEvidence *evidence)
 
     for (gsize i = 0; i < shape.heads->n_heads; i++)
         shape.n_columns = MAX(shape.n_columns, shape.heads->head[i] + 1);
-    shape.width = CLAMP(floor(600.0 / shape.n_columns), 5, 36);
-    shape.height = CLAMP(floor(430.0 / shape.n_rows), 5, 30);
+    shape.width = CLAMP(floor(600.0 / shape.n_columns), 5, 48);
+    shape.height = CLAMP(floor(430.0 / shape.n_rows), 5, 40);
     return shape;
 }
 
