@@ -16,6 +16,7 @@ load_configs(const HtmlPage *page, GPtrArray *configs, GError **error)
         GHashTable *config = entro_store_select_config(page->store, page->info[i]->id, error);
         if (config == NULL)
             return FALSE;
+        compare_add_known(config, page->info[i]);
         g_ptr_array_add(configs, config);
     }
     return TRUE;

@@ -115,10 +115,12 @@
         this.column = this.run.columns.find((column) => column.name === this.select.value);
         this.draw();
       });
-      this.svg.addEventListener("pointerover", (event) => this.show(this.indexOf.get(event.target)));
-      this.svg.addEventListener("click", (event) => this.focus(this.indexOf.get(event.target)));
-      this.svg.addEventListener("focusin", (event) => this.show(this.indexOf.get(event.target)));
-      this.svg.addEventListener("keydown", (event) => this.press(event));
+      // on the figure: an <svg> that listens to focus would be a stop of Tab itself
+      const figure = this.find(".map");
+      figure.addEventListener("pointerover", (event) => this.show(this.indexOf.get(event.target)));
+      figure.addEventListener("click", (event) => this.focus(this.indexOf.get(event.target)));
+      figure.addEventListener("focusin", (event) => this.show(this.indexOf.get(event.target)));
+      figure.addEventListener("keydown", (event) => this.press(event));
     }
 
     goTo(position, byHand) {
