@@ -9,7 +9,15 @@
 /* A map of up to so many heads says its numbers where the pointer rests, without script. */
 #define MOST_TITLES 1024
 
-enum { LEFT = 46, BOTTOM = 40, TOP = 6, RIGHT = 10, LABEL_ROOM = 22, SMALL_SIDE = 128 };
+enum {
+    LEFT = 46,
+    BOTTOM = 40,
+    TOP = 6,
+    RIGHT = 10,
+    LABEL_HEIGHT = 15,
+    LABEL_WIDTH = 22,
+    SMALL_SIDE = 128
+};
 
 guint
 html_map_level(double value, double scale)
@@ -121,12 +129,12 @@ add_cells(const HtmlPage *page, const HtmlRun *run, const Shape *shape, gsize po
 
 /* Every so many-th, so that the numbers do not touch. */
 static guint
-choose_stride(double size)
+choose_stride(double size, double room)
 {
     static const guint strides[] = {1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 64, 100, 128};
 
     for (guint i = 0; i < G_N_ELEMENTS(strides); i++)
-        if (strides[i] * size >= LABEL_ROOM)
+        if (strides[i] * size >= room)
             return strides[i];
     return 200;
 }
@@ -134,7 +142,8 @@ choose_stride(double size)
 static void
 add_labels(GString *out, const Shape *shape)
 {
-    guint rows = choose_stride(shape->height + 6), columns = choose_stride(shape->width);
+    guint rows = choose_stride(shape->height, LABEL_HEIGHT);
+    guint columns = choose_stride(shape->width, LABEL_WIDTH);
     double bottom = TOP + shape->n_rows * shape->height;
 
     g_string_append(out, "<g class=\"labels\">");

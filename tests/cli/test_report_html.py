@@ -183,7 +183,7 @@ def a_healthy_and_a_collapsing_run(world):
         if words and not re.match(r"\w+ \(#", words):
             assert words in page.text, words
     for word in ("entropy_mean", "layer-collapse", "Fingerprint of the trace", "entroscope report",
-                 "context_length", "perplexity"):
+                 "context_length", "At the end of training"):
         assert word in page.text, word
 
 
