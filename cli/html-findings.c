@@ -3,6 +3,8 @@
 
 /* So many findings of a line have their evidence in the page. */
 #define EVIDENCE_SHOWN 100
+/* So many lines of a run; with --all a line is one finding. */
+#define LINES_SHOWN 500
 
 /* ---- summary ------------------------------------------------------------------------------------ */
 
@@ -245,6 +247,24 @@ add_penalty(GString *out, const EntroPenaltyReport *penalty)
     html_printf(out, "<pre>%s</pre>\n", text->str);
 }
 
+static void
+add_lines(GString *out, const GPtrArray *lines)
+{
+    if (lines->len == 0) {
+        g_string_append(out, "<p>None.</p>\n");
+        return;
+    }
+    g_string_append(out, "<ul class=\"findings\">\n");
+    for (guint i = 0; i < MIN(lines->len, LINES_SHOWN); i++)
+        add_line(out, lines->pdata[i]);
+    g_string_append(out, "</ul>\n");
+    if (lines->len > LINES_SHOWN)
+        html_printf(out,
+                    "<p class=\"note\">%u more are in the table <code>findings</code> of the "
+                    "database.</p>\n",
+                    lines->len - LINES_SHOWN);
+}
+
 void
 html_add_findings(HtmlPage *page)
 {
@@ -254,12 +274,7 @@ html_add_findings(HtmlPage *page)
         g_autoptr(GPtrArray) lines = entro_report_lines(report);
 
         html_printf(page->out, "<h3><bdi>%s</bdi></h3>\n", page->run[i].label);
-        if (lines->len == 0)
-            g_string_append(page->out, "<p>None.</p>\n");
-        g_string_append(page->out, lines->len > 0 ? "<ul class=\"findings\">\n" : "");
-        for (guint k = 0; k < lines->len; k++)
-            add_line(page->out, lines->pdata[k]);
-        g_string_append(page->out, lines->len > 0 ? "</ul>\n" : "");
+        add_lines(page->out, lines);
         if (report->penalty != NULL)
             add_penalty(page->out, report->penalty);
     }

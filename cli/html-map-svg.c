@@ -8,6 +8,8 @@
 
 /* A map of up to so many heads says its numbers where the pointer rests, without script. */
 #define MOST_TITLES 1024
+/* Cells reach under their neighbours, or on paper the ground shines through between them. */
+#define OVERLAP 0.3
 
 enum {
     LEFT = 46,
@@ -91,7 +93,7 @@ add_cell(const HtmlPage *page, const HtmlRun *run, const Shape *shape, gsize pos
     html_map_colour(html_map_level(value, page->scale), colour);
     g_string_append_printf(out, "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" fill=\"",
                            shape->heads->head[head] * shape->width, row * shape->height,
-                           shape->width, shape->height);
+                           shape->width + OVERLAP, shape->height + OVERLAP);
     if (state == CELL_VALUE)
         g_string_append(out, colour);
     else if (state == CELL_UNDEFINED)
@@ -228,7 +230,8 @@ add_paths(GString *out, GString *paths[MAP_COLOURS + 1])
             continue;
         if (i < MAP_COLOURS)
             html_map_colour(i, colour);
-        g_string_append_printf(out, "<path fill=\"%s\" d=\"%s\"/>", colour, paths[i]->str);
+        g_string_append_printf(out, "<path fill=\"%s\" stroke=\"%s\" d=\"%s\"/>", colour, colour,
+                               paths[i]->str);
         g_string_free(paths[i], TRUE);
     }
 }
@@ -244,7 +247,7 @@ html_map_draw_small(const HtmlPage *page, const HtmlRun *run, gsize position)
     g_string_append_printf(page->out,
                            "<svg role=\"img\" width=\"%.0f\" height=\"%.0f\" "
                            "viewBox=\"0 0 %u %u\" preserveAspectRatio=\"none\" "
-                           "shape-rendering=\"crispEdges\"",
+                           "shape-rendering=\"crispEdges\" stroke-width=\".05\"",
                            MAX(shape.n_columns * shape.width * scale, 4),
                            MAX(shape.n_rows * shape.height * scale, 4), shape.n_columns,
                            shape.n_rows);

@@ -41,7 +41,8 @@
   // One scale for all runs, so that colours can be compared: entropies to the largest possible.
   function domainOf(name) {
     if (name === "entropy_mean" && data.scale > 0) return [0, data.scale];
-    const columns = data.runs.flatMap((run) => run.columns.filter((column) => column.name === name));
+    const columns = [].concat(...data.runs.map((run) => run.columns))
+      .filter((column) => column.name === name);
     return [Math.min(0, ...columns.map((column) => column.low)),
       Math.max(...columns.map((column) => column.high))];
   }

@@ -59,6 +59,14 @@ test_grows_lighter(void)
 }
 
 static void
+test_sample(void)
+{
+    g_assert_cmphex(entro_palette_sample(NULL, 0), ==, 0x440154);
+    g_assert_cmphex(entro_palette_sample("cividis", 1), ==, 0xfee838);
+    g_assert_cmphex(entro_palette_sample("magma", 2), ==, entro_palette_sample("magma", 1));
+}
+
+static void
 test_unknown(void)
 {
     g_autoptr(GError) error = NULL;
@@ -95,6 +103,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/palette/agrees-with-matplotlib", test_matplotlib);
     g_test_add_func("/palette/grows-lighter", test_grows_lighter);
+    g_test_add_func("/palette/an-sample-one-is-refused", test_sample);
     g_test_add_func("/palette/an-unknown-one-is-refused", test_unknown);
     g_test_add_func("/palette/text-contrasts-with-its-ground", test_text_colour);
     g_test_add_func("/palette/lines-differ", test_lines_differ);
