@@ -176,16 +176,18 @@ add_place(GString *out, gint64 number)
         g_string_append_printf(out, "<td>%" G_GINT64_FORMAT "</td>", number);
 }
 
+/* The script makes the first step a way to the map, there and then. */
 static void
-add_evidence_row(GString *out, const EntroFinding *finding)
+add_evidence_row(GString *out, const HtmlRun *run, const EntroFinding *finding)
 {
     g_autoptr(JsonNode) node = entro_report_parse_evidence(finding->evidence);
     Evidence evidence = {out, 0};
 
-    g_string_append(out, "<tr>");
+    html_printf(out, "<tr data-run=\"%s\">", run->id);
     add_place(out, finding->layer);
     add_place(out, finding->head);
-    g_string_append_printf(out, "<td>%" G_GINT64_FORMAT "</td>", finding->onset_step);
+    g_string_append_printf(out, "<td class=\"onset\">%" G_GINT64_FORMAT "</td>",
+                           finding->onset_step);
     if (finding->last_step == ENTRO_STILL_SO)
         g_string_append(out, "<td>still so</td>");
     else
@@ -198,7 +200,7 @@ add_evidence_row(GString *out, const EntroFinding *finding)
 }
 
 static void
-add_evidence(GString *out, const EntroReportLine *line)
+add_evidence(GString *out, const HtmlRun *run, const EntroReportLine *line)
 {
     guint n = MIN(line->findings->len, EVIDENCE_SHOWN);
     g_autofree char *count = html_count(line->findings->len, "finding");
@@ -210,7 +212,7 @@ add_evidence(GString *out, const EntroReportLine *line)
                 "<th scope=\"col\" class=\"text\">Numbers</th></tr></thead><tbody>\n",
                 count);
     for (guint i = 0; i < n; i++)
-        add_evidence_row(out, line->findings->pdata[i]);
+        add_evidence_row(out, run, line->findings->pdata[i]);
     g_string_append(out, "</tbody></table></div>");
     if (n < line->findings->len)
         html_printf(out,
@@ -223,7 +225,7 @@ add_evidence(GString *out, const EntroReportLine *line)
 /* ---- findings -------------------------------------------------------------------------------------- */
 
 static void
-add_line(GString *out, const EntroReportLine *line)
+add_line(GString *out, const HtmlRun *run, const EntroReportLine *line)
 {
     guint rule;
 
@@ -234,7 +236,7 @@ add_line(GString *out, const EntroReportLine *line)
         html_printf(out, " <a class=\"rule\" href=\"#rule-%s\">%s</a>", entro_rule(rule)->name,
                     entro_rule(rule)->name);
     g_string_append(out, "</p>\n");
-    add_evidence(out, line);
+    add_evidence(out, run, line);
     g_string_append(out, "</li>\n");
 }
 
@@ -248,7 +250,7 @@ add_penalty(GString *out, const EntroPenaltyReport *penalty)
 }
 
 static void
-add_lines(GString *out, const GPtrArray *lines)
+add_lines(GString *out, const HtmlRun *run, const GPtrArray *lines)
 {
     if (lines->len == 0) {
         g_string_append(out, "<p>None.</p>\n");
@@ -256,7 +258,7 @@ add_lines(GString *out, const GPtrArray *lines)
     }
     g_string_append(out, "<ul class=\"findings\">\n");
     for (guint i = 0; i < MIN(lines->len, LINES_SHOWN); i++)
-        add_line(out, lines->pdata[i]);
+        add_line(out, run, lines->pdata[i]);
     g_string_append(out, "</ul>\n");
     if (lines->len > LINES_SHOWN)
         html_printf(out,
@@ -274,7 +276,7 @@ html_add_findings(HtmlPage *page)
         g_autoptr(GPtrArray) lines = entro_report_lines(report);
 
         html_printf(page->out, "<h3><bdi>%s</bdi></h3>\n", page->run[i].label);
-        add_lines(page->out, lines);
+        add_lines(page->out, &page->run[i], lines);
         if (report->penalty != NULL)
             add_penalty(page->out, report->penalty);
     }

@@ -48,7 +48,7 @@ html_map_digits(void)
 gsize
 html_map_cost(void)
 {
-    return REAL_WIDTH * (ENTRO_HEAD_N_COLUMNS + N_COUNTS);
+    return REAL_WIDTH * (ENTRO_HEAD_N_COLUMNS + ENTRO_HEAD_PARAM_N_COLUMNS + N_COUNTS);
 }
 
 /* ---- one value ---------------------------------------------------------------------------------- */

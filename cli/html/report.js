@@ -249,6 +249,27 @@
   document.documentElement.classList.add("js");
   const maps = data.runs.map((run) => new HeadMap(run));
 
+  // From a finding to the map: the step where it began, and its head.
+  function linkFindings(map) {
+    for (const row of document.querySelectorAll(`tr[data-run="${map.run.id}"]`)) {
+      const [layer, head] = [...row.cells].map((cell) => Number(cell.textContent));
+      const onset = row.querySelector(".onset");
+      const step = Number(onset.textContent);
+      const button = element("button", onset.textContent);
+      button.type = "button";
+      button.title = "Show in the map";
+      button.addEventListener("click", () => {
+        map.goToStep(step);
+        map.root.scrollIntoView();
+        const at = map.run.heads.findIndex((own, i) =>
+          map.run.layers[i] === layer && (own === head || Number.isNaN(head)));
+        map.focus(at < 0 ? map.head : at);
+      });
+      onset.replaceChildren(button);
+    }
+  }
+  maps.forEach(linkFindings);
+
   // Paper gets the last capture, and then the reader the one that was chosen.
   addEventListener("beforeprint", () => maps.forEach((map) => {
     map.before = map.position;

@@ -244,6 +244,30 @@ def the_keyboard_reaches_everything(world):
 
 
 @test
+def a_finding_leads_to_its_head(world):
+    world.analyze("healthy.h5", "collapsing.h5")
+    url = show(world, "healthy", "collapsing")
+    rows = clitest.query(world / "r.db", "SELECT layer, head, onset_step FROM findings JOIN runs ON"
+                         " run_id = id WHERE name = 'collapsing' AND head IS NOT NULL")
+    script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    seen = 0
+    for row in driver.find_elements(By.CSS_SELECTOR, "tr[data-run=run2]"):
+        cells = [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
+        if cells[1] == "–":
+            continue
+        script("arguments[0].scrollIntoView({block: 'center'})", row)
+        row.find_element(By.TAG_NAME, "button").click()
+        place = tuple(map(int, cells[:3]))
+        assert place in rows, (place, rows)
+        layer, head, step = place
+        assert find("#run2 .readout h4").text == f"Layer {layer}, head {head}, step {step}"
+        assert driver.switch_to.active_element.tag_name == "rect"
+        seen += 1
+    assert seen == len(rows) > 0, (seen, rows)
+    quiet(url)
+
+
+@test
 def runs_move_together(world):
     path = empty_database(world)
     add_run(path, "a", 2, 2, 6)
