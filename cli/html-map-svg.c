@@ -24,7 +24,9 @@ enum {
 guint
 html_map_level(double value, double scale)
 {
-    return scale > 0 ? (guint)lround(CLAMP(value / scale, 0, 1) * (MAP_COLOURS - 1)) : 0;
+    return scale > 0 && !isnan(value)
+               ? (guint)lround(CLAMP(value / scale, 0, 1) * (MAP_COLOURS - 1))
+               : 0;
 }
 
 void
