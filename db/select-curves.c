@@ -112,17 +112,32 @@ compare_layers(gconstpointer a, gconstpointer b)
     return (curve_a->number > curve_b->number) - (curve_a->number < curve_b->number);
 }
 
-/* A statistic of heads is averaged over the layer's heads, one of layers stands as it is. */
+static gboolean
+has_layer_rows(EntroStore *store, const char *table, gint64 run_id, gboolean *ret_has,
+               GError **error)
+{
+    g_autofree char *sql = g_strdup_printf("SELECT 1 FROM %s WHERE run_id = ?1 LIMIT 1", table);
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare_run(store, sql, run_id, error);
+
+    return stmt != NULL && entro_sql_step(store, stmt, ret_has, error);
+}
+
+/* A statistic of heads is averaged over the layer's heads, one of layers stands as it is.  Where both
+ * have the same name the layer's is that average, with a twelfth of the rows to read. */
 static char *
-make_curve_query(EntroStore *store, const char *column, GError **error)
+make_curve_query(EntroStore *store, gint64 run_id, const char *column, GError **error)
 {
     const char *of_heads = NULL;
     const char *of_layers = NULL;
+    gboolean layers = TRUE;
 
     if (!entro_columns_find(store, TRUE, column, &of_heads, error) ||
         !entro_columns_find(store, FALSE, column, &of_layers, error))
         return NULL;
-    if (of_heads != NULL)
+    if (of_heads != NULL && of_layers != NULL &&
+        !has_layer_rows(store, of_layers, run_id, &layers, error))
+        return NULL;
+    if (of_heads != NULL && (of_layers == NULL || !layers))
         return g_strdup_printf("SELECT step, layer, avg(\"%s\") FROM %s"
                                " WHERE run_id = ?1 GROUP BY step, layer ORDER BY step, layer",
                                column, of_heads);
@@ -146,7 +161,7 @@ entro_store_select_layer_curves(EntroStore *store, gint64 run_id, const char *co
         .curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free),
         .by_layer = g_hash_table_new(g_int64_hash, g_int64_equal),
     };
-    g_autofree char *sql = make_curve_query(store, column, error);
+    g_autofree char *sql = make_curve_query(store, run_id, column, error);
     gboolean row = TRUE;
 
     if (sql == NULL || !entro_transaction_begin_read(&view, store, error))

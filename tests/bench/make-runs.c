@@ -19,6 +19,7 @@ vary(EntroCapture *capture, GRand *random)
     for (guint row = 0; row < capture->n_layers; row++)
         for (guint j = 0; j < ENTRO_LAYER_N_COLUMNS; j++)
             capture->layers[row].values[j] = g_rand_double(random);
+    average_heads(capture);
 }
 
 /* Seconds inside the database; making the numbers does not count. */

@@ -69,6 +69,28 @@ expected_entropy(gint64 step, guint layer, guint head)
     return 0.125 + (double)step + 0.1 * layer + 0.01 * head;
 }
 
+/* A statistic of a layer that has the name of one of heads is their mean, as the analyzer makes it. */
+void
+average_heads(EntroCapture *capture)
+{
+    static const struct {
+        guint of_layer, of_head;
+    } same[] = {{ENTRO_LAYER_ENTROPY_MEAN, ENTRO_HEAD_ENTROPY_MEAN},
+                {ENTRO_LAYER_ENTROPY_CEILING, ENTRO_HEAD_ENTROPY_CEILING}};
+    const gsize n_heads = capture->n_heads / capture->n_layers;
+
+    for (gsize layer = 0; layer < capture->n_layers; layer++)
+        for (guint k = 0; k < G_N_ELEMENTS(same); k++) {
+            double sum = 0, n = 0;
+            for (gsize head = 0; head < n_heads; head++) {
+                const double value = capture->heads[layer * n_heads + head].values[same[k].of_head];
+                sum += isnan(value) ? 0 : value;
+                n += isnan(value) ? 0 : 1;
+            }
+            capture->layers[layer].values[same[k].of_layer] = n > 0 ? sum / n : NAN;
+        }
+}
+
 EntroCapture
 make_capture(gint64 step, guint n_layers, guint n_heads)
 {
@@ -95,6 +117,7 @@ make_capture(gint64 step, guint n_layers, guint n_heads)
         for (guint j = 0; j < ENTRO_LAYER_N_COLUMNS; j++)
             capture.layers[layer].values[j] = 2.5 * layer + j;
     }
+    average_heads(&capture);
     return capture;
 }
 

@@ -20,6 +20,7 @@ EntroStore *open_store(const char *path, EntroStoreMode mode); /* asserts succes
 gint64 begin_run(EntroStore *store, const char *name, guint attempt);
 
 /* A capture of n_layers x n_heads; its numbers follow from step, layer and head. */
+void average_heads(EntroCapture *capture);
 EntroCapture make_capture(gint64 step, guint n_layers, guint n_heads);
 /* Learnable parameters of as many layers and heads. */
 void add_params(EntroCapture *capture, guint n_layers, guint n_heads);

@@ -112,6 +112,7 @@ layer_curve_is_the_mean_of_its_heads(Fixture *fixture, gconstpointer data)
     capture.heads[0].values[ENTRO_HEAD_ENTROPY_MEAN] = NAN; /* heads 1 and 2 remain */
     for (guint head = 3; head < 6; head++)
         capture.heads[head].values[ENTRO_HEAD_ENTROPY_MEAN] = NAN; /* the whole of layer 1 */
+    average_heads(&capture);
     g_assert_true(entro_store_put_captures(store, run_id, &capture, 1, &error));
     free_capture(&capture);
     g_autoptr(GPtrArray) curves =
