@@ -2,6 +2,8 @@
  *
  * Decides nothing about places.  cairo's errors are sticky: they are asked for once, when the file
  * is finished (figure-write.c). */
+#include <string.h>
+
 #include "figure-private.h"
 
 enum { CELL_PIXELS_MAX = 16 }; /* per side of a cell in an image: viewers that smooth blur less */
@@ -266,16 +268,64 @@ draw_cells(const Painter *painter, const EntroMark *mark)
         draw_cells_as_image(painter, mark);
 }
 
+/* The first cell from `column` on in that row whose `hatched` is, or is not, `wanted`. */
+static gsize
+find_hatched(const guint8 *row, gsize column, gsize n_columns, gboolean wanted)
+{
+    while (column < n_columns && (row[column] != 0) != wanted)
+        column++;
+    return column;
+}
+
+/* Of the rows from `row` on, those that are hatched from `start` to `end` and not beside it. */
+static gsize
+take_rows(const EntroMark *mark, guint8 *hatched, gsize row, gsize start, gsize end)
+{
+    const gsize n = mark->n_columns;
+    gsize below = row;
+
+    for (; below < mark->n_rows; below++) {
+        guint8 *cells = hatched + below * n;
+        if ((start > 0 && cells[start - 1]) || find_hatched(cells, start, n, FALSE) != end)
+            break;
+        memset(cells + start, 0, end - start);
+    }
+    return below;
+}
+
+/* As few boxes as is simple: what diverged is one area, not thousands of cells. */
+GArray *
+entro_hatch_boxes(const EntroMark *mark)
+{
+    const gsize n = mark->n_columns;
+    g_autofree guint8 *left = g_memdup2(mark->hatched, mark->n_rows * n); /* not yet in a box */
+    GArray *boxes = g_array_new(FALSE, FALSE, sizeof(EntroBox));
+
+    for (gsize row = 0; row < mark->n_rows; row++) {
+        const guint8 *cells = left + row * n;
+        for (gsize start = find_hatched(cells, 0, n, TRUE); start < n;
+             start = find_hatched(cells, start, n, TRUE)) {
+            const gsize end = find_hatched(cells, start, n, FALSE);
+            const gsize below = take_rows(mark, left, row, start, end);
+            EntroBox box = entro_cell_box(mark, row, start);
+            const EntroBox last = entro_cell_box(mark, below - 1, end - 1);
+            box.width = entro_box_right(last) - box.x;
+            box.height = entro_box_bottom(last) - box.y;
+            g_array_append_val(boxes, box);
+        }
+    }
+    return boxes;
+}
+
 static void
 draw_hatch(const Painter *painter, const EntroMark *mark)
 {
     const EntroBox box = mark->box;
     const double distance = entro_hatch_distance * G_SQRT2; /* measured along the upper edge */
 
-    for (gsize row = 0; row < mark->n_rows; row++)
-        for (gsize column = 0; column < mark->n_columns; column++)
-            if (mark->hatched[row * mark->n_columns + column])
-                add_box(painter->cr, entro_cell_box(mark, row, column));
+    g_autoptr(GArray) boxes = entro_hatch_boxes(mark);
+    for (guint i = 0; i < boxes->len; i++)
+        add_box(painter->cr, g_array_index(boxes, EntroBox, i));
     cairo_clip(painter->cr);
     for (double x = box.x; x < entro_box_right(box) + box.height; x += distance) {
         cairo_move_to(painter->cr, x, box.y);

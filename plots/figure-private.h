@@ -104,6 +104,7 @@ typedef struct {
     double cell, cell_max;                      /* side of a heat map's cell: usual, largest */
     double plot_min, plot_max;                  /* side of a plot area */
     double plot_tall;                           /* height of a heat map with many layers */
+    double row;                                 /* height of a row of a stretched heat map */
     double aspect, bar_aspect;                  /* height by width of a plot of curves, of bars */
     double bar_min, bar_gap; /* narrowest bar; gap between groups, by their width */
     double colour_bar;       /* width of a colour bar */
@@ -115,7 +116,8 @@ typedef struct {
     gsize cells_side;        /* more cells a side are refused */
     gsize curve_points;      /* longer curves are thinned */
     double curve_buckets;    /* per point of width, when thinned */
-    EntroColour ink, faint, grid, missing, alarm;
+    gsize map_cells;         /* cells of all stretched heat maps, or attention maps, of a view */
+    EntroColour ink, faint, grid, missing, alarm, paper;
 } EntroTheme;
 
 const EntroTheme *entro_theme_default(void);
@@ -266,6 +268,7 @@ EntroTextStyle entro_style_note(const EntroFigure *figure);
 void entro_figure_draw(const EntroFigure *figure, cairo_t *cr);
 /* Where a cell is painted: beyond its own place, under the neighbours that are painted after it. */
 EntroBox entro_cell_paint_box(const EntroMark *mark, gsize row, gsize column);
+GArray *entro_hatch_boxes(const EntroMark *mark); /* EntroBox; they cover the hatched cells once */
 EntroBox entro_cell_box(const EntroMark *mark, gsize row, gsize column);
 /* Each cell is a square of `magnified` pixels; ask its cairo_surface_status(). */
 cairo_surface_t *entro_cells_image(const EntroMark *mark, guint magnified);

@@ -481,10 +481,9 @@ add_hatch(Svg *svg, const EntroMark *mark)
     const gint64 height = hundredths(box.height);
     g_autoptr(GString) path = g_string_new(NULL);
 
-    for (gsize row = 0; row < mark->n_rows; row++)
-        for (gsize column = 0; column < mark->n_columns; column++)
-            if (mark->hatched[row * mark->n_columns + column])
-                add_box_path(path, entro_cell_box(mark, row, column));
+    g_autoptr(GArray) boxes = entro_hatch_boxes(mark);
+    for (guint i = 0; i < boxes->len; i++)
+        add_box_path(path, g_array_index(boxes, EntroBox, i));
     const guint clip = define_clip(svg, path->str);
     begin_stroke(svg->out, mark->pen.colour, entro_hatch_line);
     g_string_append_printf(svg->out, " clip-path=\"url(#%sd%u)\" d=\"", svg->prefix, clip);

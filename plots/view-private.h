@@ -13,6 +13,11 @@ typedef struct {
     guint8 *state;         /* [n_rows][n_columns] EntroCellState */
     gint64 *row_number;    /* [n_rows], NULL: 0, 1, 2, ... */
     gint64 *column_number; /* [n_columns], the same */
+    gint64 *row_group;     /* [n_rows] layer of each, its number beside the rows; NULL: none */
+    gboolean name_rows;    /* with groups: where there is room, their own numbers too */
+    gboolean steps;        /* the columns are training steps */
+    gboolean stretched;    /* as wide as there is room, with rows as thin as they have to be */
+    gboolean framed;       /* where blank cells would leave the edge open */
     gboolean values;       /* the number in each cell */
 } EntroHeatChart;
 
@@ -22,6 +27,20 @@ EntroHeatChart *entro_heat_chart_add(EntroPage *page, const char *title, gsize n
                                      GError **error);
 /* Layers and heads; `value_label`: "Head entropy (nats)". */
 EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid,
+                                           const char *title, const char *value_label,
+                                           GError **error);
+/* Heads over training: rows are heads, one layer under the other, columns are captures. */
+typedef struct {
+    gsize n_rows, n_columns;
+    gint64 *layer, *head; /* [n_rows] ascending */
+    gint64 *step;         /* [n_columns] ascending */
+    double *value;        /* [n_rows][n_columns] */
+    guint8 *state;        /* [n_rows][n_columns] EntroCellState */
+} EntroStepGrid;
+
+void entro_step_grid_free(EntroStepGrid *grid);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStepGrid, entro_step_grid_free)
+EntroHeatChart *entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
 /* EMPTY when no heat map of the page's batch has a cell; it has no other charts. */
@@ -107,6 +126,8 @@ struct EntroViewInput {
 gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                              GError **error);
 const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* "layer 3, head 0", "layer 3", "head 0 of each layer", "all heads". */
+char *entro_view_head_name(EntroHeadChoice choice);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
 char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
 
@@ -125,7 +146,8 @@ void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
 void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n);
 
 /* Each adds charts to the page, and a title if it has none. */
-EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
+EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
+    entro_view_headwise_steps;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -14,6 +14,15 @@ static const EntroView views[] = {
         .build = entro_view_headwise,
     },
     {
+        .key = "headwise-steps",
+        .title = "Entropy of each attention head during training",
+        .about = "heat map of every head over training steps, one panel a run",
+        .column = "entropy_mean",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_headwise_steps,
+    },
+    {
         .key = "layerwise-entropy",
         .title = "Layer mean entropy during training",
         .about = "curve of each layer over training steps, one panel a run",
@@ -55,6 +64,19 @@ entro_view_find(const char *key)
         if (g_strcmp0(views[i].key, key) == 0)
             return &views[i];
     return NULL;
+}
+
+char *
+entro_view_head_name(EntroHeadChoice choice)
+{
+    if (choice.layer == ENTRO_ALL && choice.head == ENTRO_ALL)
+        return g_strdup("all heads");
+    if (choice.layer == ENTRO_ALL)
+        return g_strdup_printf("head %" G_GINT64_FORMAT " of each layer", choice.head);
+    if (choice.head == ENTRO_ALL)
+        return g_strdup_printf("layer %" G_GINT64_FORMAT, choice.layer);
+    return g_strdup_printf("layer %" G_GINT64_FORMAT ", head %" G_GINT64_FORMAT, choice.layer,
+                           choice.head);
 }
 
 char *

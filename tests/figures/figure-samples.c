@@ -52,6 +52,35 @@ sample_curve(gint64 number, gsize n, double last_step, double start, double end)
     return curve;
 }
 
+EntroStepGrid *
+sample_steps(gsize n_layers, gsize n_heads, gsize n_captures, gint64 every)
+{
+    EntroStepGrid *grid = g_new0(EntroStepGrid, 1);
+    const gsize n_rows = n_layers * n_heads, n = n_rows * n_captures;
+
+    grid->n_rows = n_rows;
+    grid->n_columns = n_captures;
+    grid->layer = g_new(gint64, n_rows);
+    grid->head = g_new(gint64, n_rows);
+    grid->step = g_new(gint64, n_captures);
+    grid->value = g_new(double, n);
+    grid->state = g_new(guint8, n);
+    for (gsize i = 0; i < n_captures; i++)
+        grid->step[i] = (gint64)i * every;
+    for (gsize row = 0; row < n_rows; row++) {
+        grid->layer[row] = (gint64)(row / n_heads);
+        grid->head[row] = (gint64)(row % n_heads);
+    }
+    for (gsize cell = 0; cell < n; cell++) {
+        const gsize row = cell / n_captures;
+        const double part = (double)(cell % n_captures) / (double)n_captures;
+        const double speed = 1 + 6.0 * (double)row / (double)n_rows + sin(2.385 * (double)row);
+        grid->value[cell] = 0.1 + 3.7 * exp(-speed * part) + 0.02 * sin(37.0 * (double)cell);
+        grid->state[cell] = ENTRO_CELL_VALUE;
+    }
+    return grid;
+}
+
 void
 sample_spoil(EntroCurve *curve, gsize from)
 {
@@ -357,6 +386,89 @@ heat_column(GError **error)
     return sample_heat_maps(grids, 2, &options, error);
 }
 
+/* The grids are freed. */
+static EntroFigure *
+steps(EntroStepGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    gboolean added = page != NULL;
+
+    for (guint i = 0; i < n; i++) {
+        added = added && entro_heat_chart_add_steps(page, grids[i], run_names[5 * i % 6],
+                                                    "Head entropy (nats)", error);
+        entro_step_grid_free(grids[i]);
+    }
+    return page
+               ? sample_finish(page, "Entropy of each attention head during training", added, error)
+               : NULL;
+}
+
+static EntroFigure *
+steps_few(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(3, 4, 9, 1000)};
+
+    options.values = TRUE;
+    return steps(grids, 1, &options, error);
+}
+
+static EntroFigure *
+steps_usual(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(12, 12, 121, 250), sample_steps(12, 12, 121, 250)};
+
+    for (gsize row = 40; row < 144; row++)
+        for (gsize i = 90; i < 121; i++)
+            grids[1]->state[row * 121 + i] = ENTRO_CELL_UNDEFINED;
+    options.shared_scale = TRUE;
+    return steps(grids, 2, &options, error);
+}
+
+static EntroFigure *
+steps_many_heads(GError **error)
+{
+    EntroStepGrid *grids[] = {sample_steps(128, 16, 500, 1234567)};
+
+    return steps(grids, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+/* Captures at powers of two, a layer that could not be read, nothing valid in the end. */
+static EntroFigure *
+steps_uneven(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grid = sample_steps(6, 6, 18, 1);
+
+    for (gsize i = 1; i < 18; i++)
+        grid->step[i] = (gint64)1 << i;
+    for (gsize row = 0; row < 36; row++)
+        grid->state[row * 18 + 17] = ENTRO_CELL_UNDEFINED;
+    for (gsize row = 6; row < 12; row++)
+        grid->state[row * 18 + 5] = ENTRO_CELL_ABSENT;
+    options.preset = "icml";
+    return steps(&grid, 1, &options, error);
+}
+
+static EntroFigure *
+steps_one(GError **error)
+{
+    EntroStepGrid *grid = sample_steps(1, 1, 1, 1);
+
+    return steps(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+steps_slides(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(4, 4, 31, 100), sample_steps(8, 4, 31, 1000)};
+
+    options.preset = "slides";
+    return steps(grids, 2, &options, error);
+}
+
 static EntroFigure *
 layers(guint n_runs, guint n_layers, gsize n_steps, gboolean shared, GError **error)
 {
@@ -625,6 +737,12 @@ static const FigureSample samples[] = {
     {"heat-all-nan", heat_all_nan},
     {"heat-odd-names-and-ranges", heat_odd},
     {"heat-one-column-of-a-journal", heat_column},
+    {"steps-few-with-values", steps_few},
+    {"steps-2-runs", steps_usual},
+    {"steps-2048-heads", steps_many_heads},
+    {"steps-uneven", steps_uneven},
+    {"steps-one-cell", steps_one},
+    {"steps-slides", steps_slides},
     {"layers-1", layers_1},
     {"layers-2-shared", layers_2},
     {"layers-6", layers_6},
