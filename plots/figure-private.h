@@ -71,6 +71,8 @@ typedef struct {
     gboolean safe;         /* neighbours can be told apart with any colour vision */
 } EntroLineSet;
 
+#define ENTRO_DIVERGING "BuRd" /* for differences, unless another is asked for */
+
 enum { ENTRO_LINE_COLOURS = 8 }; /* of the default set */
 
 EntroColour entro_colour(guint32 rgb);

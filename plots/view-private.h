@@ -147,7 +147,7 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
-    entro_view_headwise_steps;
+    entro_view_headwise_steps, entro_view_headwise_difference;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -23,6 +23,14 @@ static const EntroView views[] = {
         .build = entro_view_headwise_steps,
     },
     {
+        .key = "headwise-difference",
+        .title = "Difference of each attention head",
+        .about = "heat map of each run minus the first one, head by head",
+        .column = "entropy_mean",
+        .min_runs = 2,
+        .build = entro_view_headwise_difference,
+    },
+    {
         .key = "layerwise-entropy",
         .title = "Layer mean entropy during training",
         .about = "curve of each layer over training steps, one panel a run",

@@ -372,6 +372,23 @@ heat_odd(GError **error)
     return sample_heat_maps(grids, 4, &options, error);
 }
 
+/* Centred on 0, which few of the values are near. */
+static EntroFigure *
+heat_difference(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    options.palette = ENTRO_DIVERGING;
+    options.values = TRUE;
+    EntroPage *page = entro_page_new(&options, error);
+    EntroGrid *grids[] = {sample_grid("SM − SM+LN+G", 8, 8, -2.4, 0.3),
+                          sample_grid("SM − SM", 8, 8, 0, 0)};
+
+    const gboolean added = sample_add_heat_maps(page, grids, 2, error);
+    for (guint i = 0; i < page->charts->len; i++)
+        ((EntroChart *)page->charts->pdata[i])->colour.centred = TRUE;
+    return sample_finish(page, "Difference of head entropy (nats)", added, error);
+}
+
 static EntroFigure *
 heat_column(GError **error)
 {
@@ -736,6 +753,7 @@ static const FigureSample samples[] = {
     {"heat-nan", heat_nan},
     {"heat-all-nan", heat_all_nan},
     {"heat-odd-names-and-ranges", heat_odd},
+    {"heat-difference", heat_difference},
     {"heat-one-column-of-a-journal", heat_column},
     {"steps-few-with-values", steps_few},
     {"steps-2-runs", steps_usual},

@@ -296,6 +296,82 @@ test_steps_thinned(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(says(figure, "long: 10000 captures in 2048 columns"));
 }
 
+/* At the last step one of the runs has diverged; at step 500 they are alike. */
+static void
+test_difference(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const parts[] = {"Difference of head entropy (nats)", "SM − healthy",
+                                        "healthy − healthy", "no valid row (NaN)", NULL};
+    const EntroRunInfo *const runs[] = {fixture->runs[0], fixture->runs[1], fixture->runs[0]};
+    const EntroPalette *palette = entro_palette_find(ENTRO_DIVERGING, NULL);
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(EntroFigure) figure = entro_plot_view(entro_view_find("headwise-difference"),
+                                                    fixture->store, runs, 3, &options, &error);
+
+    g_assert_no_error(error);
+    assert_says(figure, parts);
+    for (guint i = 0; i < N_LAYERS * N_HEADS; i++) {
+        assert_cell(cells_of(figure, 0), i, figure->theme.missing);
+        assert_cell(cells_of(figure, 1), i, entro_palette_at(palette, 0.5));
+    }
+    options.palette = "magma";
+    options.step = 500;
+    g_autoptr(EntroFigure) sequential = entro_plot_view(entro_view_find("headwise-difference"),
+                                                        fixture->store, runs, 2, &options, &error);
+    g_assert_no_error(error);
+    assert_cell(cells_of(sequential, 0), 3,
+                entro_palette_at(entro_palette_find("magma", NULL), 0.5));
+    g_assert_cmpuint(entro_figure_get_notes(sequential)->len, ==, 1);
+    g_assert_null(draw(fixture, "headwise-difference", 1, &options, &error));
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY);
+}
+
+/* Run "half" has the heads 0 and 1 of the layers 1 and 9: half the entropy of "healthy" where both
+ * have one. */
+static void
+test_difference_of_shapes(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const guint of[][2] = {{1, 0}, {1, 1}, {9, 0}, {9, 1}};
+    EntroHeadStats heads[4] = {0};
+    EntroLayerStats layers[2] = {{.layer = 1}, {.layer = 9}};
+    const EntroCapture capture = {
+        .step = 800, .attempt = 1, .n_heads = 4, .heads = heads, .n_layers = 2, .layers = layers};
+    const EntroRunInfo info = {.name = (char *)"half",
+                               .attempt = 1,
+                               .source = (char *)"half.h5",
+                               .fingerprint = (char *)"half",
+                               .open_mode = (char *)"plain",
+                               .n_layers = 2,
+                               .n_heads = 2,
+                               .tool_version = (char *)"0.1.0"};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+    gint64 id = 0;
+
+    for (guint i = 0; i < 4; i++) {
+        heads[i].layer = of[i][0];
+        heads[i].head = of[i][1];
+        heads[i].values[ENTRO_HEAD_ENTROPY_MEAN] = 2.385 * (5 + i) / 12 - 0.5;
+    }
+    g_assert_true(entro_store_begin_run(fixture->store, &info, FALSE, &id, &error));
+    g_assert_true(entro_store_put_captures(fixture->store, id, &capture, 1, &error));
+    g_autoptr(EntroRunInfo) half = entro_store_find_run(fixture->store, "half", &error);
+    const EntroRunInfo *const runs[] = {fixture->runs[0], half};
+    options.values = TRUE;
+    g_autoptr(EntroFigure) figure = entro_plot_view(entro_view_find("headwise-difference"),
+                                                    fixture->store, runs, 2, &options, &error);
+    g_assert_no_error(error);
+    const EntroMark *cells = cells_of(figure, 0);
+    g_assert_cmpuint(cells->n_rows, ==, 4); /* 0, 1, 2, 9 */
+    g_assert_cmpuint(cells->n_columns, ==, N_HEADS);
+    for (guint cell = 0; cell < 16; cell++)
+        g_assert_cmpint(cells->cells[cell].alpha > 0, ==, cell == 4 || cell == 5);
+    g_assert_true(says(figure, "-0.50"));
+    g_assert_true(says(figure, "(12 heads)"));
+    g_assert_false(says(figure, "could not be read"));
+}
+
 static void
 test_layerwise(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -421,6 +497,8 @@ main(int argc, char **argv)
     TEST("/view-store/steps", test_steps);
     TEST("/view-store/steps-of-some-heads", test_steps_of_some_heads);
     TEST("/view-store/steps-of-many-captures", test_steps_thinned);
+    TEST("/view-store/difference", test_difference);
+    TEST("/view-store/difference-of-other-shapes", test_difference_of_shapes);
     TEST("/view-store/layerwise", test_layerwise);
     TEST("/view-store/bands", test_bands);
     TEST("/view-store/bands-by-each-kind-of-m", test_bands_modes);
