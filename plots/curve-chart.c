@@ -81,6 +81,16 @@ draw_stop(const EntroCurveChart *lines, EntroFigure *figure, const EntroAxis *ax
 }
 
 static void
+draw_limit(const EntroCurveChart *lines, EntroFigure *figure, const EntroAxis *x, EntroBox plot)
+{
+    if (isnan(lines->limit))
+        return;
+    const double place = entro_axis_place(x, lines->limit);
+    entro_figure_add_rule(figure, place, plot.y, place, entro_box_bottom(plot),
+                          (EntroPen){figure->theme.faint, ENTRO_DASHED}, figure->theme.mark_line);
+}
+
+static void
 draw_ceiling(const EntroCurveChart *lines, EntroFigure *figure, const EntroAxis *y, EntroBox plot)
 {
     if (isnan(lines->ceiling))
@@ -108,6 +118,7 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     for (guint k = 0; k < lines->bands->len; k++)
         entro_band_add(figure, lines->bands->pdata[k], &x, &y, plot);
     draw_ceiling(lines, figure, &y, plot);
+    draw_limit(lines, figure, &x, plot);
     for (guint k = 0; k < lines->curves->len; k++)
         entro_curve_add(figure, lines->curves->pdata[k], g_array_index(lines->pens, EntroPen, k),
                         &x, &y, plot, lines->crosses);
@@ -132,7 +143,7 @@ entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label)
     lines->curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free);
     lines->pens = g_array_new(FALSE, FALSE, sizeof(EntroPen));
     lines->bands = g_ptr_array_new_with_free_func(band_free);
-    lines->ceiling = lines->stop = NAN;
+    lines->ceiling = lines->limit = lines->stop = NAN;
     lines->crosses = TRUE;
     chart->x.kind = ENTRO_AXIS_STEP;
     chart->x.shared = "step";
@@ -186,6 +197,13 @@ entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling)
 {
     lines->ceiling = ceiling;
     entro_scale_add(&lines->chart.y, ceiling);
+}
+
+void
+entro_curve_chart_set_limit(EntroCurveChart *lines, double limit)
+{
+    lines->limit = limit;
+    entro_scale_add(&lines->chart.x, limit);
 }
 
 static gsize

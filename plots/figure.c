@@ -158,6 +158,20 @@ entro_figure_set_created(EntroFigure *figure, const char *date)
     figure->created = g_date_time_format(in_utc, "%Y-%m-%dT%H:%M:%SZ");
 }
 
+/* Of views that need no run. */
+static void
+append_traces(GString *about, const EntroPlotOptions *options)
+{
+    for (guint i = 0; options->traces && options->traces[i]; i++) {
+        g_autofree char *name = g_path_get_basename(options->traces[i]);
+        g_string_append_printf(about, "%s%s", i ? ", " : " of ", name);
+    }
+    if (options->traces && options->step == ENTRO_STEP_LAST)
+        g_string_append(about, " at the last step");
+    else if (options->traces)
+        g_string_append_printf(about, " at step %" G_GINT64_FORMAT, options->step);
+}
+
 /* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800". */
 void
 entro_figure_set_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
@@ -175,6 +189,8 @@ entro_figure_set_about(EntroFigure *figure, const EntroView *view, const EntroRu
             g_string_append_printf(about, " at steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
                                    runs[run]->first_step, runs[run]->last_step);
     }
+    if (view->min_runs == 0)
+        append_traces(about, options);
     g_free(figure->about);
     figure->about = entro_text_clean_long(about->str);
     g_string_free(about, TRUE);

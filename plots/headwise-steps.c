@@ -8,22 +8,6 @@ enum { COLUMNS_MIN = 64 }; /* however many rows there are */
 
 /* ---- rows -------------------------------------------------------------------------------------- */
 
-static gboolean
-matches(EntroHeadChoice choice, guint layer, guint head)
-{
-    return (choice.layer == ENTRO_ALL || choice.layer == (gint64)layer) &&
-           (choice.head == ENTRO_ALL || choice.head == (gint64)head);
-}
-
-static gboolean
-is_chosen(const EntroPlotOptions *options, guint layer, guint head)
-{
-    for (guint i = 0; i < options->n_heads; i++)
-        if (matches(options->heads[i], layer, head))
-            return TRUE;
-    return options->n_heads == 0;
-}
-
 /* Places of the chosen heads in the history. */
 static GArray *
 choose_heads(const EntroHistory *history, const EntroPlotOptions *options)
@@ -31,7 +15,7 @@ choose_heads(const EntroHistory *history, const EntroPlotOptions *options)
     GArray *chosen = g_array_new(FALSE, FALSE, sizeof(gsize));
 
     for (gsize i = 0; i < history->n_heads; i++)
-        if (is_chosen(options, history->layer[i], history->head[i]))
+        if (entro_view_head_is_chosen(options, history->layer[i], history->head[i]))
             g_array_append_val(chosen, i);
     return chosen;
 }
@@ -43,9 +27,10 @@ note_missing(EntroHeatChart *heat, const char *run, const EntroHistory *history,
 {
     for (guint i = 0; i < options->n_heads; i++) {
         g_autofree char *name = entro_view_head_name(options->heads[i]);
+        const EntroPlotOptions one = {.heads = &options->heads[i], .n_heads = 1};
         gboolean found = FALSE;
         for (gsize k = 0; k < history->n_heads && !found; k++)
-            found = matches(options->heads[i], history->layer[k], history->head[k]);
+            found = entro_view_head_is_chosen(&one, history->layer[k], history->head[k]);
         if (!found)
             entro_chart_add_note(&heat->chart, "%s has no such head: %s.", run, name);
     }

@@ -71,6 +71,7 @@ typedef struct {
     GPtrArray *bands;  /* EntroBand *, owned; behind all curves */
     double ceiling;    /* NaN: none; a dashed line */
     gboolean crosses;  /* where a curve's values end before it does */
+    double limit;      /* NaN: none; a dashed line upwards */
     double stop;       /* step from which nothing is valid; NaN: none */
 } EntroCurveChart;
 
@@ -81,6 +82,7 @@ void entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, Entr
 void entro_curve_chart_add_band(EntroCurveChart *lines, const double *x, const double *low,
                                 const double *high, gsize n, EntroColour colour);
 void entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling);
+void entro_curve_chart_set_limit(EntroCurveChart *lines, double limit);
 /* With `cross`: the words for the crosses, if there is a curve that has one. */
 void entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure,
                                const char *cross);
@@ -131,6 +133,28 @@ char *entro_view_head_name(EntroHeadChoice choice);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
 char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
 
+/* trace-views.c: views that read traces. */
+typedef struct {
+    EntroSource *source;
+    char *name; /* of the run, or of the file where that says more */
+} EntroViewTrace;
+
+/* EntroViewTrace *, freed with the array.  ARGUMENT when none is named. */
+GPtrArray *entro_view_open_traces(const EntroViewInput *input, GError **error);
+EntroRowOptions entro_view_row_options(const EntroPlotOptions *options);
+gboolean entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 head);
+/* Lines of a chart: the layers of a trace, or the heads that were chosen. */
+GArray *entro_view_row_groups(const EntroTrace *trace, const EntroPlotOptions *options);
+void entro_view_colour_groups(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* How many rows have no entropy, and why. */
+void entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set);
+/* What could not be read, and what was assumed. */
+void entro_view_note_origin(EntroPage *page, const EntroViewTrace *trace,
+                            const EntroRowOrigin *origin);
+/* With the sample, and with the step if it is the same for all; else a note says each. */
+void entro_view_set_title(EntroPage *page, const char *title, const GPtrArray *traces,
+                          const gint64 *step, gint64 sample);
+
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
     GPtrArray *grids;       /* EntroGrid *, one a run */
@@ -141,13 +165,16 @@ typedef struct {
 } EntroBandsInput;
 
 void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
-/* Colours by depth, legend or colour bar, marks where a run ends in NaN; for the charts from
+/* Colours by depth: the numbers of the curves are layers; with a legend or colour bar. */
+void entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* That, and marks where a run ends in NaN; for the charts from
  * `first` on. */
 void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n);
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
-    entro_view_headwise_steps, entro_view_headwise_difference;
+    entro_view_headwise_steps, entro_view_headwise_difference, entro_view_attention_map,
+    entro_view_row_entropy, entro_view_query_entropy;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -40,6 +40,24 @@ static const EntroView views[] = {
         .build = entro_view_layerwise,
     },
     {
+        .key = "attention-map",
+        .title = "Attention weights",
+        .about = "heat map of queries and keys straight from a trace, one panel a head",
+        .build = entro_view_attention_map,
+    },
+    {
+        .key = "row-entropy",
+        .title = "Distribution of row entropy",
+        .about = "share of the rows by their entropy straight from a trace, one line a layer",
+        .build = entro_view_row_entropy,
+    },
+    {
+        .key = "query-entropy",
+        .title = "Row entropy by query position",
+        .about = "mean entropy of rows by query straight from a trace, one line a layer",
+        .build = entro_view_query_entropy,
+    },
+    {
         .key = "entropy-bands",
         .title = "Share of attention heads by entropy",
         .about = "share of the heads in each quarter of the largest entropy, grouped by run",
