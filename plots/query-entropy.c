@@ -100,8 +100,7 @@ add_ceiling(const Part *part, const EntroFigure *figure, GError **error)
         return FALSE;
 
     entro_curve_chart_add_curve(part->chart, make_curve(profile, CEILING, all, 0), pen);
-    entro_legend_add(&part->chart->chart.signs, ENTRO_SWATCH_LINE, pen,
-                     "ceiling ln n");
+    entro_legend_add(&part->chart->chart.signs, ENTRO_SWATCH_LINE, pen, "ceiling ln n");
     return TRUE;
 }
 

@@ -87,8 +87,7 @@ make_chart(EntroPage *page, const char *title)
 static void
 mark_limit(EntroCurveChart *lines, const EntroFigure *figure, gsize most_keys)
 {
-    g_autofree char *words =
-        g_strdup_printf("ceiling ln %" G_GSIZE_FORMAT, most_keys);
+    g_autofree char *words = g_strdup_printf("ceiling ln %" G_GSIZE_FORMAT, most_keys);
     if (most_keys < 2)
         return;
 

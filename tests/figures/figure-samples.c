@@ -676,6 +676,86 @@ scalars_ranges(GError **error)
     return sample_finish(page, "Ranges", TRUE, error);
 }
 
+/* As attention maps are: causal, own scales, one of them without a valid row. */
+static EntroFigure *
+maps(const EntroPlotOptions *options, gsize side, guint n, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    gboolean added = page != NULL;
+
+    for (guint i = 0; i < n && added; i++) {
+        g_autoptr(EntroGrid) grid = sample_grid("", side, side, 0, 0.1 + 0.2 * i);
+        g_autofree char *title = g_strdup_printf("layer %u, head %u", i / 4, i % 4);
+        for (gsize cell = 0; cell < side * side; cell++)
+            if (cell % side > cell / side)
+                grid->state[cell] = ENTRO_CELL_ABSENT;
+            else if (i == n / 2)
+                grid->state[cell] = ENTRO_CELL_UNDEFINED;
+        EntroHeatChart *heat =
+            entro_heat_chart_add(page, title, side, side, grid->value, grid->state, error);
+        added = heat != NULL;
+        if (!heat)
+            break;
+        g_ptr_array_set_size(heat->chart.notes, 0);
+        heat->framed = TRUE;
+        heat->chart.x.label = g_strdup("Key position");
+        heat->chart.y.label = g_strdup("Query position");
+        heat->chart.colour.label = g_strdup("Attention weight");
+        heat->chart.colour.from_zero = TRUE;
+        heat->chart.colour.shared = options->shared_scale ? "weight" : NULL;
+        entro_chart_add_note(&heat->chart, "Mean over 4 samples.");
+    }
+    return page ? sample_finish(page, "Attention weights at step 600", added, error) : NULL;
+}
+
+static EntroFigure *
+maps_16(GError **error)
+{
+    return maps(&ENTRO_PLOT_OPTIONS_DEFAULT, 64, 16, error);
+}
+
+static EntroFigure *
+maps_shared(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.shared_scale = TRUE;
+    options.preset = "icml";
+    return maps(&options, 12, 4, error);
+}
+
+/* A quantity along x that is no step, with a limit to it; and along queries, with quartiles. */
+static EntroFigure *
+curves_rows(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+
+    for (guint i = 0; i < 2; i++) {
+        EntroCurveChart *lines =
+            entro_curve_chart_add(page, run_names[i],
+                                  i ? "Row entropy (nats)" : "Share of rows (%)");
+        EntroCurve *curve = sample_curve(0, 60, i ? 127 : 4, i ? 0 : 80, i ? 3 : 0);
+        EntroColour colour = entro_line_pen(0).colour;
+        g_autofree double *low = g_new(double, 60);
+        for (guint k = 0; k < 60; k++)
+            low[k] = curve->y[k] * 0.8;
+        g_free(lines->chart.x.label);
+        lines->chart.x.label = g_strdup(i ? "Query position" : "Row entropy (nats)");
+        lines->chart.x.kind = i ? ENTRO_AXIS_WHOLE : ENTRO_AXIS_NUMBER;
+        lines->chart.x.shared = i ? "query" : "row entropy";
+        colour.alpha = 0.22;
+        if (i)
+            entro_curve_chart_add_band(lines, curve->x, low, curve->y, 60, colour);
+        else
+            entro_curve_chart_set_limit(lines, log(128));
+        entro_curve_chart_add_curve(lines, curve, entro_line_pen(0));
+        entro_legend_add(&lines->chart.signs, i ? ENTRO_SWATCH_PATCH : ENTRO_SWATCH_LINE,
+                         (EntroPen){colour, ENTRO_DASHED}, i ? "quartiles" : "ceiling ln 128");
+    }
+    return sample_finish(page, "Rows", TRUE, error);
+}
+
 /* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
 static EntroFigure *
 curves_bands(GError **error)
@@ -781,7 +861,10 @@ static const FigureSample samples[] = {
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"maps-16", maps_16},
+    {"maps-shared", maps_shared},
     {"curves-bands", curves_bands},
+    {"curves-of-rows", curves_rows},
     {"page-of-all-kinds", page_of_all_kinds},
     {"page-shared", page_shared},
 };

@@ -266,6 +266,13 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
             entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
                              odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))]);
         }
+        if (g_rand_boolean(rand)) {
+            g_autoptr(EntroCurve) middle = sample_curve(0, 20, 1000, random_end(rand), 1);
+            sample_spoil(middle, g_rand_int_range(rand, 0, 21));
+            entro_curve_chart_add_band(lines, middle->x, middle->y, middle->y, middle->n,
+                                       entro_line_pen(p).colour);
+            entro_curve_chart_set_limit(lines, random_end(rand));
+        }
         entro_curve_chart_explain(lines, page->figure, "diverged");
     }
     return sample_finish(page, "", entro_curves_check(page, error), error);

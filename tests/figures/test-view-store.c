@@ -177,6 +177,57 @@ test_headwise_values(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     assert_says(figure, parts);
 }
 
+static void
+put_wide(EntroStore *store, guint n_layers, guint n_heads)
+{
+    const guint n = n_layers * n_heads;
+    g_autofree EntroHeadStats *heads = g_new0(EntroHeadStats, n);
+    g_autofree EntroLayerStats *layers = g_new0(EntroLayerStats, n_layers);
+    const EntroCapture capture = {
+        .attempt = 1, .n_heads = n, .heads = heads, .n_layers = n_layers, .layers = layers};
+    const EntroRunInfo info = {.name = (char *)"wide",
+                               .attempt = 1,
+                               .source = (char *)"wide.h5",
+                               .fingerprint = (char *)"wide",
+                               .open_mode = (char *)"plain",
+                               .n_layers = n_layers,
+                               .n_heads = n_heads,
+                               .tool_version = (char *)"0.1.0"};
+    gint64 id = 0;
+
+    for (guint i = 0; i < n; i++) {
+        heads[i].layer = i / n_heads;
+        heads[i].head = i % n_heads;
+        heads[i].n_rows = 16;
+    }
+    for (guint layer = 0; layer < n_layers; layer++)
+        layers[layer].layer = layer;
+    g_assert_true(entro_store_begin_run(store, &info, FALSE, &id, NULL));
+    g_assert_true(entro_store_put_captures(store, id, &capture, 1, NULL));
+}
+
+/* More heads than there can be rows: a sentence that says what to choose; and the choice works. */
+static void
+test_steps_of_too_many_heads(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const EntroHeadChoice layer = {100, ENTRO_ALL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    put_wide(fixture->store, 128, 128);
+    g_autoptr(EntroRunInfo) run = entro_store_find_run(fixture->store, "wide", NULL);
+    const EntroRunInfo *const runs[] = {run};
+    const EntroView *view = entro_view_find("headwise-steps");
+    g_assert_null(entro_plot_view(view, fixture->store, runs, 1, &options, &error));
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, "16384 heads"));
+    g_assert_nonnull(strstr(error->message, "--head"));
+    options.heads = &layer;
+    options.n_heads = 1;
+    g_autoptr(EntroFigure) figure = entro_plot_view(view, fixture->store, runs, 1, &options, NULL);
+    g_assert_nonnull(figure);
+}
+
 static const EntroMark *
 cells_of(const EntroFigure *figure, guint nth)
 {
@@ -497,6 +548,7 @@ main(int argc, char **argv)
     TEST("/view-store/steps", test_steps);
     TEST("/view-store/steps-of-some-heads", test_steps_of_some_heads);
     TEST("/view-store/steps-of-many-captures", test_steps_thinned);
+    TEST("/view-store/steps-of-too-many-heads", test_steps_of_too_many_heads);
     TEST("/view-store/difference", test_difference);
     TEST("/view-store/difference-of-other-shapes", test_difference_of_shapes);
     TEST("/view-store/layerwise", test_layerwise);
