@@ -8,6 +8,7 @@
 
 enum { CELL_PIXELS_MAX = 16 }; /* per side of a cell in an image: viewers that smooth blur less */
 
+static const double finest = 8;  /* pixels a point: more makes files large and nothing sharper */
 static const double reach = 0.5; /* of a cell; see entro_cell_paint_box() */
 const double entro_hatch_distance = 4;
 const double entro_hatch_line = 0.7;
@@ -247,7 +248,9 @@ static void
 draw_cells_as_image(const Painter *painter, const EntroMark *mark)
 {
     const gsize side = MAX(mark->n_rows, mark->n_columns);
-    const guint magnified = CLAMP(painter->figure->theme.image_side / side, 1, CELL_PIXELS_MAX);
+    const double cell = MAX(mark->box.width / mark->n_columns, mark->box.height / mark->n_rows);
+    const guint seen = (guint)CLAMP(ceil(finest * cell), 1, CELL_PIXELS_MAX);
+    const guint magnified = CLAMP(painter->figure->theme.image_side / side, 1, seen);
     cairo_surface_t *image = entro_cells_image(mark, magnified);
 
     cairo_translate(painter->cr, mark->box.x, mark->box.y);
