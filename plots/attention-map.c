@@ -6,6 +6,8 @@
 enum {
     MAPS_USUAL = 16, /* when no head is named */
     MAPS_MAX = 64,
+    MAPS_ROOMY = 9, /* up to here three stand side by side, with the trace's name two */
+    MAPS_ROOMY_NAMED = 4,
 };
 
 /* ---- which heads ------------------------------------------------------------------------------- */
@@ -108,11 +110,14 @@ key_numbers(const EntroHeadMap *map)
     return number;
 }
 
+/* As --head takes it where many maps leave little room: "layer 3, head 11" or "head 3.11". */
 static char *
-map_title(const EntroHeadMap *map, const char *trace)
+map_title(const EntroHeadMap *map, const char *trace, guint n_maps)
 {
     const EntroHeadChoice head = {map->layer, map->head};
-    g_autofree char *name = entro_view_head_name(head);
+    const gboolean roomy = n_maps <= (trace ? MAPS_ROOMY_NAMED : MAPS_ROOMY);
+    g_autofree char *name =
+        roomy ? entro_view_head_name(head) : g_strdup_printf("head %u.%u", map->layer, map->head);
 
     return trace ? g_strdup_printf("%s: %s", trace, name) : g_steal_pointer(&name);
 }
@@ -133,11 +138,11 @@ explain_map(EntroHeatChart *heat, const EntroHeadMap *map)
 
 /* `trace`: its name; NULL: not needed. */
 static EntroHeatChart *
-add_map(EntroPage *page, const EntroHeadMap *map, const char *trace, GError **error)
+add_map(EntroPage *page, const EntroHeadMap *map, const char *trace, guint n_maps, GError **error)
 {
     const gsize n = map->n_rows * map->n_columns;
     g_autofree guint8 *state = g_new(guint8, n);
-    g_autofree char *title = map_title(map, trace);
+    g_autofree char *title = map_title(map, trace, n_maps);
 
     for (gsize cell = 0; cell < n; cell++)
         state[cell] = (guint8)states[map->state[cell]];
@@ -184,7 +189,7 @@ add_part(EntroPage *page, const EntroViewInput *input, const Part *part, guint n
         return FALSE;
 
     for (guint i = 0; i < maps->n; i++) {
-        last = add_map(page, &maps->map[i], named ? part->trace->name : NULL, error);
+        last = add_map(page, &maps->map[i], named ? part->trace->name : NULL, n_maps, error);
         if (!last)
             return FALSE;
     }

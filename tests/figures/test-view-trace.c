@@ -155,8 +155,8 @@ test_heads_left_out(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     write_trace(fixture->path, &shape);
     g_autoptr(EntroPage) page = build_right("attention-map", &options, paths);
     g_assert_cmpuint(page->charts->len, ==, 16);
-    g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->title, ==, "layer 0, head 0");
-    g_assert_cmpstr(((EntroChart *)page->charts->pdata[15])->title, ==, "layer 16, head 3");
+    g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->title, ==, "head 0.0");
+    g_assert_cmpstr(((EntroChart *)page->charts->pdata[15])->title, ==, "head 16.3");
     g_assert_true(notes_say(page, ": 16 of 68 heads"));
     options.heads = &all;
     options.n_heads = 1;
