@@ -160,6 +160,40 @@ test_cell_states(void)
     g_assert_nonnull(find_text(figure, ENTRO_ROLE_LEGEND, "no valid row (NaN)"));
 }
 
+/* Boxes of hatched cells: over the middle of each of these exactly one, over no other; one area is one
+ * box. */
+static void
+test_hatch_boxes(void)
+{
+    enum { ROWS = 9, COLUMNS = 13 };
+    guint8 hatched[ROWS * COLUMNS];
+    const EntroMark mark = {.box = {10, 20, 130, 90},
+                            .n_rows = ROWS,
+                            .n_columns = COLUMNS,
+                            .hatched = hatched};
+
+    for (guint32 seed = 0; seed < 50; seed++) {
+        g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+        for (guint cell = 0; cell < ROWS * COLUMNS; cell++)
+            hatched[cell] = g_rand_int_range(rand, 0, 10) < (int)seed / 5;
+        g_autoptr(GArray) boxes = entro_hatch_boxes(&mark);
+        for (guint cell = 0; cell < ROWS * COLUMNS; cell++) {
+            const double x = 10 + 10 * (cell % COLUMNS + 0.5), y = 20 + 10 * (cell / COLUMNS + 0.5);
+            guint n = 0;
+            for (guint i = 0; i < boxes->len; i++) {
+                const EntroBox box = g_array_index(boxes, EntroBox, i);
+                n +=
+                    x > box.x && x < entro_box_right(box) && y > box.y && y < entro_box_bottom(box);
+            }
+            g_assert_cmpuint(n, ==, hatched[cell]);
+        }
+    }
+    for (guint cell = 0; cell < ROWS * COLUMNS; cell++)
+        hatched[cell] = cell / COLUMNS >= 2 && cell % COLUMNS >= 5;
+    g_autoptr(GArray) one = entro_hatch_boxes(&mark);
+    g_assert_cmpuint(one->len, ==, 1);
+}
+
 static void
 test_values(void)
 {
@@ -300,6 +334,7 @@ main(int argc, char **argv)
     g_test_add_func("/pixels/cells-have-the-colour-of-their-value", test_cells);
     g_test_add_func("/pixels/no-hairlines-between-cells", test_no_hairlines);
     g_test_add_func("/pixels/undefined-is-hatched-and-absent-is-blank", test_cell_states);
+    g_test_add_func("/pixels/boxes-of-hatched-cells", test_hatch_boxes);
     g_test_add_func("/pixels/values-in-cells", test_values);
     g_test_add_func("/pixels/ticks-and-lines-agree", test_ticks_and_lines);
     g_test_add_func("/pixels/bars-are-proportional", test_bars_are_proportional);
