@@ -1,4 +1,6 @@
 /* axes.c: axes and colour bars drawn: rules, ticks, labels, faint grid lines. */
+#include <string.h>
+
 #include "layout-private.h"
 
 static const double tick_gap = 0.25; /* of the font size, between a tick and its label */
@@ -102,6 +104,125 @@ entro_axes_add_index(EntroFigure *figure, EntroBox plot, const gint64 *number, g
             add_x_tick(figure, plot, plot.x + (i + 0.5) * cell, label);
     }
 }
+
+/* ---- columns that are training steps ----------------------------------------------------------- */
+
+/* Exact: "2.5K" where two decimals suffice, else all digits.  `last`: the largest step. */
+static char *
+step_text(gint64 step, gint64 last)
+{
+    static const struct {
+        gint64 unit, least;
+        const char *suffix;
+    } units[] = {{1000000000, 2, "B"}, {1000000, 2, "M"}, {1000, 10, "K"}};
+
+    for (guint u = 0; u < G_N_ELEMENTS(units); u++)
+        if (step != 0 && last >= units[u].unit * units[u].least &&
+            step % (units[u].unit / 100) == 0) {
+            const gint64 part = ABS(step) / (units[u].unit / 100) % 100;
+            return g_strdup_printf("%.*f%s",
+                                   part % 10 ? 2
+                                   : part    ? 1
+                                             : 0,
+                                   (double)step / (double)units[u].unit, units[u].suffix);
+        }
+    return g_strdup_printf("%" G_GINT64_FORMAT, step);
+}
+
+double
+entro_axes_steps_width(const EntroFigure *figure, const gint64 *step, gsize n)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    gsize longest = 0, length = 0;
+    double width = 0, height = 0;
+
+    for (gsize i = 0; i < n; i++) {
+        g_autofree char *label = step_text(step[i], step[n - 1]);
+        if (strlen(label) > length) {
+            length = strlen(label);
+            longest = i;
+        }
+    }
+    if (n == 0)
+        return 0;
+    g_autofree char *label = step_text(step[longest], step[n - 1]);
+    entro_text_measure(figure->text, label, &style, &width, &height);
+    return width;
+}
+
+/* Columns whose step is a multiple of `unit`; 0 if two of them are less than `apart` columns apart. */
+static gsize
+count_round(const gint64 *step, gsize n, gint64 unit, gsize apart)
+{
+    gsize found = 0, before = 0;
+
+    for (gsize i = 0; i < n; i++) {
+        if (step[i] % unit != 0)
+            continue;
+        if (found > 0 && i - before < apart)
+            return 0;
+        before = i;
+        found++;
+    }
+    return found;
+}
+
+/* 1, 2, 5, 10, 20, ...: the first at which labels keep apart.  0: too few columns are multiples. */
+static gint64
+round_unit(const gint64 *step, gsize n, gsize apart)
+{
+    static const gint64 times[] = {1, 2, 5};
+    const gint64 last = MAX(ABS(step[0]), ABS(step[n - 1]));
+
+    for (gint64 power = 1; power <= last; power *= 10)
+        for (guint k = 0; k < G_N_ELEMENTS(times); k++) {
+            const gsize found = count_round(step, n, power * times[k], apart);
+            if (found > 0)
+                return 4 * found >= 3 * ((n - 1) / apart + 1) ? power * times[k] : 0;
+            if (power > G_MAXINT64 / 10)
+                return 0;
+        }
+    return 0;
+}
+
+void
+entro_axes_add_steps(EntroFigure *figure, EntroBox plot, const gint64 *step, gsize n)
+{
+    const double cell = plot.width / n;
+    const guint stride = entro_axis_stride(cell, entro_axes_steps_width(figure, step, n),
+                                           0.5 * entro_style_tick(figure).size);
+    const gint64 unit = round_unit(step, n, stride);
+
+    for (gsize i = 0; i < n; i++) {
+        g_autofree char *label = step_text(step[i], step[n - 1]);
+        if (unit > 0 ? step[i] % unit == 0 : i % stride == 0)
+            add_x_tick(figure, plot, plot.x + (i + 0.5) * cell, label);
+    }
+}
+
+/* ---- groups of rows ------------------------------------------------------------------------------ */
+
+void
+entro_axes_add_groups(EntroFigure *figure, EntroBox plot, double x, const char *prefix,
+                      const gint64 *number, const gsize *end, gsize n)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    const double cell = plot.height / end[n - 1];
+    const double line = entro_text_height(figure->text, style.size) + 0.1 * style.size;
+    double below = -INFINITY; /* where the last name ends */
+
+    for (gsize group = 0; group < n; group++) {
+        g_autofree char *name = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, number[group]);
+        const double first = group > 0 ? end[group - 1] : 0;
+        const double middle = plot.y + (first + end[group]) / 2 * cell;
+        if (middle - line / 2 < below)
+            continue;
+        entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, x, middle, 1, 0.5, name, &style);
+        below = middle + line / 2;
+    }
+}
+
+/* ---- colour bars --------------------------------------------------------------------------------- */
 
 double
 entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *axis)

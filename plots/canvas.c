@@ -2,10 +2,13 @@
  *
  * Decides nothing about places.  cairo's errors are sticky: they are asked for once, when the file
  * is finished (figure-write.c). */
+#include <string.h>
+
 #include "figure-private.h"
 
 enum { CELL_PIXELS_MAX = 16 }; /* per side of a cell in an image: viewers that smooth blur less */
 
+static const double finest = 8;  /* pixels a point: more makes files large and nothing sharper */
 static const double reach = 0.5; /* of a cell; see entro_cell_paint_box() */
 const double entro_hatch_distance = 4;
 const double entro_hatch_line = 0.7;
@@ -80,26 +83,42 @@ clip_for_line(cairo_t *cr, const EntroMark *mark)
     cairo_clip(cr);
 }
 
+/* A NaN breaks the path. */
 static void
-draw_line(const Painter *painter, const EntroMark *mark)
+add_points(cairo_t *cr, const EntroMark *mark)
 {
     gboolean down = FALSE;
 
-    if (mark->clipped)
-        clip_for_line(painter->cr, mark);
     for (gsize i = 0; i < mark->n_points; i++) {
         const double x = mark->points[2 * i], y = mark->points[2 * i + 1];
         if (isnan(x) || isnan(y))
             down = FALSE;
         else if (down)
-            cairo_line_to(painter->cr, x, y);
+            cairo_line_to(cr, x, y);
         else {
-            cairo_move_to(painter->cr, x, y);
+            cairo_move_to(cr, x, y);
             down = TRUE;
         }
     }
+}
+
+static void
+draw_line(const Painter *painter, const EntroMark *mark)
+{
+    if (mark->clipped)
+        clip_for_line(painter->cr, mark);
+    add_points(painter->cr, mark);
     set_pen(painter->cr, mark);
     cairo_stroke(painter->cr);
+}
+
+static void
+draw_band(const Painter *painter, const EntroMark *mark)
+{
+    clip_for_line(painter->cr, mark);
+    add_points(painter->cr, mark);
+    set_colour(painter->cr, mark->pen.colour);
+    cairo_fill(painter->cr);
 }
 
 static void
@@ -230,7 +249,9 @@ static void
 draw_cells_as_image(const Painter *painter, const EntroMark *mark)
 {
     const gsize side = MAX(mark->n_rows, mark->n_columns);
-    const guint magnified = CLAMP(painter->figure->theme.image_side / side, 1, CELL_PIXELS_MAX);
+    const double cell = MAX(mark->box.width / mark->n_columns, mark->box.height / mark->n_rows);
+    const guint seen = (guint)CLAMP(ceil(finest * cell), 1, CELL_PIXELS_MAX);
+    const guint magnified = CLAMP(painter->figure->theme.image_side / side, 1, seen);
     cairo_surface_t *image = entro_cells_image(mark, magnified);
 
     cairo_translate(painter->cr, mark->box.x, mark->box.y);
@@ -251,16 +272,64 @@ draw_cells(const Painter *painter, const EntroMark *mark)
         draw_cells_as_image(painter, mark);
 }
 
+/* The first cell from `column` on in that row whose `hatched` is, or is not, `wanted`. */
+static gsize
+find_hatched(const guint8 *row, gsize column, gsize n_columns, gboolean wanted)
+{
+    while (column < n_columns && (row[column] != 0) != wanted)
+        column++;
+    return column;
+}
+
+/* Of the rows from `row` on, those that are hatched from `start` to `end` and not beside it. */
+static gsize
+take_rows(const EntroMark *mark, guint8 *hatched, gsize row, gsize start, gsize end)
+{
+    const gsize n = mark->n_columns;
+    gsize below = row;
+
+    for (; below < mark->n_rows; below++) {
+        guint8 *cells = hatched + below * n;
+        if ((start > 0 && cells[start - 1]) || find_hatched(cells, start, n, FALSE) != end)
+            break;
+        memset(cells + start, 0, end - start);
+    }
+    return below;
+}
+
+/* As few boxes as is simple: what diverged is one area, not thousands of cells. */
+GArray *
+entro_hatch_boxes(const EntroMark *mark)
+{
+    const gsize n = mark->n_columns;
+    g_autofree guint8 *left = g_memdup2(mark->hatched, mark->n_rows * n); /* not yet in a box */
+    GArray *boxes = g_array_new(FALSE, FALSE, sizeof(EntroBox));
+
+    for (gsize row = 0; row < mark->n_rows; row++) {
+        const guint8 *cells = left + row * n;
+        for (gsize start = find_hatched(cells, 0, n, TRUE); start < n;
+             start = find_hatched(cells, start, n, TRUE)) {
+            const gsize end = find_hatched(cells, start, n, FALSE);
+            const gsize below = take_rows(mark, left, row, start, end);
+            EntroBox box = entro_cell_box(mark, row, start);
+            const EntroBox last = entro_cell_box(mark, below - 1, end - 1);
+            box.width = entro_box_right(last) - box.x;
+            box.height = entro_box_bottom(last) - box.y;
+            g_array_append_val(boxes, box);
+        }
+    }
+    return boxes;
+}
+
 static void
 draw_hatch(const Painter *painter, const EntroMark *mark)
 {
     const EntroBox box = mark->box;
     const double distance = entro_hatch_distance * G_SQRT2; /* measured along the upper edge */
 
-    for (gsize row = 0; row < mark->n_rows; row++)
-        for (gsize column = 0; column < mark->n_columns; column++)
-            if (mark->hatched[row * mark->n_columns + column])
-                add_box(painter->cr, entro_cell_box(mark, row, column));
+    g_autoptr(GArray) boxes = entro_hatch_boxes(mark);
+    for (guint i = 0; i < boxes->len; i++)
+        add_box(painter->cr, g_array_index(boxes, EntroBox, i));
     cairo_clip(painter->cr);
     for (double x = box.x; x < entro_box_right(box) + box.height; x += distance) {
         cairo_move_to(painter->cr, x, box.y);
@@ -300,7 +369,8 @@ static void (*const painters[])(const Painter *painter, const EntroMark *mark) =
     [ENTRO_MARK_FRAME] = draw_frame,       [ENTRO_MARK_LINE] = draw_line,
     [ENTRO_MARK_DOTS] = draw_dots,         [ENTRO_MARK_CROSSES] = draw_crosses,
     [ENTRO_MARK_CELLS] = draw_cells,       [ENTRO_MARK_HATCH] = draw_hatch,
-    [ENTRO_MARK_GRADIENT] = draw_gradient, [ENTRO_MARK_NONE] = draw_nothing,
+    [ENTRO_MARK_GRADIENT] = draw_gradient, [ENTRO_MARK_BAND] = draw_band,
+    [ENTRO_MARK_NONE] = draw_nothing,
 };
 
 void

@@ -71,6 +71,8 @@ typedef struct {
     gboolean safe;         /* neighbours can be told apart with any colour vision */
 } EntroLineSet;
 
+#define ENTRO_DIVERGING "BuRd" /* for differences, unless another is asked for */
+
 enum { ENTRO_LINE_COLOURS = 8 }; /* of the default set */
 
 EntroColour entro_colour(guint32 rgb);
@@ -104,6 +106,7 @@ typedef struct {
     double cell, cell_max;                      /* side of a heat map's cell: usual, largest */
     double plot_min, plot_max;                  /* side of a plot area */
     double plot_tall;                           /* height of a heat map with many layers */
+    double row;                                 /* height of a row of a stretched heat map */
     double aspect, bar_aspect;                  /* height by width of a plot of curves, of bars */
     double bar_min, bar_gap; /* narrowest bar; gap between groups, by their width */
     double colour_bar;       /* width of a colour bar */
@@ -115,7 +118,8 @@ typedef struct {
     gsize cells_side;        /* more cells a side are refused */
     gsize curve_points;      /* longer curves are thinned */
     double curve_buckets;    /* per point of width, when thinned */
-    EntroColour ink, faint, grid, missing, alarm;
+    gsize map_cells;         /* cells of all stretched heat maps, or attention maps, of a view */
+    EntroColour ink, faint, grid, missing, alarm, paper;
 } EntroTheme;
 
 const EntroTheme *entro_theme_default(void);
@@ -173,6 +177,7 @@ typedef enum {
     ENTRO_MARK_CROSSES,  /* points, a diagonal cross each */
     ENTRO_MARK_CELLS,    /* n_rows x n_columns colours over the box; alpha 0 is left blank */
     ENTRO_MARK_HATCH,    /* diagonal lines in the cells whose `hatched` is set */
+    ENTRO_MARK_BAND,     /* points of polygons, a NaN after each; clipped to the box */
     ENTRO_MARK_GRADIENT, /* palette between from and to, upwards if from < to */
 } EntroMarkKind;
 
@@ -242,6 +247,10 @@ void entro_figure_add_note(EntroFigure *figure, const char *format, ...) G_GNUC_
 EntroMark *entro_figure_add(EntroFigure *figure, EntroMarkKind kind, EntroRole role, EntroBox box);
 EntroMark *entro_figure_add_points(EntroFigure *figure, EntroMarkKind kind, EntroBox box,
                                    EntroPen pen, double line_width, GArray *points);
+/* The area between two curves of as many points (double x, double y, ...), which are taken out; a NaN
+ * in either breaks it.  The colour's alpha counts. */
+EntroMark *entro_figure_add_band(EntroFigure *figure, EntroBox box, EntroColour colour,
+                                 const GArray *lower, const GArray *upper);
 void entro_figure_add_rule(EntroFigure *figure, double x1, double y1, double x2, double y2,
                            EntroPen pen, double line_width);
 EntroBox entro_figure_add_fill(EntroFigure *figure, EntroRole role, EntroBox box,
@@ -269,6 +278,7 @@ gboolean entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSe
 void entro_figure_draw(const EntroFigure *figure, cairo_t *cr);
 /* Where a cell is painted: beyond its own place, under the neighbours that are painted after it. */
 EntroBox entro_cell_paint_box(const EntroMark *mark, gsize row, gsize column);
+GArray *entro_hatch_boxes(const EntroMark *mark); /* EntroBox; they cover the hatched cells once */
 EntroBox entro_cell_box(const EntroMark *mark, gsize row, gsize column);
 /* Each cell is a square of `magnified` pixels; ask its cairo_surface_status(). */
 cairo_surface_t *entro_cells_image(const EntroMark *mark, guint magnified);

@@ -342,6 +342,19 @@ add_line(Svg *svg, const EntroMark *mark)
     g_string_append(svg->out, "\"/>\n");
 }
 
+/* A polygon that is filled closes itself. */
+static void
+add_band(Svg *svg, const EntroMark *mark)
+{
+    const guint clip = clip_for_line(svg, mark);
+
+    g_string_append(svg->out, "<path");
+    add_colour(svg->out, "fill", mark->pen.colour);
+    g_string_append_printf(svg->out, " clip-path=\"url(#%sd%u)\" d=\"", svg->prefix, clip);
+    add_points(svg->out, mark);
+    g_string_append(svg->out, "\"/>\n");
+}
+
 static void
 add_dots(Svg *svg, const EntroMark *mark)
 {
@@ -469,10 +482,9 @@ add_hatch(Svg *svg, const EntroMark *mark)
     const gint64 height = hundredths(box.height);
     g_autoptr(GString) path = g_string_new(NULL);
 
-    for (gsize row = 0; row < mark->n_rows; row++)
-        for (gsize column = 0; column < mark->n_columns; column++)
-            if (mark->hatched[row * mark->n_columns + column])
-                add_box_path(path, entro_cell_box(mark, row, column));
+    g_autoptr(GArray) boxes = entro_hatch_boxes(mark);
+    for (guint i = 0; i < boxes->len; i++)
+        add_box_path(path, g_array_index(boxes, EntroBox, i));
     const guint clip = define_clip(svg, path->str);
     begin_stroke(svg->out, mark->pen.colour, entro_hatch_line);
     g_string_append_printf(svg->out, " clip-path=\"url(#%sd%u)\" d=\"", svg->prefix, clip);
@@ -504,7 +516,8 @@ static void (*const writers[])(Svg *svg, const EntroMark *mark) = {
     [ENTRO_MARK_FRAME] = add_frame,       [ENTRO_MARK_LINE] = add_line,
     [ENTRO_MARK_DOTS] = add_dots,         [ENTRO_MARK_CROSSES] = add_crosses,
     [ENTRO_MARK_CELLS] = add_cells,       [ENTRO_MARK_HATCH] = add_hatch,
-    [ENTRO_MARK_GRADIENT] = add_gradient, [ENTRO_MARK_NONE] = add_nothing,
+    [ENTRO_MARK_GRADIENT] = add_gradient, [ENTRO_MARK_BAND] = add_band,
+    [ENTRO_MARK_NONE] = add_nothing,
 };
 
 /* ---- the document --------------------------------------------------------------------------- */

@@ -158,6 +158,20 @@ entro_figure_set_created(EntroFigure *figure, const char *date)
     figure->created = g_date_time_format(in_utc, "%Y-%m-%dT%H:%M:%SZ");
 }
 
+/* Of views that need no run. */
+static void
+append_traces(GString *about, const EntroPlotOptions *options)
+{
+    for (guint i = 0; options->traces && options->traces[i]; i++) {
+        g_autofree char *name = g_path_get_basename(options->traces[i]);
+        g_string_append_printf(about, "%s%s", i ? ", " : " of ", name);
+    }
+    if (options->traces && options->step == ENTRO_STEP_LAST)
+        g_string_append(about, " at the last step");
+    else if (options->traces)
+        g_string_append_printf(about, " at step %" G_GINT64_FORMAT, options->step);
+}
+
 /* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800". */
 void
 entro_figure_add_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
@@ -176,6 +190,8 @@ entro_figure_add_about(EntroFigure *figure, const EntroView *view, const EntroRu
             g_string_append_printf(about, " at steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
                                    runs[run]->first_step, runs[run]->last_step);
     }
+    if (view->min_runs == 0)
+        append_traces(about, options);
     g_free(figure->about);
     figure->about = entro_text_clean_long(about->str);
     g_string_free(about, TRUE);
@@ -207,6 +223,46 @@ entro_figure_add_points(EntroFigure *figure, EntroMarkKind kind, EntroBox box, E
     mark->n_points = points->len / 2;
     mark->points = g_memdup2(points->data, points->len * sizeof(double));
     mark->clipped = kind == ENTRO_MARK_LINE;
+    return mark;
+}
+
+static gboolean
+is_point(const GArray *points, guint i)
+{
+    return !isnan(g_array_index(points, double, 2 * i)) &&
+           !isnan(g_array_index(points, double, 2 * i + 1));
+}
+
+/* There along the lower curve, back along the upper one. */
+static void
+append_polygon(GArray *points, const GArray *lower, const GArray *upper, guint start, guint end)
+{
+    static const double pen_up[] = {NAN, NAN};
+
+    g_array_append_vals(points, &g_array_index(lower, double, 2 * start), 2 * (end - start));
+    for (guint i = end; i > start; i--)
+        g_array_append_vals(points, &g_array_index(upper, double, 2 * (i - 1)), 2);
+    g_array_append_vals(points, pen_up, G_N_ELEMENTS(pen_up));
+}
+
+EntroMark *
+entro_figure_add_band(EntroFigure *figure, EntroBox box, EntroColour colour, const GArray *lower,
+                      const GArray *upper)
+{
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(double));
+    const guint n = MIN(lower->len, upper->len) / 2;
+
+    for (guint i = 0; i < n; i++) {
+        guint end = i;
+        while (end < n && is_point(lower, end) && is_point(upper, end))
+            end++;
+        if (end > i)
+            append_polygon(points, lower, upper, i, end);
+        i = end;
+    }
+    EntroMark *mark = entro_figure_add_points(figure, ENTRO_MARK_BAND, box,
+                                              (EntroPen){.colour = colour}, 0, points);
+    mark->clipped = TRUE;
     return mark;
 }
 

@@ -13,6 +13,7 @@ clear(EntroChart *chart)
     g_free(heat->state);
     g_free(heat->row_number);
     g_free(heat->column_number);
+    g_free(heat->row_group);
 }
 
 static gboolean
@@ -26,21 +27,54 @@ has_state(const EntroHeatChart *heat, EntroCellState state)
 
 /* ---- sizes ------------------------------------------------------------------------------------- */
 
+/* Of the widest of the numbers, or of 0 .. n - 1. */
 static double
-row_labels_width(const EntroHeatChart *heat, const EntroFigure *figure)
+numbers_width(const EntroFigure *figure, const char *prefix, const gint64 *number, gsize n)
 {
     const EntroTextStyle style = entro_style_tick(figure);
+    gint64 low = 0, high = number || n == 0 ? 0 : (gint64)n - 1;
     double widest = 0;
 
-    for (gsize row = 0; row < heat->n_rows; row++) {
-        g_autofree char *label =
-            g_strdup_printf("%" G_GINT64_FORMAT,
-                            heat->row_number ? heat->row_number[row] : (gint64)row);
+    for (gsize i = 0; number && i < n; i++) {
+        low = MIN(low, number[i]);
+        high = MAX(high, number[i]);
+    }
+    const gint64 ends[] = {low, high};
+    for (guint end = 0; end < G_N_ELEMENTS(ends); end++) {
+        g_autofree char *label = g_strdup_printf("%s%" G_GINT64_FORMAT, prefix, ends[end]);
         double width = 0, height = 0;
         entro_text_measure(figure->text, label, &style, &width, &height);
         widest = MAX(widest, width);
     }
     return widest;
+}
+
+/* Beside the numbers of heads, those of layers are told apart. */
+static const char *
+group_prefix(const EntroHeatChart *heat)
+{
+    return heat->name_rows ? "L" : "";
+}
+
+/* Room for the rows' own numbers. */
+static double
+row_labels_width(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    return heat->row_group && !heat->name_rows
+               ? 0
+               : entro_axes_tick_width(figure,
+                                       numbers_width(figure, "", heat->row_number, heat->n_rows));
+}
+
+static double
+labels_width(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    const double rows = row_labels_width(heat, figure);
+
+    return heat->row_group
+               ? rows + 2 * figure->theme.gap +
+                     numbers_width(figure, group_prefix(heat), heat->row_group, heat->n_rows)
+               : rows;
 }
 
 static double
@@ -55,17 +89,46 @@ cell_wish(const EntroHeatChart *heat, const EntroFigure *figure)
     return width * figure->theme.value_min / figure->theme.value_fill;
 }
 
+/* Half a label of the columns may reach beyond the plot. */
+static double
+side_room(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    return heat->steps && heat->n_columns > 0
+               ? entro_axes_steps_width(figure, heat->column_number, heat->n_columns) / 2
+               : 0;
+}
+
 static void
 measure(EntroChart *chart, const EntroFigure *figure)
 {
     const EntroHeatChart *heat = (EntroHeatChart *)chart;
     const EntroTheme *theme = &figure->theme;
+    const double room = side_room(heat, figure);
 
-    chart->need.around.left = entro_axes_tick_width(figure, row_labels_width(heat, figure));
+    chart->need.around.left = MAX(room, labels_width(heat, figure));
+    chart->need.around.right = room;
     chart->need.around.bottom = entro_axes_tick_height(figure);
     chart->need.least_width = cell_wish(heat, figure) * heat->n_columns;
-    chart->need.usual_width =
-        MAX(theme->plot_min, MAX(chart->need.least_width, theme->cell * heat->n_columns));
+    if (!heat->stretched)
+        chart->need.usual_width =
+            MAX(theme->plot_min, MAX(chart->need.least_width, theme->cell * heat->n_columns));
+}
+
+/* What its number needs, or the number in its cells. */
+static double
+row_wish(const EntroHeatChart *heat, const EntroFigure *figure)
+{
+    const EntroTheme *theme = &figure->theme;
+    const EntroRange range = heat->chart.colour.range;
+    double wish = theme->row, width = 0, tall = 0;
+
+    if (heat->name_rows)
+        wish = 1.15 * entro_text_height(figure->text, entro_style_tick(figure).size);
+    if (heat->values && !isnan(range.low)) {
+        entro_cell_measure(figure, range.low, range.high, &width, &tall);
+        wish = MAX(wish, tall * theme->value_min / theme->value_fill);
+    }
+    return wish;
 }
 
 static double
@@ -74,8 +137,11 @@ height(const EntroChart *chart, const EntroFigure *figure, double plot_width)
     const EntroHeatChart *heat = (const EntroHeatChart *)chart;
     const EntroTheme *theme = &figure->theme;
     const double side = MIN(plot_width / MAX(heat->n_columns, 1), theme->cell_max);
+    const double least = MAX(theme->plot_min, theme->aspect * MIN(plot_width, theme->plot_max));
 
-    return CLAMP(side * heat->n_rows, theme->plot_min, theme->plot_tall);
+    return heat->stretched
+               ? CLAMP(row_wish(heat, figure) * heat->n_rows, least, MAX(least, theme->plot_tall))
+               : CLAMP(side * heat->n_rows, theme->plot_min, theme->plot_tall);
 }
 
 /* ---- drawing ----------------------------------------------------------------------------------- */
@@ -144,6 +210,52 @@ add_values(const EntroHeatChart *heat, EntroFigure *figure, const EntroMark *cel
         entro_figure_add_note(figure, "the cells are too small for their values: left out");
 }
 
+/* The first row after the group that begins at `row`. */
+static gsize
+group_end(const EntroHeatChart *heat, gsize row)
+{
+    gsize end = row + 1;
+
+    while (end < heat->n_rows && heat->row_group[end] == heat->row_group[row])
+        end++;
+    return end;
+}
+
+/* Thin rules between the groups, where they do not hide what they keep apart. */
+static void
+separate(const EntroHeatChart *heat, EntroFigure *figure, EntroBox plot, const gsize *end, gsize n)
+{
+    const EntroTheme *theme = &figure->theme;
+
+    if (plot.height / n < 8 * theme->frame_line)
+        return;
+    for (gsize group = 0; group + 1 < n; group++) {
+        const double y = plot.y + end[group] * plot.height / heat->n_rows;
+        entro_figure_add_rule(figure, plot.x, y, entro_box_right(plot), y,
+                              (EntroPen){.colour = theme->paper}, theme->frame_line);
+    }
+}
+
+static void
+draw_groups(const EntroHeatChart *heat, EntroFigure *figure, EntroBox plot)
+{
+    g_autofree gint64 *number = g_new(gint64, heat->n_rows);
+    g_autofree gsize *end = g_new(gsize, heat->n_rows);
+    const double row = plot.height / heat->n_rows;
+    const double line = entro_text_height(figure->text, entro_style_tick(figure).size);
+    const double names = row_labels_width(heat, figure) + figure->theme.gap;
+    gsize n = 0;
+
+    for (gsize first = 0; first < heat->n_rows; first = end[n++]) {
+        number[n] = heat->row_group[first];
+        end[n] = group_end(heat, first);
+    }
+    separate(heat, figure, plot, end, n);
+    entro_axes_add_groups(figure, plot, plot.x - names, group_prefix(heat), number, end, n);
+    if (heat->name_rows && row >= line)
+        entro_axes_add_index(figure, plot, heat->row_number, heat->n_rows, TRUE);
+}
+
 static void
 draw_nothing(EntroFigure *figure, EntroBox plot)
 {
@@ -166,8 +278,16 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     const EntroMark *cells = add_cells(heat, figure, plot);
     add_hatch(heat, figure, plot);
     add_values(heat, figure, cells);
-    entro_axes_add_index(figure, plot, heat->column_number, heat->n_columns, FALSE);
-    entro_axes_add_index(figure, plot, heat->row_number, heat->n_rows, TRUE);
+    if (heat->framed)
+        entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, plot);
+    if (heat->steps)
+        entro_axes_add_steps(figure, plot, heat->column_number, heat->n_columns);
+    else
+        entro_axes_add_index(figure, plot, heat->column_number, heat->n_columns, FALSE);
+    if (heat->row_group)
+        draw_groups(heat, figure, plot);
+    else
+        entro_axes_add_index(figure, plot, heat->row_number, heat->n_rows, TRUE);
 }
 
 static const EntroChartKind kind = {
@@ -242,6 +362,60 @@ entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid, const char *t
     heat->chart.y.label = g_strdup("Layer index");
     heat->chart.colour.label = g_strdup(value_label);
     heat->chart.colour.shared = page->options->shared_scale ? "value" : NULL;
+    return heat;
+}
+
+void
+entro_step_grid_free(EntroStepGrid *grid)
+{
+    if (!grid)
+        return;
+    g_free(grid->layer);
+    g_free(grid->head);
+    g_free(grid->step);
+    g_free(grid->value);
+    g_free(grid->state);
+    g_free(grid);
+}
+
+/* Room for all heads' numbers, if the chart is as tall as it may be. */
+static gboolean
+can_name_rows(const EntroFigure *figure, gsize n_rows)
+{
+    const double line = 1.15 * entro_text_height(figure->text, entro_style_tick(figure).size);
+
+    return n_rows * line <= figure->theme.plot_tall;
+}
+
+static gboolean
+is_even(const gint64 *step, gsize n)
+{
+    for (gsize i = 2; i < n; i++)
+        if (step[i] - step[i - 1] != step[1] - step[0])
+            return FALSE;
+    return TRUE;
+}
+
+EntroHeatChart *
+entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid, const char *title,
+                           const char *value_label, GError **error)
+{
+    EntroHeatChart *heat = entro_heat_chart_add(page, title, grid->n_rows, grid->n_columns,
+                                                grid->value, grid->state, error);
+    if (!heat)
+        return NULL;
+    heat->steps = heat->stretched = TRUE;
+    heat->name_rows = can_name_rows(page->figure, grid->n_rows);
+    heat->row_number = g_memdup2(grid->head, grid->n_rows * sizeof *grid->head);
+    heat->row_group = g_memdup2(grid->layer, grid->n_rows * sizeof *grid->layer);
+    heat->column_number = g_memdup2(grid->step, grid->n_columns * sizeof *grid->step);
+    heat->chart.x.label = g_strdup("Training step");
+    heat->chart.y.label = g_strdup(heat->name_rows ? "Layer and head index" : "Layer index");
+    heat->chart.colour.label = g_strdup(value_label);
+    heat->chart.colour.shared = page->options->shared_scale ? heat->chart.colour.label : NULL;
+    if (!is_even(grid->step, grid->n_columns))
+        entro_chart_add_note(&heat->chart, "Columns are captures; their steps are not evenly "
+                                           "spaced.");
     return heat;
 }
 

@@ -104,7 +104,7 @@ mark_stop(EntroCurveChart *lines)
 }
 
 void
-entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n)
+entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n)
 {
     const Layers layers = survey_layers(page->figure, lines, n);
 
@@ -113,9 +113,17 @@ entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n)
             const EntroCurve *curve = lines[p]->curves->pdata[k];
             g_array_index(lines[p]->pens, EntroPen, k) = layer_pen(&layers, curve->number);
         }
+        explain_layers(lines[p], &layers);
+    }
+}
+
+void
+entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n)
+{
+    entro_layer_colours(page, lines, n);
+    for (guint p = 0; p < n; p++) {
         lines[p]->chart.y.from_zero = TRUE;
         lines[p]->crosses = lines[p]->curves->len <= page->figure->theme.legend_lines;
-        explain_layers(lines[p], &layers);
         mark_stop(lines[p]);
         entro_curve_chart_explain(lines[p], page->figure, "last value before NaN");
     }

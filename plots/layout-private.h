@@ -49,6 +49,14 @@ void entro_axes_add_y(EntroFigure *figure, const EntroAxis *axis, EntroBox plot,
  * and so on if that is NULL. */
 void entro_axes_add_index(EntroFigure *figure, EntroBox plot, const gint64 *number, gsize n,
                           gboolean upright);
+/* Ticks in the middle of columns, labelled with their own training steps; at round ones where they can
+ * be.  `step` ascends. */
+void entro_axes_add_steps(EntroFigure *figure, EntroBox plot, const gint64 *step, gsize n);
+double entro_axes_steps_width(const EntroFigure *figure, const gint64 *step, gsize n); /* widest */
+/* Names of groups of cells, one above the other, right-aligned at x; `end` [n]: the cell after each
+ * group, of the last: the number of cells. */
+void entro_axes_add_groups(EntroFigure *figure, EntroBox plot, double x, const char *prefix,
+                           const gint64 *number, const gsize *end, gsize n);
 /* What axis labels, ticks and their labels take beside a plot. */
 double entro_axes_tick_height(const EntroFigure *figure);
 double entro_axes_tick_width(const EntroFigure *figure, double label_width);
@@ -81,6 +89,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroLegend, entro_legend_clear)
 void entro_legend_add(EntroLegend *legend, EntroSwatch swatch, EntroPen pen, const char *label);
 void entro_legend_fit_width(EntroLegend *legend, const EntroFigure *figure, double max_width);
 void entro_legend_set_heading(EntroLegend *legend, const char *heading); /* before the entries */
+/* Whether one name stands for two things. */
+gboolean entro_legend_contradicts(const EntroLegend *legend, const EntroLegend *other);
 /* Adds the entries that are not there yet. */
 void entro_legend_merge(EntroLegend *legend, const EntroLegend *other);
 /* A single column, or as many as keep it within max_height. */

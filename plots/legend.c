@@ -70,6 +70,19 @@ find_entry(const EntroLegend *legend, const Entry *wanted)
     return NULL;
 }
 
+gboolean
+entro_legend_contradicts(const EntroLegend *legend, const EntroLegend *other)
+{
+    for (guint i = 0; i < legend->entries->len; i++)
+        for (guint k = 0; k < other->entries->len; k++) {
+            const Entry *a = &g_array_index(legend->entries, Entry, i);
+            const Entry *b = &g_array_index(other->entries, Entry, k);
+            if (g_str_equal(a->label, b->label) && !same_thing(a, b))
+                return TRUE;
+        }
+    return FALSE;
+}
+
 void
 entro_legend_merge(EntroLegend *legend, const EntroLegend *other)
 {

@@ -45,17 +45,18 @@ entro_page_share_labels(EntroPage *page)
     }
 }
 
-/* The legend with that title, at the end if it is new. */
+/* The legend with the chart's title into which its own fits; a new one at the end if there is none. */
 static EntroLegend *
-legend_of(EntroPage *page, GPtrArray *titles, const char *title)
+legend_for(EntroPage *page, GPtrArray *titles, const EntroChart *chart)
 {
     for (guint i = 0; i < titles->len; i++)
-        if (g_strcmp0(titles->pdata[i], title) == 0)
+        if (g_strcmp0(titles->pdata[i], chart->legend_title) == 0 &&
+            !entro_legend_contradicts(page->legends->pdata[i], &chart->legend))
             return page->legends->pdata[i];
 
     EntroLegend *legend = g_new0(EntroLegend, 1);
     entro_legend_init(legend);
-    g_ptr_array_add(titles, (gpointer)title);
+    g_ptr_array_add(titles, (gpointer)chart->legend_title);
     g_ptr_array_add(page->legends, legend);
     return legend;
 }
@@ -68,7 +69,7 @@ collect_legends(EntroPage *page)
     for (guint i = 0; i < page->charts->len; i++) {
         const EntroChart *chart = chart_at(page, i);
         if (chart->legend.entries->len > 0)
-            entro_legend_merge(legend_of(page, titles, chart->legend_title), &chart->legend);
+            entro_legend_merge(legend_for(page, titles, chart), &chart->legend);
     }
     if (titles->len < 2)
         return;

@@ -14,6 +14,7 @@ entro_scale_axis(const EntroScale *scale)
 
     if (scale->centred && !isnan(range.low)) {
         range.high = MAX(fabs(range.low), fabs(range.high));
+        range.high = range.high > 0 ? range.high : 1; /* no difference at all: in the middle */
         range.low = -range.high;
     }
     if (scale->from_zero && range.low >= 0 && scale->kind != ENTRO_AXIS_LOG)

@@ -32,6 +32,7 @@ static const EntroTheme base = {
     .plot_min = 60,
     .plot_max = 330,
     .plot_tall = 500,
+    .row = 2.4,
     .aspect = 0.62,
     .bar_aspect = 0.5,
     .bar_min = 6,
@@ -43,6 +44,7 @@ static const EntroTheme base = {
     .vector_cells = 1024,
     .image_side = 2048,
     .cells_side = 2048,
+    .map_cells = 1 << 20,
     .curve_points = 4000,
     .curve_buckets = 2,
     .ink = {0, 0, 0, 1},
@@ -50,6 +52,7 @@ static const EntroTheme base = {
     .grid = {0.88, 0.88, 0.88, 1},
     .missing = {0.8, 0.8, 0.8, 1},
     .alarm = {0.75, 0.1, 0.1, 1},
+    .paper = {1, 1, 1, 1},
 };
 
 #define TIMES     "Times New Roman,Liberation Serif,Nimbus Roman,TeX Gyre Termes,Tinos,DejaVu Serif"

@@ -13,6 +13,11 @@ typedef struct {
     guint8 *state;         /* [n_rows][n_columns] EntroCellState */
     gint64 *row_number;    /* [n_rows], NULL: 0, 1, 2, ... */
     gint64 *column_number; /* [n_columns], the same */
+    gint64 *row_group;     /* [n_rows] layer of each, its number beside the rows; NULL: none */
+    gboolean name_rows;    /* with groups: where there is room, their own numbers too */
+    gboolean steps;        /* the columns are training steps */
+    gboolean stretched;    /* as wide as there is room, with rows as thin as they have to be */
+    gboolean framed;       /* where blank cells would leave the edge open */
     gboolean values;       /* the number in each cell */
 } EntroHeatChart;
 
@@ -22,6 +27,20 @@ EntroHeatChart *entro_heat_chart_add(EntroPage *page, const char *title, gsize n
                                      GError **error);
 /* Layers and heads; `value_label`: "Head entropy (nats)". */
 EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid,
+                                           const char *title, const char *value_label,
+                                           GError **error);
+/* Heads over training: rows are heads, one layer under the other, columns are captures. */
+typedef struct {
+    gsize n_rows, n_columns;
+    gint64 *layer, *head; /* [n_rows] ascending */
+    gint64 *step;         /* [n_columns] ascending */
+    double *value;        /* [n_rows][n_columns] */
+    guint8 *state;        /* [n_rows][n_columns] EntroCellState */
+} EntroStepGrid;
+
+void entro_step_grid_free(EntroStepGrid *grid);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStepGrid, entro_step_grid_free)
+EntroHeatChart *entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
 /* EMPTY when no heat map of the page's batch has a cell; it has no other charts. */
@@ -38,19 +57,32 @@ void entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const
 
 /* ---- curve-chart.c: lines over training steps, layers or positions ------------------------------ */
 
+/* The area between two curves: a confidence interval, quartiles. */
+typedef struct {
+    gsize n;
+    double *x, *low, *high; /* [n]; a NaN in any breaks it */
+    EntroColour colour;     /* with alpha */
+} EntroBand;
+
 typedef struct {
     EntroChart chart;
     GPtrArray *curves; /* EntroCurve *, owned */
     GArray *pens;      /* EntroPen, one a curve */
+    GPtrArray *bands;  /* EntroBand *, owned; behind all curves */
     double ceiling;    /* NaN: none; a dashed line */
     gboolean crosses;  /* where a curve's values end before it does */
+    double limit;      /* NaN: none; a dashed line upwards */
     double stop;       /* step from which nothing is valid; NaN: none */
 } EntroCurveChart;
 
 /* The chart is the page's; its x axis is of training steps, shared within the batch. */
 EntroCurveChart *entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label);
 void entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, EntroPen pen);
+/* Copies the numbers. */
+void entro_curve_chart_add_band(EntroCurveChart *lines, const double *x, const double *low,
+                                const double *high, gsize n, EntroColour colour);
 void entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling);
+void entro_curve_chart_set_limit(EntroCurveChart *lines, double limit);
 /* With `cross`: the words for the crosses, if there is a curve that has one. */
 void entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure,
                                const char *cross);
@@ -63,6 +95,8 @@ gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 gsize entro_curve_end(const EntroCurve *curve);
 void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
                      const EntroAxis *y, EntroBox plot, gboolean cross);
+void entro_band_add(EntroFigure *figure, const EntroBand *band, const EntroAxis *x,
+                    const EntroAxis *y, EntroBox plot);
 
 /* ---- bar-chart.c: grouped bars ----------------------------------------------------------------- */
 
@@ -94,8 +128,32 @@ struct EntroViewInput {
 gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                              GError **error);
 const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* "layer 3, head 0", "layer 3", "head 0 of each layer", "all heads". */
+char *entro_view_head_name(EntroHeadChoice choice);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
 char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
+
+/* trace-views.c: views that read traces. */
+typedef struct {
+    EntroSource *source;
+    char *name; /* of the run, or of the file where that says more */
+} EntroViewTrace;
+
+/* EntroViewTrace *, freed with the array.  ARGUMENT when none is named. */
+GPtrArray *entro_view_open_traces(const EntroViewInput *input, GError **error);
+EntroRowOptions entro_view_row_options(const EntroPlotOptions *options);
+gboolean entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 head);
+/* Lines of a chart: the layers of a trace, or the heads that were chosen. */
+GArray *entro_view_row_groups(const EntroTrace *trace, const EntroPlotOptions *options);
+void entro_view_colour_groups(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* How many rows have no entropy, and why. */
+void entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set);
+/* What could not be read, and what was assumed. */
+void entro_view_note_origin(EntroPage *page, const EntroViewTrace *trace,
+                            const EntroRowOrigin *origin);
+/* With the sample, and with the step if it is the same for all; else a note says each. */
+void entro_view_set_title(EntroPage *page, const char *title, const GPtrArray *traces,
+                          const gint64 *step, gint64 sample);
 
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
@@ -107,12 +165,16 @@ typedef struct {
 } EntroBandsInput;
 
 void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
-/* Colours by depth, legend or colour bar, marks where a run ends in NaN; for the charts from
+/* Colours by depth: the numbers of the curves are layers; with a legend or colour bar. */
+void entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* That, and marks where a run ends in NaN; for the charts from
  * `first` on. */
 void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n);
 
 /* Each adds charts to the page, and a title if it has none. */
-EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
+EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
+    entro_view_headwise_steps, entro_view_headwise_difference, entro_view_attention_map,
+    entro_view_row_entropy, entro_view_query_entropy;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -14,6 +14,23 @@ static const EntroView views[] = {
         .build = entro_view_headwise,
     },
     {
+        .key = "headwise-steps",
+        .title = "Entropy of each attention head during training",
+        .about = "heat map of every head over training steps, one panel a run",
+        .column = "entropy_mean",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_headwise_steps,
+    },
+    {
+        .key = "headwise-difference",
+        .title = "Difference of each attention head",
+        .about = "heat map of each run minus the first one, head by head",
+        .column = "entropy_mean",
+        .min_runs = 2,
+        .build = entro_view_headwise_difference,
+    },
+    {
         .key = "layerwise-entropy",
         .title = "Layer mean entropy during training",
         .about = "curve of each layer over training steps, one panel a run",
@@ -21,6 +38,24 @@ static const EntroView views[] = {
         .all_steps = TRUE,
         .min_runs = 1,
         .build = entro_view_layerwise,
+    },
+    {
+        .key = "attention-map",
+        .title = "Attention weights",
+        .about = "heat map of queries and keys straight from a trace, one panel a head",
+        .build = entro_view_attention_map,
+    },
+    {
+        .key = "row-entropy",
+        .title = "Distribution of row entropy",
+        .about = "share of the rows by their entropy straight from a trace, one line a layer",
+        .build = entro_view_row_entropy,
+    },
+    {
+        .key = "query-entropy",
+        .title = "Row entropy by query position",
+        .about = "mean entropy of rows by query straight from a trace, one line a layer",
+        .build = entro_view_query_entropy,
     },
     {
         .key = "entropy-bands",
@@ -55,6 +90,19 @@ entro_view_find(const char *key)
         if (g_strcmp0(views[i].key, key) == 0)
             return &views[i];
     return NULL;
+}
+
+char *
+entro_view_head_name(EntroHeadChoice choice)
+{
+    if (choice.layer == ENTRO_ALL && choice.head == ENTRO_ALL)
+        return g_strdup("all heads");
+    if (choice.layer == ENTRO_ALL)
+        return g_strdup_printf("head %" G_GINT64_FORMAT " of each layer", choice.head);
+    if (choice.head == ENTRO_ALL)
+        return g_strdup_printf("layer %" G_GINT64_FORMAT, choice.layer);
+    return g_strdup_printf("layer %" G_GINT64_FORMAT ", head %" G_GINT64_FORMAT, choice.layer,
+                           choice.head);
 }
 
 char *

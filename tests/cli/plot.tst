@@ -1,10 +1,10 @@
 # Figures: options and files.  What is drawn is tested in tests/figures.  Format: see run-table.py.
 P views             entroscope plot
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/one-token.h5 $FIX/restarted.h5 --db a.db
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o $v.$s && \
                     test -s $v.$s || echo "$v $s"; done; done
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o again.$s && \
                     cmp $v.$s again.$s; done; done
 P .                 head -c 5 scalars.pdf | grep -q '%PDF-' && grep -q '<svg' scalars.svg && \
@@ -104,3 +104,31 @@ S -                 chmod 755 locked
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
+
+# ---- heads over steps, differences, rows of traces
+P .                 entroscope plot headwise-steps --db a.db --run healthy --run restarted --head '1.*' --head 0.3 --shared-scale --values -o o.svg && \
+                    grep -q 'restarted has no such head: layer 0, head 3' o.svg
+4 /no.heads.to.draw/ entroscope plot headwise-steps --db a.db --run healthy --head 99.0 -o none.svg
+2 /no.statistic..nosuch/ entroscope plot headwise-steps --db a.db --run healthy --column nosuch -o none.svg
+2 /is.not.LAYER/    entroscope plot headwise-steps --db a.db --run healthy --head 1.2.3 -o none.svg
+P .                 entroscope plot headwise-difference --db a.db --run healthy --step 0 --run healthy --step 40 --values --width 6 -o o.svg && \
+                    grep -q 'step 40 − step 0' o.svg
+P .                 entroscope plot headwise-difference --db a.db --run healthy --run one-token --run all-nan -o o.svg && \
+                    grep -q 'blank where only' o.svg
+P /does.not.diverge/ entroscope plot headwise-difference --db a.db --run healthy --run collapsing --palette magma -o o.svg
+4 /needs.at.least.2.runs/ entroscope plot headwise-difference --db a.db --run healthy -o none.svg
+P .                 for v in attention-map row-entropy query-entropy; do for s in pdf svg png; do \
+                    entroscope plot $v --trace $FIX/healthy.h5 --trace $FIX/diverged.h5 --step 40 -o $v.$s && \
+                    entroscope plot $v --trace $FIX/healthy.h5 --trace $FIX/diverged.h5 --step 40 -o again.$s && \
+                    test -s $v.$s && cmp $v.$s again.$s || echo "$v $s"; \
+                    entroscope plot $v --trace $FIX/masked.h5 --head 1.0 --head '0.*' --sample 0 -o o.$s || echo "$v $s"; done; done
+P .                 for f in all-nan one-token uneven hybrid square damaged; do for v in attention-map row-entropy query-entropy; do \
+                    entroscope plot -q $v --trace $FIX/$f.h5 -o o.svg || echo "$v $f"; done; done
+2 /--trace.FILE/    entroscope plot attention-map -o none.svg
+2 /--trace.FILE/    entroscope plot row-entropy --db a.db -o none.svg
+4 /No.such.file/    entroscope plot query-entropy --trace nosuch.h5 -o none.svg
+4 /no.capture/      entroscope plot query-entropy --trace $FIX/empty.h5 -o none.svg
+2 /no.capture.at.step.11/ entroscope plot attention-map --trace $FIX/healthy.h5 --step 11 -o none.svg
+2 /no.layer.77/     entroscope plot attention-map --trace $FIX/healthy.h5 --head 77.0 -o none.svg
+2 /no.sample.99/    entroscope plot row-entropy --trace $FIX/healthy.h5 --sample 99 -o none.svg
+P .                 test ! -e none.svg

@@ -52,6 +52,35 @@ sample_curve(gint64 number, gsize n, double last_step, double start, double end)
     return curve;
 }
 
+EntroStepGrid *
+sample_steps(gsize n_layers, gsize n_heads, gsize n_captures, gint64 every)
+{
+    EntroStepGrid *grid = g_new0(EntroStepGrid, 1);
+    const gsize n_rows = n_layers * n_heads, n = n_rows * n_captures;
+
+    grid->n_rows = n_rows;
+    grid->n_columns = n_captures;
+    grid->layer = g_new(gint64, n_rows);
+    grid->head = g_new(gint64, n_rows);
+    grid->step = g_new(gint64, n_captures);
+    grid->value = g_new(double, n);
+    grid->state = g_new(guint8, n);
+    for (gsize i = 0; i < n_captures; i++)
+        grid->step[i] = (gint64)i * every;
+    for (gsize row = 0; row < n_rows; row++) {
+        grid->layer[row] = (gint64)(row / n_heads);
+        grid->head[row] = (gint64)(row % n_heads);
+    }
+    for (gsize cell = 0; cell < n; cell++) {
+        const gsize row = cell / n_captures;
+        const double part = (double)(cell % n_captures) / (double)n_captures;
+        const double speed = 1 + 6.0 * (double)row / (double)n_rows + sin(2.385 * (double)row);
+        grid->value[cell] = 0.1 + 3.7 * exp(-speed * part) + 0.02 * sin(37.0 * (double)cell);
+        grid->state[cell] = ENTRO_CELL_VALUE;
+    }
+    return grid;
+}
+
 void
 sample_spoil(EntroCurve *curve, gsize from)
 {
@@ -343,6 +372,23 @@ heat_odd(GError **error)
     return sample_heat_maps(grids, 4, &options, error);
 }
 
+/* Centred on 0, which few of the values are near. */
+static EntroFigure *
+heat_difference(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    options.palette = ENTRO_DIVERGING;
+    options.values = TRUE;
+    EntroPage *page = entro_page_new(&options, error);
+    EntroGrid *grids[] = {sample_grid("SM − SM+LN+G", 8, 8, -2.4, 0.3),
+                          sample_grid("SM − SM", 8, 8, 0, 0)};
+
+    const gboolean added = sample_add_heat_maps(page, grids, 2, error);
+    for (guint i = 0; i < page->charts->len; i++)
+        ((EntroChart *)page->charts->pdata[i])->colour.centred = TRUE;
+    return sample_finish(page, "Difference of head entropy (nats)", added, error);
+}
+
 static EntroFigure *
 heat_column(GError **error)
 {
@@ -355,6 +401,89 @@ heat_column(GError **error)
     options.palette = "cividis";
     options.title = "";
     return sample_heat_maps(grids, 2, &options, error);
+}
+
+/* The grids are freed. */
+static EntroFigure *
+steps(EntroStepGrid **grids, guint n, const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    gboolean added = page != NULL;
+
+    for (guint i = 0; i < n; i++) {
+        added = added && entro_heat_chart_add_steps(page, grids[i], run_names[5 * i % 6],
+                                                    "Head entropy (nats)", error);
+        entro_step_grid_free(grids[i]);
+    }
+    return page
+               ? sample_finish(page, "Entropy of each attention head during training", added, error)
+               : NULL;
+}
+
+static EntroFigure *
+steps_few(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(3, 4, 9, 1000)};
+
+    options.values = TRUE;
+    return steps(grids, 1, &options, error);
+}
+
+static EntroFigure *
+steps_usual(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(12, 12, 121, 250), sample_steps(12, 12, 121, 250)};
+
+    for (gsize row = 40; row < 144; row++)
+        for (gsize i = 90; i < 121; i++)
+            grids[1]->state[row * 121 + i] = ENTRO_CELL_UNDEFINED;
+    options.shared_scale = TRUE;
+    return steps(grids, 2, &options, error);
+}
+
+static EntroFigure *
+steps_many_heads(GError **error)
+{
+    EntroStepGrid *grids[] = {sample_steps(128, 16, 500, 1234567)};
+
+    return steps(grids, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+/* Captures at powers of two, a layer that could not be read, nothing valid in the end. */
+static EntroFigure *
+steps_uneven(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grid = sample_steps(6, 6, 18, 1);
+
+    for (gsize i = 1; i < 18; i++)
+        grid->step[i] = (gint64)1 << i;
+    for (gsize row = 0; row < 36; row++)
+        grid->state[row * 18 + 17] = ENTRO_CELL_UNDEFINED;
+    for (gsize row = 6; row < 12; row++)
+        grid->state[row * 18 + 5] = ENTRO_CELL_ABSENT;
+    options.preset = "icml";
+    return steps(&grid, 1, &options, error);
+}
+
+static EntroFigure *
+steps_one(GError **error)
+{
+    EntroStepGrid *grid = sample_steps(1, 1, 1, 1);
+
+    return steps(&grid, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+steps_slides(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroStepGrid *grids[] = {sample_steps(4, 4, 31, 100), sample_steps(8, 4, 31, 1000)};
+
+    options.preset = "slides";
+    return steps(grids, 2, &options, error);
 }
 
 static EntroFigure *
@@ -547,6 +676,115 @@ scalars_ranges(GError **error)
     return sample_finish(page, "Ranges", TRUE, error);
 }
 
+/* As attention maps are: causal, own scales, one of them without a valid row. */
+static EntroFigure *
+maps(const EntroPlotOptions *options, gsize side, guint n, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    gboolean added = page != NULL;
+
+    for (guint i = 0; i < n && added; i++) {
+        g_autoptr(EntroGrid) grid = sample_grid("", side, side, 0, 0.1 + 0.2 * i);
+        g_autofree char *title = g_strdup_printf("layer %u, head %u", i / 4, i % 4);
+        for (gsize cell = 0; cell < side * side; cell++)
+            if (cell % side > cell / side)
+                grid->state[cell] = ENTRO_CELL_ABSENT;
+            else if (i == n / 2)
+                grid->state[cell] = ENTRO_CELL_UNDEFINED;
+        EntroHeatChart *heat =
+            entro_heat_chart_add(page, title, side, side, grid->value, grid->state, error);
+        added = heat != NULL;
+        if (!heat)
+            break;
+        g_ptr_array_set_size(heat->chart.notes, 0);
+        heat->framed = TRUE;
+        heat->chart.x.label = g_strdup("Key position");
+        heat->chart.y.label = g_strdup("Query position");
+        heat->chart.colour.label = g_strdup("Attention weight");
+        heat->chart.colour.from_zero = TRUE;
+        heat->chart.colour.shared = options->shared_scale ? "weight" : NULL;
+        entro_chart_add_note(&heat->chart, "Mean over 4 samples.");
+    }
+    return page ? sample_finish(page, "Attention weights at step 600", added, error) : NULL;
+}
+
+static EntroFigure *
+maps_16(GError **error)
+{
+    return maps(&ENTRO_PLOT_OPTIONS_DEFAULT, 64, 16, error);
+}
+
+static EntroFigure *
+maps_shared(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.shared_scale = TRUE;
+    options.preset = "icml";
+    return maps(&options, 12, 4, error);
+}
+
+/* A quantity along x that is no step, with a limit to it; and along queries, with quartiles. */
+static EntroFigure *
+curves_rows(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+
+    for (guint i = 0; i < 2; i++) {
+        EntroCurveChart *lines =
+            entro_curve_chart_add(page, run_names[i],
+                                  i ? "Row entropy (nats)" : "Share of rows (%)");
+        EntroCurve *curve = sample_curve(0, 60, i ? 127 : 4, i ? 0 : 80, i ? 3 : 0);
+        EntroColour colour = entro_line_pen(0).colour;
+        g_autofree double *low = g_new(double, 60);
+        for (guint k = 0; k < 60; k++)
+            low[k] = curve->y[k] * 0.8;
+        g_free(lines->chart.x.label);
+        lines->chart.x.label = g_strdup(i ? "Query position" : "Row entropy (nats)");
+        lines->chart.x.kind = i ? ENTRO_AXIS_WHOLE : ENTRO_AXIS_NUMBER;
+        lines->chart.x.shared = i ? "query" : "row entropy";
+        colour.alpha = 0.22;
+        if (i)
+            entro_curve_chart_add_band(lines, curve->x, low, curve->y, 60, colour);
+        else
+            entro_curve_chart_set_limit(lines, log(128));
+        entro_curve_chart_add_curve(lines, curve, entro_line_pen(0));
+        entro_legend_add(&lines->chart.signs, i ? ENTRO_SWATCH_PATCH : ENTRO_SWATCH_LINE,
+                         (EntroPen){colour, ENTRO_DASHED}, i ? "quartiles" : "ceiling ln 128");
+    }
+    return sample_finish(page, "Rows", TRUE, error);
+}
+
+/* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
+static EntroFigure *
+curves_bands(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    options.log_y = TRUE;
+    EntroPage *page = entro_page_new(&options, error);
+    static const gsize sizes[] = {40, 9000};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        const gsize n = sizes[i];
+        EntroCurveChart *lines = entro_curve_chart_add(page, i ? "long" : "broken", "loss");
+        for (guint k = 0; k < 2; k++) {
+            EntroCurve *curve = sample_curve(k, n, 600, 5.5, 1 + 2 * k);
+            EntroColour colour = entro_line_pen(k).colour;
+            g_autofree double *low = g_new(double, n);
+            g_autofree double *high = g_new(double, n);
+            for (gsize j = 0; j < n; j++) {
+                low[j] = k == 1 ? curve->y[j] - 0.3 : j > n / 2 ? 0 : curve->y[j] * 0.8;
+                high[j] = i == 0 && (j == 10 || j == 12) ? NAN : curve->y[j] * 1.1;
+            }
+            colour.alpha = 0.25;
+            entro_curve_chart_add_band(lines, curve->x, low, high, n, colour);
+            entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
+        }
+    }
+    return sample_finish(page, "Means with bands", TRUE, error);
+}
+
 /* Kinds of charts that have nothing in common, in one raster. */
 static EntroFigure *
 page_mixed(gboolean shared, GError **error)
@@ -595,7 +833,14 @@ static const FigureSample samples[] = {
     {"heat-nan", heat_nan},
     {"heat-all-nan", heat_all_nan},
     {"heat-odd-names-and-ranges", heat_odd},
+    {"heat-difference", heat_difference},
     {"heat-one-column-of-a-journal", heat_column},
+    {"steps-few-with-values", steps_few},
+    {"steps-2-runs", steps_usual},
+    {"steps-2048-heads", steps_many_heads},
+    {"steps-uneven", steps_uneven},
+    {"steps-one-cell", steps_one},
+    {"steps-slides", steps_slides},
     {"layers-1", layers_1},
     {"layers-2-shared", layers_2},
     {"layers-6", layers_6},
@@ -616,6 +861,10 @@ static const FigureSample samples[] = {
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"maps-16", maps_16},
+    {"maps-shared", maps_shared},
+    {"curves-bands", curves_bands},
+    {"curves-of-rows", curves_rows},
     {"page-of-all-kinds", page_of_all_kinds},
     {"page-shared", page_shared},
 };

@@ -16,6 +16,8 @@ const FigureSample *figure_samples(guint *ret_n);
 /* Entropies from `low` to `high`, growing with layer and head; a formula, no random numbers. */
 EntroGrid *sample_grid(const char *run, gsize n_layers, gsize n_heads, double low, double high);
 EntroCurve *sample_curve(gint64 number, gsize n, double last_step, double start, double end);
+/* Heads that fall from high to low, the deeper the faster; captures every `every` steps. */
+EntroStepGrid *sample_steps(gsize n_layers, gsize n_heads, gsize n_captures, gint64 every);
 void sample_spoil(EntroCurve *curve, gsize from); /* NaN from there on */
 
 /* A batch of charts on a page; grids are freed. */

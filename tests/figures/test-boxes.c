@@ -233,6 +233,35 @@ random_grid(GRand *rand)
 }
 
 static EntroFigure *
+random_steps(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    const guint n = g_rand_int_range(rand, 1, 5);
+    EntroPage *page = entro_page_new(options, error);
+    gboolean added = TRUE;
+    if (!page)
+        return NULL;
+
+    for (guint i = 0; i < n; i++) {
+        const int holes = g_rand_int_range(rand, 0, 4);
+        const gint64 every = (gint64)pow(10, g_rand_double_range(rand, 0, 9));
+        g_autoptr(EntroStepGrid) grid =
+            sample_steps(g_rand_int_range(rand, 1, 30), g_rand_int_range(rand, 1, 20),
+                         g_rand_int_range(rand, 1, 60), every);
+        for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
+            if (g_rand_int_range(rand, 0, 4) < holes)
+                grid->state[cell] = g_rand_boolean(rand) ? ENTRO_CELL_UNDEFINED : ENTRO_CELL_ABSENT;
+        for (gsize i_step = 1; g_rand_boolean(rand) && i_step < grid->n_columns; i_step++)
+            grid->step[i_step] = grid->step[i_step - 1] + g_rand_int_range(rand, 1, 100000);
+        added =
+            added &&
+            entro_heat_chart_add_steps(page, grid, odd_names[g_rand_int_range(rand, 0, 7)],
+                                       g_rand_boolean(rand) ? "Head entropy (nats)" : odd_names[2],
+                                       error);
+    }
+    return sample_finish(page, "", added, error);
+}
+
+static EntroFigure *
 random_heat_maps(GRand *rand, const EntroPlotOptions *options, GError **error)
 {
     const guint n = g_rand_int_range(rand, 1, 8);
@@ -274,6 +303,13 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
             entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
             entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
                              random_name(rand));
+        }
+        if (g_rand_boolean(rand)) {
+            g_autoptr(EntroCurve) middle = sample_curve(0, 20, 1000, random_end(rand), 1);
+            sample_spoil(middle, g_rand_int_range(rand, 0, 21));
+            entro_curve_chart_add_band(lines, middle->x, middle->y, middle->y, middle->n,
+                                       entro_line_pen(p).colour);
+            entro_curve_chart_set_limit(lines, random_end(rand));
         }
         entro_curve_chart_explain(lines, page->figure, "diverged");
     }
@@ -356,7 +392,7 @@ test_any_combination(void)
 {
     static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
                                         GError **) = {random_heat_maps, random_bands, random_curves,
-                                                      random_page};
+                                                      random_steps, random_page};
     guint n_drawn = 0;
 
     for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {

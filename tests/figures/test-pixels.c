@@ -160,6 +160,40 @@ test_cell_states(void)
     g_assert_nonnull(find_text(figure, ENTRO_ROLE_LEGEND, "no valid row (NaN)"));
 }
 
+/* Boxes of hatched cells: over the middle of each of these exactly one, over no other; one area is one
+ * box. */
+static void
+test_hatch_boxes(void)
+{
+    enum { ROWS = 9, COLUMNS = 13 };
+    guint8 hatched[ROWS * COLUMNS];
+    const EntroMark mark = {.box = {10, 20, 130, 90},
+                            .n_rows = ROWS,
+                            .n_columns = COLUMNS,
+                            .hatched = hatched};
+
+    for (guint32 seed = 0; seed < 50; seed++) {
+        g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+        for (guint cell = 0; cell < ROWS * COLUMNS; cell++)
+            hatched[cell] = g_rand_int_range(rand, 0, 10) < (int)seed / 5;
+        g_autoptr(GArray) boxes = entro_hatch_boxes(&mark);
+        for (guint cell = 0; cell < ROWS * COLUMNS; cell++) {
+            const double x = 10 + 10 * (cell % COLUMNS + 0.5), y = 20 + 10 * (cell / COLUMNS + 0.5);
+            guint n = 0;
+            for (guint i = 0; i < boxes->len; i++) {
+                const EntroBox box = g_array_index(boxes, EntroBox, i);
+                n +=
+                    x > box.x && x < entro_box_right(box) && y > box.y && y < entro_box_bottom(box);
+            }
+            g_assert_cmpuint(n, ==, hatched[cell]);
+        }
+    }
+    for (guint cell = 0; cell < ROWS * COLUMNS; cell++)
+        hatched[cell] = cell / COLUMNS >= 2 && cell % COLUMNS >= 5;
+    g_autoptr(GArray) one = entro_hatch_boxes(&mark);
+    g_assert_cmpuint(one->len, ==, 1);
+}
+
 static void
 test_values(void)
 {
@@ -261,6 +295,28 @@ test_gaps_break_the_line(void)
                     rgb(entro_line_pen(0).colour));
 }
 
+/* From (0, 1) to (100, 3) at half strength, with a gap from 40 to 60. */
+static void
+test_bands_between_curves(void)
+{
+    static const double x[] = {0, 20, 40, 50, 60, 100}, low[] = {1, 1, 1, NAN, 1, 1},
+                        high[] = {3, 3, 3, 3, 3, 3};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, NULL);
+    EntroCurveChart *lines = entro_curve_chart_add(page, "run", NULL);
+    entro_curve_chart_add_band(lines, x, low, high, G_N_ELEMENTS(x), (EntroColour){0, 0, 1, 0.5});
+    g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, NULL);
+    const EntroBox plot = find_mark(figure, ENTRO_MARK_BAND, ENTRO_ROLE_INSIDE)->box;
+    const double y = plot.y + plot.height / 2 + 3; /* beside the grid line */
+    g_auto(Picture) picture = paint(figure, 4);
+
+    assert_colour(pixel(&picture, plot.x + 0.15 * plot.width, y), 0x8080ff);
+    assert_colour(pixel(&picture, plot.x + 0.87 * plot.width, y), 0x8080ff);
+    assert_colour(pixel(&picture, plot.x + 0.47 * plot.width, y), 0xffffff);
+    assert_colour(pixel(&picture, plot.x + 0.15 * plot.width, entro_box_bottom(plot) - 3),
+                  0xffffff); /* below 1 */
+}
+
 static void
 test_says_where_nan_begins(void)
 {
@@ -278,10 +334,12 @@ main(int argc, char **argv)
     g_test_add_func("/pixels/cells-have-the-colour-of-their-value", test_cells);
     g_test_add_func("/pixels/no-hairlines-between-cells", test_no_hairlines);
     g_test_add_func("/pixels/undefined-is-hatched-and-absent-is-blank", test_cell_states);
+    g_test_add_func("/pixels/boxes-of-hatched-cells", test_hatch_boxes);
     g_test_add_func("/pixels/values-in-cells", test_values);
     g_test_add_func("/pixels/ticks-and-lines-agree", test_ticks_and_lines);
     g_test_add_func("/pixels/bars-are-proportional", test_bars_are_proportional);
     g_test_add_func("/pixels/gaps-break-the-line", test_gaps_break_the_line);
+    g_test_add_func("/pixels/bands-lie-between-curves", test_bands_between_curves);
     g_test_add_func("/pixels/says-where-nan-begins", test_says_where_nan_begins);
     return g_test_run();
 }
