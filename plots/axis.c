@@ -8,6 +8,7 @@ static const double label_gap = 0.6;   /* of the font size, between labels in a 
 static const double row_gap = 0.35;    /* the same for labels one above the other */
 static const double sparse_across = 4; /* of the font size, for each tick: pleases the eye */
 static const double sparse_upright = 2.6;
+static const double hair = 0.005; /* points: 0.2 as an f32 lies a little beside the tick at 0.2 */
 static const double narrowest = 1e-9;     /* length of an axis by its largest value */
 static const double exponent_above = 1e6; /* from here, and below the next, a power of ten */
 static const double exponent_below = 1e-3;
@@ -247,7 +248,8 @@ labels_fit(const EntroAxis *axis, const EntroFigure *figure, gboolean upright, d
         entro_text_measure(figure->text, axis->label[i], &style, &width, &height);
         const double half = (upright ? height : width) / 2;
         const double place = entro_axis_place(axis, axis->tick[i]);
-        if (place - half < before + gap || place - half < first || place + half > last)
+        if (place - half < before + gap || place - half < first - hair ||
+            place + half > last + hair)
             return FALSE;
         before = place + half;
     }

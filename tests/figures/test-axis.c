@@ -90,6 +90,19 @@ test_any_range(void)
                 }
 }
 
+/* The least value of a figure is 0.2 as a float, a little above the tick at 0.2. */
+static void
+test_tick_at_the_end(void)
+{
+    g_autoptr(EntroFigure) figure = blank();
+    EntroAxis axis = entro_axis_new(ENTRO_AXIS_NUMBER, (double)0.2f, 0.52);
+
+    axis.to = 300;
+    entro_axis_fit_upright(&axis, figure);
+    g_assert_cmpuint(axis.n_ticks, >=, 6);
+    g_assert_cmpstr(axis.label[0], ==, "0.20");
+}
+
 static void
 test_nothing(void)
 {
@@ -121,6 +134,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/axis/labels", test_labels);
     g_test_add_func("/axis/any-range-has-ticks-that-keep-apart", test_any_range);
+    g_test_add_func("/axis/tick-at-the-end", test_tick_at_the_end);
     g_test_add_func("/axis/nothing-to-show", test_nothing);
     g_test_add_func("/axis/stride", test_stride);
     return g_test_run();
