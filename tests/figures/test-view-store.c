@@ -33,8 +33,14 @@ put_capture(EntroStore *store, gint64 run_id, guint position, gboolean diverged)
             heads[i].values[column] = diverged ? NAN : 2.385 * (i + 1) / (N_LAYERS * N_HEADS);
         heads[i].values[ENTRO_HEAD_ENTROPY_CEILING] = 2.5;
     }
-    for (guint layer = 0; layer < N_LAYERS; layer++)
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        double sum = 0;
+        for (guint head = 0; head < N_HEADS; head++)
+            sum += heads[layer * N_HEADS + head].values[ENTRO_HEAD_ENTROPY_MEAN];
         layers[layer].layer = layer;
+        layers[layer].values[ENTRO_LAYER_ENTROPY_MEAN] = sum / N_HEADS;
+        layers[layer].values[ENTRO_LAYER_ENTROPY_CEILING] = 2.5;
+    }
     entro_store_put_captures(store, run_id, &capture, 1, &error);
     g_assert_no_error(error);
 }
