@@ -112,6 +112,43 @@ ENTRO_API gboolean entro_find_shift(const double *values, gsize n, guint64 seed,
 ENTRO_API EntroShift *entro_find_shifts(const double *values, gsize n, double penalty,
                                         gsize *ret_n);
 
+/* ---- curves of several runs ------------------------------------------------------------------ */
+
+/* One run's values over the same axis; everything borrowed. */
+typedef struct {
+    gsize n;
+    const double *x; /* [n] ascending, none twice */
+    const double *y; /* [n] NaN: no value */
+} EntroSeedCurve;
+
+typedef struct {
+    double level; /* of the interval, 0 .. 1 */
+    guint least;  /* curves that must have an x for it to be in the result; 0: all */
+    /* FALSE: a run is out from its first value that is not finite: what comes after a divergence is
+     * not what the others do.  TRUE: it is out there alone. */
+    gboolean gaps;
+} EntroMeanCurveOptions;
+
+#define ENTRO_MEAN_CURVE_OPTIONS_DEFAULT                                                           \
+    ((EntroMeanCurveOptions){.level = 0.95, .least = 0, .gaps = FALSE})
+
+/* Mean and Student's interval of the mean, mean -+ t sd / sqrt(n), at each x.  It takes the runs'
+ * values as normal; of few runs entro_bootstrap_mean() holds its level better (see there). */
+typedef struct {
+    guint n_curves;
+    gsize n;
+    double *x;          /* [n] ascending */
+    double *mean, *sd;  /* [n] NaN without a value; sd with n - 1, NaN with one */
+    double *low, *high; /* [n] NaN with fewer than two values */
+    gsize *n_runs;      /* [n] values there */
+    double *ended;      /* [n_curves] x of its first value that is not finite; NaN: none */
+} EntroMeanCurve;
+
+ENTRO_API EntroMeanCurve *entro_mean_curve(const EntroSeedCurve *curves, guint n_curves,
+                                           const EntroMeanCurveOptions *options);
+ENTRO_API void entro_mean_curve_free(EntroMeanCurve *curve);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroMeanCurve, entro_mean_curve_free)
+
 /* ---- comparing runs -------------------------------------------------------------------------- */
 
 /* Columns of the history that a comparison reads, in this order. */

@@ -85,27 +85,42 @@ begin_map(const EntroRowChoice *choice, guint layer, guint head, Growing *growin
     growing->n = g_new0(guint64, map->n_rows * map->n_columns);
 }
 
+/* The keys of one cell. */
+static void
+add_keys(Growing *growing, gsize cell, const EntroRowSight *row, gsize first_key, gsize end_key)
+{
+    EntroHeadMap *map = growing->map;
+    double sum = 0;
+    gsize n = 0;
+
+    for (gsize key = first_key; key < end_key; key++)
+        if (row->mask == NULL || row->mask[key]) {
+            sum += row->p[key];
+            n++;
+        }
+    if (n == 0)
+        return;
+    if (row->class_ != ENTRO_ROW_VALID) {
+        map->state[cell] = MAX(map->state[cell], ENTRO_MAP_UNDEFINED);
+        return;
+    }
+    map->state[cell] = ENTRO_MAP_VALUE;
+    map->weight[cell] += sum;
+    growing->n[cell] += n;
+}
+
 static void
 add_row(gpointer data, const EntroRowSight *row)
 {
     const Maps *maps = data;
-    const Growing *growing = &maps->growing[maps->number[row->layer][row->head]];
+    Growing *growing = &maps->growing[maps->number[row->layer][row->head]];
     EntroHeadMap *map = growing->map;
     gsize cell_row = row->query / map->queries_per_cell;
-    gsize first = cell_row * map->n_columns;
-    gboolean valid = row->class_ == ENTRO_ROW_VALID;
+    gsize cell = cell_row * map->n_columns;
 
     map->row_count[cell_row][row->class_]++;
-    for (gsize key = 0; key < row->end; key++) {
-        gsize cell = first + key / map->keys_per_cell;
-        if (row->mask != NULL && !row->mask[key])
-            continue;
-        map->state[cell] = MAX(map->state[cell], valid ? ENTRO_MAP_VALUE : ENTRO_MAP_UNDEFINED);
-        if (valid) {
-            map->weight[cell] += row->p[key];
-            growing->n[cell]++;
-        }
-    }
+    for (gsize key = 0; key < row->end; key += map->keys_per_cell, cell++)
+        add_keys(growing, cell, row, key, MIN(key + map->keys_per_cell, row->end));
 }
 
 static void
