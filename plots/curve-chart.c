@@ -94,9 +94,12 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     entro_axes_add_x(figure, &x, plot, TRUE);
     entro_axes_add_y(figure, &y, plot, TRUE);
     draw_ceiling(lines, figure, &y, plot);
-    for (guint k = 0; k < lines->curves->len; k++)
-        entro_curve_add(figure, lines->curves->pdata[k], g_array_index(lines->pens, EntroPen, k),
-                        &x, &y, plot, lines->crosses);
+    for (guint k = 0; k < lines->curves->len; k++) {
+        const EntroPen pen = g_array_index(lines->pens, EntroPen, k);
+        entro_curve_add(figure, lines->curves->pdata[k], pen, &x, &y, plot, lines->crosses);
+        if (lines->dots)
+            entro_curve_add_dots(figure, lines->curves->pdata[k], pen, &x, &y, plot);
+    }
 }
 
 static const EntroChartKind kind = {

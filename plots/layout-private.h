@@ -12,6 +12,7 @@ typedef enum {
     ENTRO_AXIS_NUMBER,
     ENTRO_AXIS_WHOLE, /* whole numbers only */
     ENTRO_AXIS_STEP,  /* whole numbers, with K and M */
+    ENTRO_AXIS_LAYER, /* whole numbers after an L */
     ENTRO_AXIS_LOG,   /* powers of ten; low > 0 */
 } EntroAxisKind;
 

@@ -95,6 +95,7 @@ struct EntroPage {
     GPtrArray *charts;                       /* EntroChart * */
     char *title;                             /* NULL: none */
     guint n_columns;                         /* 0: chosen */
+    guint alone_columns;                     /* chosen when a view is alone on the page; 0: usual */
     gboolean letters;                        /* (a), (b) before the charts' titles */
     gboolean share_x, share_y, share_colour; /* also between batches */
     guint batch;

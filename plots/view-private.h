@@ -44,6 +44,7 @@ typedef struct {
     GArray *pens;      /* EntroPen, one a curve */
     double ceiling;    /* NaN: none; a dashed line */
     gboolean crosses;  /* where a curve's values end before it does */
+    gboolean dots;     /* at each value: there are few */
     double stop;       /* step from which nothing is valid; NaN: none */
 } EntroCurveChart;
 
@@ -63,6 +64,8 @@ gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 gsize entro_curve_end(const EntroCurve *curve);
 void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
                      const EntroAxis *y, EntroBox plot, gboolean cross);
+void entro_curve_add_dots(EntroFigure *figure, const EntroCurve *curve, EntroPen pen,
+                          const EntroAxis *x, const EntroAxis *y, EntroBox plot);
 
 /* ---- bar-chart.c: grouped bars ----------------------------------------------------------------- */
 
@@ -97,6 +100,13 @@ const char *entro_view_run_name(const EntroViewInput *input, guint run); /* labe
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
 char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
 
+/* grids.c: one EntroGrid a run, of the column and the steps of the options. */
+GPtrArray *entro_view_select_grids(const EntroViewInput *input, GError **error);
+gboolean entro_grids_same_step(const GPtrArray *grids);
+char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
+/* The run's, with its step where the runs are at different ones. */
+char *entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run);
+
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
     GPtrArray *grids;       /* EntroGrid *, one a run */
@@ -107,12 +117,16 @@ typedef struct {
 } EntroBandsInput;
 
 void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
+/* Variance and mean of each layer over the heads of a grid; `title`, `unit`: of the statistic. */
+void entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
+                            const char *title, const char *unit);
 /* Colours by depth, legend or colour bar, marks where a run ends in NaN; for the charts from
  * `first` on. */
 void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guint n);
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
+EntroViewBuild entro_view_layer_spread;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

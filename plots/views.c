@@ -31,6 +31,14 @@ static const EntroView views[] = {
         .build = entro_view_bands,
     },
     {
+        .key = "layer-spread",
+        .title = "Mean and variance over the heads of each layer",
+        .about = "mean and variance of each layer's heads, a line a run",
+        .column = "entropy_mean",
+        .min_runs = 1,
+        .build = entro_view_layer_spread,
+    },
+    {
         .key = "scalars",
         .title = "Training curves",
         .about = "loss and other scalars over training steps, one panel a scalar",

@@ -547,6 +547,42 @@ scalars_ranges(GError **error)
     return sample_finish(page, "Ranges", TRUE, error);
 }
 
+static EntroFigure *
+spread(guint n_runs, gsize n_layers, gsize n_heads, gboolean holes, GError **error)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+    g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+
+    page->batch++;
+    for (guint run = 0; run < n_runs; run++) {
+        EntroGrid *grid = sample_grid(run_names[run], n_layers, n_heads, 0.1 * run, 3.8 - run);
+        if (holes)
+            spoil_layer(grid, n_layers / 2, 0, ENTRO_CELL_UNDEFINED);
+        g_ptr_array_add(grids, grid);
+    }
+    entro_layer_spread_add(page, grids, run_names, "Head entropy", "nats");
+    return sample_finish(page, "Mean and variance", TRUE, error);
+}
+
+static EntroFigure *
+spread_3(GError **error)
+{
+    return spread(3, 12, 12, TRUE, error);
+}
+
+static EntroFigure *
+spread_1x1(GError **error)
+{
+    return spread(1, 1, 1, FALSE, error);
+}
+
+static EntroFigure *
+spread_128(GError **error)
+{
+    return spread(2, 128, 128, FALSE, error);
+}
+
 /* Kinds of charts that have nothing in common, in one raster. */
 static EntroFigure *
 page_mixed(gboolean shared, GError **error)
@@ -616,6 +652,9 @@ static const FigureSample samples[] = {
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"spread-3", spread_3},
+    {"spread-1x1", spread_1x1},
+    {"spread-128", spread_128},
     {"page-of-all-kinds", page_of_all_kinds},
     {"page-shared", page_shared},
 };

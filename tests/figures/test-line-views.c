@@ -1,0 +1,249 @@
+/* test-line-views.c: views of lines and bars: their numbers, from a store or from grids. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "figure-samples.h"
+
+/* ---- a store ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    char *folder;
+    EntroStore *store;
+    GPtrArray *runs; /* EntroRunInfo * */
+} Fixture;
+
+static void
+set_up(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->folder = g_dir_make_tmp("entro-line-views-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(fixture->folder, "runs.db", NULL);
+
+    fixture->store = entro_store_open(path, ENTRO_STORE_WRITE, &error);
+    g_assert_no_error(error);
+    fixture->runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
+}
+
+static void
+tear_down(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    g_ptr_array_unref(fixture->runs);
+    entro_store_free(fixture->store);
+
+    g_autoptr(GDir) dir = g_dir_open(fixture->folder, 0, NULL);
+    const char *name = NULL;
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(fixture->folder, name, NULL);
+        g_remove(path);
+    }
+    g_rmdir(fixture->folder);
+    g_free(fixture->folder);
+}
+
+enum { N_LAYERS = 2, N_HEADS = 3, N_CAPTURES = 5 }; /* steps 0, 100, ... */
+
+/* What a run of the fixture is. */
+typedef struct {
+    const char *name, *arch, *seed;
+    double offset;    /* of entropy and loss */
+    guint nan_from;   /* capture; N_CAPTURES: none */
+    guint n_captures; /* 0: all */
+} Run;
+
+static double
+entropy_at(const Run *run, guint position, guint head)
+{
+    return position >= run->nan_from ? NAN : 1 + run->offset + 0.1 * position + 0.2 * head;
+}
+
+static void
+put_capture(EntroStore *store, gint64 id, const Run *run, guint position)
+{
+    g_autoptr(GError) error = NULL;
+    EntroHeadStats heads[N_LAYERS * N_HEADS] = {0};
+    EntroLayerStats layers[N_LAYERS] = {0};
+    const EntroCapture capture = {.position = position,
+                                  .step = 100 * position,
+                                  .attempt = 1,
+                                  .n_heads = N_LAYERS * N_HEADS,
+                                  .heads = heads,
+                                  .n_layers = N_LAYERS,
+                                  .layers = layers};
+
+    for (guint i = 0; i < N_LAYERS * N_HEADS; i++) {
+        heads[i].layer = i / N_HEADS;
+        heads[i].head = i % N_HEADS;
+        heads[i].n_rows = 16;
+        for (guint column = 0; column < ENTRO_HEAD_N_COLUMNS; column++)
+            heads[i].values[column] = NAN;
+        heads[i].values[ENTRO_HEAD_ENTROPY_MEAN] = entropy_at(run, position, i);
+    }
+    for (guint layer = 0; layer < N_LAYERS; layer++)
+        layers[layer].layer = layer;
+    entro_store_put_captures(store, id, &capture, 1, &error);
+    g_assert_no_error(error);
+}
+
+static double
+loss_at(const Run *run, guint position)
+{
+    return position >= run->nan_from ? NAN : 5 + run->offset - position;
+}
+
+static void
+put_trace(EntroStore *store, gint64 id, const Run *run, guint n)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 step[N_CAPTURES];
+    double value[N_CAPTURES];
+    guint attempts[N_CAPTURES];
+    EntroScalar loss = {.name = (char *)"loss", .n = n, .step = step, .value = value};
+    EntroConfigEntry config[] = {{(char *)"arch", (char *)run->arch},
+                                 {(char *)"seed", (char *)run->seed}};
+    const EntroTrace trace = {.n_captures = n,
+                              .steps = step,
+                              .attempts = attempts,
+                              .attempt = 1,
+                              .n_config = run->arch ? G_N_ELEMENTS(config) : 0,
+                              .config = config,
+                              .n_scalars = 1,
+                              .scalars = &loss};
+
+    for (guint i = 0; i < n; i++) {
+        step[i] = 100 * i;
+        attempts[i] = 1;
+        value[i] = loss_at(run, i);
+    }
+    entro_store_put_trace(store, id, &trace, 1, &error);
+    g_assert_no_error(error);
+}
+
+static void
+put_run(Fixture *fixture, const Run *run)
+{
+    g_autoptr(GError) error = NULL;
+    const guint n = run->n_captures ? run->n_captures : N_CAPTURES;
+    const EntroRunInfo info = {.name = (char *)run->name,
+                               .attempt = 1,
+                               .source = (char *)"trace.h5",
+                               .fingerprint = (char *)run->name,
+                               .open_mode = (char *)"plain",
+                               .arch = (char *)run->arch,
+                               .n_layers = N_LAYERS,
+                               .n_heads = N_HEADS,
+                               .context_length = 16,
+                               .causal = 1,
+                               .tool_version = (char *)"0.1.0"};
+    gint64 id = 0;
+
+    entro_store_begin_run(fixture->store, &info, FALSE, &id, &error);
+    g_assert_no_error(error);
+    for (guint position = 0; position < n; position++)
+        put_capture(fixture->store, id, run, position);
+    put_trace(fixture->store, id, run, n);
+    EntroRunInfo *found = entro_store_find_run(fixture->store, run->name, &error);
+    g_assert_no_error(error);
+    g_ptr_array_add(fixture->runs, found);
+}
+
+/* The charts of a view, undrawn. */
+static EntroPage *
+build(const Fixture *fixture, const char *view, const EntroPlotOptions *options, GError **error)
+{
+    const EntroViewInput input = {fixture->store, (const EntroRunInfo *const *)fixture->runs->pdata,
+                                  fixture->runs->len, options};
+    g_autoptr(EntroPage) page = entro_page_new(options, error);
+
+    return entro_page_add_view(page, entro_view_find(view), &input, error) ? g_steal_pointer(&page)
+                                                                           : NULL;
+}
+
+static const EntroCurve *
+curve_of(const EntroPage *page, guint chart, guint curve)
+{
+    const EntroCurveChart *lines = page->charts->pdata[chart];
+
+    g_assert_cmpuint(curve, <, lines->curves->len);
+    return lines->curves->pdata[curve];
+}
+
+static gboolean
+has_note(const EntroPage *page, const char *part)
+{
+    for (guint i = 0; i < page->charts->len; i++) {
+        const EntroChart *chart = page->charts->pdata[i];
+        for (guint k = 0; k < chart->notes->len; k++)
+            if (strstr(chart->notes->pdata[k], part))
+                return TRUE;
+    }
+    return FALSE;
+}
+
+/* ---- layer-spread ------------------------------------------------------------------------------- */
+
+/* Layers 0 and 3 of Fig. 6a of arXiv 2501.03489 v2; Fig. 6b has means and variances of them. */
+static const double thresholds[2][12] = {
+    {0.43, 0.44, 0.42, 0.45, 0.44, 0.49, 0.43, 0.46, 0.43, 0.43, 0.43, 0.40},
+    {0.31, 0.32, 0.31, 0.31, 0.34, 0.45, 0.40, 0.35, 0.29, 0.37, 0.32, 0.52},
+};
+
+static void
+test_spread_of_published_thresholds(void)
+{
+    static const char *const names[] = {"EReg"};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(EntroPage) page = entro_page_new(&options, NULL);
+    g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+    EntroGrid *grid = sample_grid("EReg", 2, 12, 0, 1);
+
+    memcpy(grid->value, thresholds, sizeof thresholds);
+    grid->row_layer[1] = 3;
+    g_ptr_array_add(grids, grid);
+    entro_layer_spread_add(page, grids, names, "Entropy threshold", "E_max");
+    const EntroCurve *variance = curve_of(page, 0, 0), *mean = curve_of(page, 1, 0);
+    g_assert_cmpfloat(mean->x[1], ==, 3);
+    g_assert_cmpfloat_with_epsilon(mean->y[0], 0.438, 0.00051);
+    g_assert_cmpfloat_with_epsilon(mean->y[1], 0.357, 0.00051);
+    g_assert_cmpfloat_with_epsilon(variance->y[0], 0.45e-3, 0.0051e-3);
+    g_assert_cmpfloat_with_epsilon(variance->y[1], 4.29e-3, 0.0051e-3);
+    g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->y.label, ==,
+                    "Variance of entropy threshold (E_max²)");
+    g_assert_true(has_note(page, "population"));
+}
+
+/* Heads 1.4 + 0.2 k at step 400: mean of three neighbours is the middle one's, variance 2/3 0.2^2. */
+static void
+test_spread_from_store(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const Run runs[] = {{.name = "a", .nan_from = N_CAPTURES},
+                               {.name = "b", .offset = 1, .nan_from = 4}};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    put_run(fixture, &runs[0]);
+    put_run(fixture, &runs[1]);
+    g_autoptr(EntroPage) page = build(fixture, "layer-spread", &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 1, 0)->y[0], 1.6, 1e-12);
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 1, 0)->y[1], 2.2, 1e-12);
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 0, 0)->y[1], 0.08 / 3, 1e-12);
+    g_assert_true(isnan(curve_of(page, 1, 1)->y[0]));
+    g_assert_true(has_note(page, "b: 6 heads without a value"));
+    options.step = 12345;
+    g_assert_null(build(fixture, "layer-spread", &options, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
+}
+
+/* ---- the table ------------------------------------------------------------------------------------ */
+
+#define TEST(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/line-views/spread-of-published-thresholds",
+                    test_spread_of_published_thresholds);
+    TEST("/line-views/spread-from-the-store", test_spread_from_store);
+    return g_test_run();
+}
