@@ -80,26 +80,42 @@ clip_for_line(cairo_t *cr, const EntroMark *mark)
     cairo_clip(cr);
 }
 
+/* A NaN breaks the path. */
 static void
-draw_line(const Painter *painter, const EntroMark *mark)
+add_points(cairo_t *cr, const EntroMark *mark)
 {
     gboolean down = FALSE;
 
-    if (mark->clipped)
-        clip_for_line(painter->cr, mark);
     for (gsize i = 0; i < mark->n_points; i++) {
         const double x = mark->points[2 * i], y = mark->points[2 * i + 1];
         if (isnan(x) || isnan(y))
             down = FALSE;
         else if (down)
-            cairo_line_to(painter->cr, x, y);
+            cairo_line_to(cr, x, y);
         else {
-            cairo_move_to(painter->cr, x, y);
+            cairo_move_to(cr, x, y);
             down = TRUE;
         }
     }
+}
+
+static void
+draw_line(const Painter *painter, const EntroMark *mark)
+{
+    if (mark->clipped)
+        clip_for_line(painter->cr, mark);
+    add_points(painter->cr, mark);
     set_pen(painter->cr, mark);
     cairo_stroke(painter->cr);
+}
+
+static void
+draw_band(const Painter *painter, const EntroMark *mark)
+{
+    clip_for_line(painter->cr, mark);
+    add_points(painter->cr, mark);
+    set_colour(painter->cr, mark->pen.colour);
+    cairo_fill(painter->cr);
 }
 
 static void
@@ -299,7 +315,8 @@ static void (*const painters[])(const Painter *painter, const EntroMark *mark) =
     [ENTRO_MARK_FRAME] = draw_frame,       [ENTRO_MARK_LINE] = draw_line,
     [ENTRO_MARK_DOTS] = draw_dots,         [ENTRO_MARK_CROSSES] = draw_crosses,
     [ENTRO_MARK_CELLS] = draw_cells,       [ENTRO_MARK_HATCH] = draw_hatch,
-    [ENTRO_MARK_GRADIENT] = draw_gradient, [ENTRO_MARK_NONE] = draw_nothing,
+    [ENTRO_MARK_GRADIENT] = draw_gradient, [ENTRO_MARK_BAND] = draw_band,
+    [ENTRO_MARK_NONE] = draw_nothing,
 };
 
 void

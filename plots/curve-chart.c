@@ -7,11 +7,23 @@
 static const double widen_y = 0.04; /* of the length, beyond the data at each end */
 
 static void
+band_free(gpointer data)
+{
+    EntroBand *band = data;
+
+    g_free(band->x);
+    g_free(band->low);
+    g_free(band->high);
+    g_free(band);
+}
+
+static void
 clear(EntroChart *chart)
 {
     EntroCurveChart *lines = (EntroCurveChart *)chart;
 
     g_ptr_array_unref(lines->curves);
+    g_ptr_array_unref(lines->bands);
     g_array_unref(lines->pens);
 }
 
@@ -93,6 +105,8 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     draw_stop(lines, figure, &x, plot);
     entro_axes_add_x(figure, &x, plot, TRUE);
     entro_axes_add_y(figure, &y, plot, TRUE);
+    for (guint k = 0; k < lines->bands->len; k++)
+        entro_band_add(figure, lines->bands->pdata[k], &x, &y, plot);
     draw_ceiling(lines, figure, &y, plot);
     for (guint k = 0; k < lines->curves->len; k++) {
         const EntroPen pen = g_array_index(lines->pens, EntroPen, k);
@@ -120,6 +134,7 @@ entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label)
 
     lines->curves = g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free);
     lines->pens = g_array_new(FALSE, FALSE, sizeof(EntroPen));
+    lines->bands = g_ptr_array_new_with_free_func(band_free);
     lines->ceiling = lines->stop = NAN;
     lines->crosses = TRUE;
     chart->x.kind = ENTRO_AXIS_STEP;
@@ -144,6 +159,28 @@ entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, EntroPen 
         entro_scale_add(&lines->chart.x, curve->x[i]);
         if (entro_curve_is_drawn(curve, i, log_y))
             entro_scale_add(&lines->chart.y, curve->y[i]);
+    }
+}
+
+/* An end that cannot be drawn does not count: a band over a logarithmic axis may reach below it. */
+void
+entro_curve_chart_add_band(EntroCurveChart *lines, const double *x, const double *low,
+                           const double *high, gsize n, EntroColour colour)
+{
+    const gboolean log_y = lines->chart.y.kind == ENTRO_AXIS_LOG;
+    EntroBand *band = g_new(EntroBand, 1);
+
+    *band = (EntroBand){n, g_memdup2(x, n * sizeof *x), g_memdup2(low, n * sizeof *low),
+                        g_memdup2(high, n * sizeof *high), colour};
+    g_ptr_array_add(lines->bands, band);
+    for (gsize i = 0; i < n; i++) {
+        if (!isfinite(x[i]) || isnan(low[i]) || isnan(high[i]))
+            continue;
+        entro_scale_add(&lines->chart.x, x[i]);
+        if (!log_y || low[i] > 0)
+            entro_scale_add(&lines->chart.y, low[i]);
+        if (!log_y || high[i] > 0)
+            entro_scale_add(&lines->chart.y, high[i]);
     }
 }
 

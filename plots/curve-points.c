@@ -136,3 +136,100 @@ entro_curve_add_dots(EntroFigure *figure, const EntroCurve *curve, EntroPen pen,
     if (dots->len > 0)
         entro_figure_add_points(figure, ENTRO_MARK_DOTS, plot, pen, figure->theme.dot, dots);
 }
+
+/* ---- bands ------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const EntroBand *band;
+    const EntroAxis *x, *y;
+    GArray *lower, *upper;
+} Edges;
+
+static gboolean
+band_is_drawn(const Edges *edges, gsize i)
+{
+    const EntroBand *band = edges->band;
+
+    return i < band->n && isfinite(band->x[i]) && !isnan(band->low[i]) && !isnan(band->high[i]) &&
+           (edges->y->kind != ENTRO_AXIS_LOG || band->high[i] > 0);
+}
+
+static void
+append_edges(const Edges *edges, double x, double low, double high)
+{
+    const double at = entro_axis_place(edges->x, x);
+
+    append(edges->lower, at, entro_axis_place(edges->y, MAX(low, edges->y->low)));
+    append(edges->upper, at, entro_axis_place(edges->y, MIN(high, edges->y->high)));
+}
+
+/* Points [start, end) as wide as the widest of them, at the first and the last. */
+static void
+append_bucket(const Edges *edges, gsize start, gsize end)
+{
+    const EntroBand *band = edges->band;
+    double low = band->low[start], high = band->high[start];
+
+    for (gsize i = start + 1; i < end; i++) {
+        low = MIN(low, band->low[i]);
+        high = MAX(high, band->high[i]);
+    }
+    append_edges(edges, band->x[start], low, high);
+    if (end > start + 1)
+        append_edges(edges, band->x[end - 1], low, high);
+}
+
+static void
+append_band(const Edges *edges, double buckets)
+{
+    const EntroBand *band = edges->band;
+
+    for (gsize i = 0, next = 0; i < band->n; i = next) {
+        next = i + 1;
+        if (!band_is_drawn(edges, i)) {
+            append(edges->lower, NAN, NAN);
+            append(edges->upper, NAN, NAN);
+            continue;
+        }
+        const double bucket = floor(entro_axis_place(edges->x, band->x[i]) * buckets);
+        while (buckets > 0 && band_is_drawn(edges, next) &&
+               floor(entro_axis_place(edges->x, band->x[next]) * buckets) == bucket)
+            next++;
+        append_bucket(edges, i, next);
+    }
+}
+
+/* A band of a single place would have no area: a line upwards. */
+static void
+add_alone(EntroFigure *figure, const Edges *edges, EntroBox plot)
+{
+    g_autoptr(GArray) line = g_array_new(FALSE, FALSE, sizeof(double));
+    EntroColour colour = edges->band->colour;
+    const guint n = edges->lower->len / 2;
+
+    for (guint i = 0; i < n; i++) {
+        const double *low = &g_array_index(edges->lower, double, 2 * i);
+        const double *high = &g_array_index(edges->upper, double, 2 * i);
+        if (isnan(low[0]) || (i > 0 && !isnan(low[-2])) || (i + 1 < n && !isnan(low[2])))
+            continue;
+        g_array_append_vals(line, low, 2);
+        g_array_append_vals(line, high, 2);
+        append(line, NAN, NAN);
+    }
+    if (line->len > 0)
+        entro_figure_add_points(figure, ENTRO_MARK_LINE, plot, (EntroPen){.colour = colour},
+                                2 * figure->theme.data_line, line);
+}
+
+void
+entro_band_add(EntroFigure *figure, const EntroBand *band, const EntroAxis *x, const EntroAxis *y,
+               EntroBox plot)
+{
+    g_autoptr(GArray) lower = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) upper = g_array_new(FALSE, FALSE, sizeof(double));
+    const Edges edges = {band, x, y, lower, upper};
+
+    append_band(&edges, band->n > figure->theme.curve_points ? figure->theme.curve_buckets : 0);
+    entro_figure_add_band(figure, plot, band->colour, lower, upper);
+    add_alone(figure, &edges, plot);
+}

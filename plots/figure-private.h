@@ -172,6 +172,7 @@ typedef enum {
     ENTRO_MARK_CROSSES,  /* points, a diagonal cross each */
     ENTRO_MARK_CELLS,    /* n_rows x n_columns colours over the box; alpha 0 is left blank */
     ENTRO_MARK_HATCH,    /* diagonal lines in the cells whose `hatched` is set */
+    ENTRO_MARK_BAND,     /* points of polygons, a NaN after each; clipped to the box */
     ENTRO_MARK_GRADIENT, /* palette between from and to, upwards if from < to */
 } EntroMarkKind;
 
@@ -241,6 +242,10 @@ void entro_figure_add_note(EntroFigure *figure, const char *format, ...) G_GNUC_
 EntroMark *entro_figure_add(EntroFigure *figure, EntroMarkKind kind, EntroRole role, EntroBox box);
 EntroMark *entro_figure_add_points(EntroFigure *figure, EntroMarkKind kind, EntroBox box,
                                    EntroPen pen, double line_width, GArray *points);
+/* The area between two curves of as many points (double x, double y, ...), which are taken out; a NaN
+ * in either breaks it.  The colour's alpha counts. */
+EntroMark *entro_figure_add_band(EntroFigure *figure, EntroBox box, EntroColour colour,
+                                 const GArray *lower, const GArray *upper);
 void entro_figure_add_rule(EntroFigure *figure, double x1, double y1, double x2, double y2,
                            EntroPen pen, double line_width);
 EntroBox entro_figure_add_fill(EntroFigure *figure, EntroRole role, EntroBox box,

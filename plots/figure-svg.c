@@ -341,6 +341,19 @@ add_line(Svg *svg, const EntroMark *mark)
     g_string_append(svg->out, "\"/>\n");
 }
 
+/* A polygon that is filled closes itself. */
+static void
+add_band(Svg *svg, const EntroMark *mark)
+{
+    const guint clip = clip_for_line(svg, mark);
+
+    g_string_append(svg->out, "<path");
+    add_colour(svg->out, "fill", mark->pen.colour);
+    g_string_append_printf(svg->out, " clip-path=\"url(#%sd%u)\" d=\"", svg->prefix, clip);
+    add_points(svg->out, mark);
+    g_string_append(svg->out, "\"/>\n");
+}
+
 static void
 add_dots(Svg *svg, const EntroMark *mark)
 {
@@ -503,7 +516,8 @@ static void (*const writers[])(Svg *svg, const EntroMark *mark) = {
     [ENTRO_MARK_FRAME] = add_frame,       [ENTRO_MARK_LINE] = add_line,
     [ENTRO_MARK_DOTS] = add_dots,         [ENTRO_MARK_CROSSES] = add_crosses,
     [ENTRO_MARK_CELLS] = add_cells,       [ENTRO_MARK_HATCH] = add_hatch,
-    [ENTRO_MARK_GRADIENT] = add_gradient, [ENTRO_MARK_NONE] = add_nothing,
+    [ENTRO_MARK_GRADIENT] = add_gradient, [ENTRO_MARK_BAND] = add_band,
+    [ENTRO_MARK_NONE] = add_nothing,
 };
 
 /* ---- the document --------------------------------------------------------------------------- */

@@ -209,6 +209,46 @@ entro_figure_add_points(EntroFigure *figure, EntroMarkKind kind, EntroBox box, E
     return mark;
 }
 
+static gboolean
+is_point(const GArray *points, guint i)
+{
+    return !isnan(g_array_index(points, double, 2 * i)) &&
+           !isnan(g_array_index(points, double, 2 * i + 1));
+}
+
+/* There along the lower curve, back along the upper one. */
+static void
+append_polygon(GArray *points, const GArray *lower, const GArray *upper, guint start, guint end)
+{
+    static const double pen_up[] = {NAN, NAN};
+
+    g_array_append_vals(points, &g_array_index(lower, double, 2 * start), 2 * (end - start));
+    for (guint i = end; i > start; i--)
+        g_array_append_vals(points, &g_array_index(upper, double, 2 * (i - 1)), 2);
+    g_array_append_vals(points, pen_up, G_N_ELEMENTS(pen_up));
+}
+
+EntroMark *
+entro_figure_add_band(EntroFigure *figure, EntroBox box, EntroColour colour, const GArray *lower,
+                      const GArray *upper)
+{
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(double));
+    const guint n = MIN(lower->len, upper->len) / 2;
+
+    for (guint i = 0; i < n; i++) {
+        guint end = i;
+        while (end < n && is_point(lower, end) && is_point(upper, end))
+            end++;
+        if (end > i)
+            append_polygon(points, lower, upper, i, end);
+        i = end;
+    }
+    EntroMark *mark = entro_figure_add_points(figure, ENTRO_MARK_BAND, box,
+                                              (EntroPen){.colour = colour}, 0, points);
+    mark->clipped = TRUE;
+    return mark;
+}
+
 void
 entro_figure_add_rule(EntroFigure *figure, double x1, double y1, double x2, double y2, EntroPen pen,
                       double line_width)

@@ -38,10 +38,18 @@ void entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const
 
 /* ---- curve-chart.c: lines over training steps, layers or positions ------------------------------ */
 
+/* The area between two curves: a confidence interval, quartiles. */
+typedef struct {
+    gsize n;
+    double *x, *low, *high; /* [n]; a NaN in any breaks it */
+    EntroColour colour;     /* with alpha */
+} EntroBand;
+
 typedef struct {
     EntroChart chart;
     GPtrArray *curves; /* EntroCurve *, owned */
     GArray *pens;      /* EntroPen, one a curve */
+    GPtrArray *bands;  /* EntroBand *, owned; behind all curves */
     double ceiling;    /* NaN: none; a dashed line */
     gboolean crosses;  /* where a curve's values end before it does */
     gboolean dots;     /* at each value: there are few */
@@ -51,6 +59,9 @@ typedef struct {
 /* The chart is the page's; its x axis is of training steps, shared within the batch. */
 EntroCurveChart *entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label);
 void entro_curve_chart_add_curve(EntroCurveChart *lines, EntroCurve *curve, EntroPen pen);
+/* Copies the numbers. */
+void entro_curve_chart_add_band(EntroCurveChart *lines, const double *x, const double *low,
+                                const double *high, gsize n, EntroColour colour);
 void entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling);
 /* With `cross`: the words for the crosses, if there is a curve that has one. */
 void entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure,
@@ -66,6 +77,8 @@ void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen,
                      const EntroAxis *y, EntroBox plot, gboolean cross);
 void entro_curve_add_dots(EntroFigure *figure, const EntroCurve *curve, EntroPen pen,
                           const EntroAxis *x, const EntroAxis *y, EntroBox plot);
+void entro_band_add(EntroFigure *figure, const EntroBand *band, const EntroAxis *x,
+                    const EntroAxis *y, EntroBox plot);
 
 /* ---- bar-chart.c: grouped bars ----------------------------------------------------------------- */
 

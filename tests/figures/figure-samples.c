@@ -581,6 +581,33 @@ static EntroFigure *
 spread_128(GError **error)
 {
     return spread(2, 128, 128, FALSE, error);
+/* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
+static EntroFigure *
+curves_bands(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    options.log_y = TRUE;
+    EntroPage *page = entro_page_new(&options, error);
+    static const gsize sizes[] = {40, 9000};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        const gsize n = sizes[i];
+        EntroCurveChart *lines = entro_curve_chart_add(page, i ? "long" : "broken", "loss");
+        for (guint k = 0; k < 2; k++) {
+            EntroCurve *curve = sample_curve(k, n, 600, 5.5, 1 + 2 * k);
+            EntroColour colour = entro_line_pen(k).colour;
+            g_autofree double *low = g_new(double, n);
+            g_autofree double *high = g_new(double, n);
+            for (gsize j = 0; j < n; j++) {
+                low[j] = k == 1 ? curve->y[j] - 0.3 : j > n / 2 ? 0 : curve->y[j] * 0.8;
+                high[j] = i == 0 && (j == 10 || j == 12) ? NAN : curve->y[j] * 1.1;
+            }
+            colour.alpha = 0.25;
+            entro_curve_chart_add_band(lines, curve->x, low, high, n, colour);
+            entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
+        }
+    }
+    return sample_finish(page, "Means with bands", TRUE, error);
 }
 
 /* Kinds of charts that have nothing in common, in one raster. */
@@ -655,6 +682,7 @@ static const FigureSample samples[] = {
     {"spread-3", spread_3},
     {"spread-1x1", spread_1x1},
     {"spread-128", spread_128},
+    {"curves-bands", curves_bands},
     {"page-of-all-kinds", page_of_all_kinds},
     {"page-shared", page_shared},
 };

@@ -98,6 +98,42 @@ test_nothing(void)
     g_assert_null(draw(figure, &curve, TRUE));
 }
 
+static void
+test_band(void)
+{
+    enum { N = 100000 };
+    g_autoptr(EntroFigure) figure = entro_figure_new(&ENTRO_PLOT_OPTIONS_DEFAULT, NULL);
+    g_autofree double *x = g_new(double, N), *low = g_new(double, N), *high = g_new(double, N);
+    EntroAxis across = entro_axis_new(ENTRO_AXIS_STEP, 0, N - 1);
+    EntroAxis upright = entro_axis_new(ENTRO_AXIS_NUMBER, -10, 10);
+    const EntroBand band = {N, x, low, high, {0, 0, 1, 0.2}};
+    EntroRange range = {NAN, NAN};
+
+    for (gsize i = 0; i < N; i++) {
+        x[i] = (double)i;
+        low[i] = -1;
+        high[i] = i >= 500 && i < 800 ? NAN : 1;
+    }
+    low[33333] = -9; /* one point wide */
+    high[77777] = 9;
+    across.to = plot.width;
+    upright.from = plot.height;
+    upright.to = 0;
+    entro_band_add(figure, &band, &across, &upright, plot);
+    g_assert_cmpuint(figure->marks->len, ==, 1);
+    const EntroMark *mark = figure->marks->pdata[0];
+    guint n_polygons = 0;
+    g_assert_cmpint(mark->kind, ==, ENTRO_MARK_BAND);
+    g_assert_cmpuint(mark->n_points, <, 4 * 2 * 300 + 20);
+    for (gsize i = 0; i < mark->n_points; i++) {
+        n_polygons += isnan(mark->points[2 * i]);
+        entro_range_add(&range.low, &range.high, mark->points[2 * i + 1]);
+    }
+    g_assert_cmpuint(n_polygons, ==, 2);
+    g_assert_cmpfloat_with_epsilon(range.low, 10, 1e-9);
+    g_assert_cmpfloat_with_epsilon(range.high, 190, 1e-9);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -107,5 +143,6 @@ main(int argc, char **argv)
     g_test_add_func("/curve-points/lone-points-are-dots", test_lone_points);
     g_test_add_func("/curve-points/a-cross-where-values-end", test_cross);
     g_test_add_func("/curve-points/all-nan-draws-nothing", test_nothing);
+    g_test_add_func("/curve-points/a-long-band-is-as-wide-as-its-widest-points", test_band);
     return g_test_run();
 }

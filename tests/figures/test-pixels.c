@@ -261,6 +261,28 @@ test_gaps_break_the_line(void)
                     rgb(entro_line_pen(0).colour));
 }
 
+/* From (0, 1) to (100, 3) at half strength, with a gap from 40 to 60. */
+static void
+test_bands_between_curves(void)
+{
+    static const double x[] = {0, 20, 40, 50, 60, 100}, low[] = {1, 1, 1, NAN, 1, 1},
+                        high[] = {3, 3, 3, 3, 3, 3};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, NULL);
+    EntroCurveChart *lines = entro_curve_chart_add(page, "run", NULL);
+    entro_curve_chart_add_band(lines, x, low, high, G_N_ELEMENTS(x), (EntroColour){0, 0, 1, 0.5});
+    g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, NULL);
+    const EntroBox plot = find_mark(figure, ENTRO_MARK_BAND, ENTRO_ROLE_INSIDE)->box;
+    const double y = plot.y + plot.height / 2 + 3; /* beside the grid line */
+    g_auto(Picture) picture = paint(figure, 4);
+
+    assert_colour(pixel(&picture, plot.x + 0.15 * plot.width, y), 0x8080ff);
+    assert_colour(pixel(&picture, plot.x + 0.87 * plot.width, y), 0x8080ff);
+    assert_colour(pixel(&picture, plot.x + 0.47 * plot.width, y), 0xffffff);
+    assert_colour(pixel(&picture, plot.x + 0.15 * plot.width, entro_box_bottom(plot) - 3),
+                  0xffffff); /* below 1 */
+}
+
 static void
 test_says_where_nan_begins(void)
 {
@@ -282,6 +304,7 @@ main(int argc, char **argv)
     g_test_add_func("/pixels/ticks-and-lines-agree", test_ticks_and_lines);
     g_test_add_func("/pixels/bars-are-proportional", test_bars_are_proportional);
     g_test_add_func("/pixels/gaps-break-the-line", test_gaps_break_the_line);
+    g_test_add_func("/pixels/bands-lie-between-curves", test_bands_between_curves);
     g_test_add_func("/pixels/says-where-nan-begins", test_says_where_nan_begins);
     return g_test_run();
 }
