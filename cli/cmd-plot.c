@@ -5,7 +5,7 @@
 #include <string.h>
 
 static struct {
-    char *db, *output;
+    char *db, *output, *recipe;
     char **runs;
     EntroPlotSettings *settings;
 } chosen;
@@ -14,6 +14,8 @@ static const GOptionEntry entries[] = {
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &chosen.db, "Results database", "DB"},
     {"run", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &chosen.runs,
      "A run, name or #ID; may be repeated (default: all)", "RUN"},
+    {"recipe", 0, 0, G_OPTION_ARG_FILENAME, &chosen.recipe,
+     "Recipe (INI) of several views in one figure, instead of VIEW", "FILE"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &chosen.output, "FILE.pdf, .svg or .png", "FILE"},
     {NULL}};
 
@@ -155,6 +157,18 @@ write_figure(const EntroFigure *figure, GError **error)
 }
 
 static gboolean
+check_output(const char *db, GError **error)
+{
+    if (!entro_require(chosen.output, "-o FILE", error))
+        return FALSE;
+    if (db != NULL && entro_same_file(chosen.output, db))
+        return entro_usage_error(error, "%s is the database itself", chosen.output);
+    if (chosen.recipe != NULL && entro_same_file(chosen.output, chosen.recipe))
+        return entro_usage_error(error, "%s is the recipe itself", chosen.output);
+    return TRUE;
+}
+
+static gboolean
 draw(const EntroView *view, const char *redraw, GError **error)
 {
     EntroPlotOptions options;
@@ -173,6 +187,24 @@ draw(const EntroView *view, const char *redraw, GError **error)
     return write_figure(figure, error);
 }
 
+static gboolean
+draw_recipe(const char *redraw, GError **error)
+{
+    g_autoptr(EntroRecipe) recipe = entro_recipe_read(chosen.recipe, error);
+    g_autofree char *own_db = recipe ? entro_recipe_find_db(recipe) : NULL;
+    const char *db = chosen.db ? chosen.db : own_db;
+
+    if (recipe == NULL || !check_output(db, error))
+        return FALSE;
+    g_autoptr(EntroStore) store = db ? entro_store_open(db, ENTRO_STORE_READ, error) : NULL;
+    if (db != NULL && store == NULL)
+        return FALSE;
+    g_autoptr(EntroFigure) figure =
+        entro_recipe_draw(recipe, store, (const char *const *)chosen.runs, chosen.settings, redraw,
+                          error);
+    return write_figure(figure, error);
+}
+
 static const EntroView *
 find_view(const char *key, GError **error)
 {
@@ -186,6 +218,15 @@ find_view(const char *key, GError **error)
 }
 
 static gboolean
+draw_view(const char *key, const char *redraw, GError **error)
+{
+    const EntroView *view = find_view(key, error);
+
+    return view != NULL && (view->min_runs == 0 || entro_require(chosen.db, "--db DB", error)) &&
+           check_output(chosen.db, error) && draw(view, redraw, error);
+}
+
+static gboolean
 run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_plot;
@@ -196,24 +237,19 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_plot, entries, more, &argc, &argv, error))
         return FALSE;
-    if (argc == 1) {
+    if (argc == 1 && chosen.recipe == NULL) {
         print_tables();
         return TRUE;
     }
-    if (argc > 2)
-        return entro_usage_error(error, "draws one VIEW, got %d", argc - 1);
-    const EntroView *view = find_view(argv[1], error);
-    if (view == NULL || (view->min_runs > 0 && !entro_require(chosen.db, "--db DB", error)) ||
-        !entro_require(chosen.output, "-o FILE", error))
-        return FALSE;
-    if (chosen.db != NULL && entro_same_file(chosen.output, chosen.db))
-        return entro_usage_error(error, "%s is the database itself", chosen.output);
-    return draw(view, redraw, error);
+    if (argc > 2 || (argc == 2 && chosen.recipe != NULL))
+        return entro_usage_error(error, "draws one VIEW or one --recipe, got %d",
+                                 argc - 1 + (chosen.recipe != NULL));
+    return chosen.recipe ? draw_recipe(redraw, error) : draw_view(argv[1], redraw, error);
 }
 
 const EntroCommand entro_command_plot = {
     .name = "plot",
-    .arguments = "[VIEW] --db DB [--run RUN...] -o FILE",
+    .arguments = "[VIEW|--recipe FILE] --db DB [--run RUN...] -o FILE",
     .about = "Draws a figure as PDF, SVG or PNG",
     .details = "Without VIEW: lists the views, presets, palettes and colours of lines.",
     .run = run};

@@ -30,6 +30,7 @@ static const ExitRow rows[] = {
     {entro_store_error_quark, -1, ENTRO_EXIT_OUTPUT},
     {entro_plot_error_quark, ENTRO_PLOT_ERROR_ARGUMENT, ENTRO_EXIT_USAGE},
     {entro_plot_error_quark, ENTRO_PLOT_ERROR_EMPTY, ENTRO_EXIT_INPUT},
+    {entro_plot_error_quark, ENTRO_PLOT_ERROR_READ, ENTRO_EXIT_INPUT},
     {entro_plot_error_quark, ENTRO_PLOT_ERROR_LIMIT, ENTRO_EXIT_REFUSED},
     {entro_plot_error_quark, -1, ENTRO_EXIT_OUTPUT},
     {entro_trainer_error_quark, ENTRO_TRAINER_ERROR_CONFIG, ENTRO_EXIT_USAGE},

@@ -22,6 +22,7 @@ typedef enum {
     ENTRO_PLOT_ERROR_ARGUMENT, /* an option that does not fit the view, an unknown suffix */
     ENTRO_PLOT_ERROR_EMPTY,    /* nothing to draw */
     ENTRO_PLOT_ERROR_LIMIT,    /* over max_pixels, or too many cells */
+    ENTRO_PLOT_ERROR_READ,     /* a recipe that cannot be read */
     ENTRO_PLOT_ERROR_WRITE,    /* the file could not be written; an old one is still whole */
 } EntroPlotError;
 
@@ -119,6 +120,23 @@ ENTRO_API EntroFigure *entro_plot_view(const EntroView *view, EntroStore *store,
                                        const EntroPlotOptions *options, GError **error);
 ENTRO_API void entro_figure_free(EntroFigure *figure);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroFigure, entro_figure_free)
+
+/* ---- recipes: several views in one figure ----------------------------------------------------- */
+
+typedef struct EntroRecipe EntroRecipe;
+
+/* Reads and checks an INI file; errors name file and line.  READ, ARGUMENT, LIMIT. */
+ENTRO_API EntroRecipe *entro_recipe_read(const char *path, GError **error);
+ENTRO_API void entro_recipe_free(EntroRecipe *recipe);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroRecipe, entro_recipe_free)
+ENTRO_API char *entro_recipe_find_db(const EntroRecipe *recipe); /* its path; NULL: says none */
+/* `store` may be NULL if no panel needs one.  `runs` (NULL-terminated, or NULL) are for panels that
+ * name none; what was `given` on the command line (or NULL) goes before what stands in [figure]. */
+ENTRO_API EntroFigure *entro_recipe_draw(const EntroRecipe *recipe, EntroStore *store,
+                                         const char *const *runs, const EntroPlotSettings *given,
+                                         const char *redraw, GError **error);
+
+/* ---- files ------------------------------------------------------------------------------------ */
 
 /* Format by suffix (.pdf, .svg, .png).  Written beside `path` and renamed. */
 ENTRO_API gboolean entro_figure_write(const EntroFigure *figure, const char *path, GError **error);

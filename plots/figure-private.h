@@ -233,7 +233,7 @@ void entro_fail_unknown(const char *kind, const char *name, const char *const *k
                         GError **error);
 void entro_figure_set_created(EntroFigure *figure, const char *date); /* ignored if not ISO 8601 */
 /* For the metadata: view, runs and steps. */
-void entro_figure_set_about(EntroFigure *figure, const EntroView *view,
+void entro_figure_add_about(EntroFigure *figure, const EntroView *view,
                             const EntroRunInfo *const *runs, guint n_runs,
                             const EntroPlotOptions *options);
 void entro_figure_add_note(EntroFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -260,6 +260,13 @@ EntroTextStyle entro_style_title(const EntroFigure *figure);
 EntroTextStyle entro_style_label(const EntroFigure *figure); /* axis labels, legend */
 EntroTextStyle entro_style_tick(const EntroFigure *figure);
 EntroTextStyle entro_style_note(const EntroFigure *figure);
+
+/* ---- settings.c ----------------------------------------------------------------------------- */
+
+gboolean entro_plot_parse_flag(const char *value, gboolean *ret_flag); /* FALSE: neither */
+gboolean entro_plot_settings_has(const EntroPlotSettings *settings, const char *key);
+gboolean entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *from,
+                                  const char *key, GError **error);
 
 /* ---- canvas.c ------------------------------------------------------------------------------- */
 

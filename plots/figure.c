@@ -160,11 +160,12 @@ entro_figure_set_created(EntroFigure *figure, const char *date)
 
 /* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800". */
 void
-entro_figure_set_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
+entro_figure_add_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
                        guint n_runs, const EntroPlotOptions *options)
 {
-    GString *about = g_string_new(view->key);
+    GString *about = g_string_new(figure->about);
 
+    g_string_append_printf(about, "%s%s", about->len > 0 ? "; " : "", view->key);
     for (guint run = 0; run < n_runs; run++) {
         const gint64 asked = options->steps ? options->steps[run] : options->step;
         const gint64 step = asked == ENTRO_STEP_LAST ? runs[run]->last_step : asked;

@@ -12,6 +12,7 @@ struct EntroPlotSettings {
     GHashTable *lists; /* offset -> GPtrArray of char *, NULL-terminated */
     GArray *steps;     /* gint64 */
     GArray *heads;     /* EntroHeadChoice */
+    GPtrArray *given;  /* char *: key, value, key, value, ...: to be copied */
 };
 
 typedef gboolean SetValue(EntroPlotSettings *settings, const EntroPlotSetting *row,
@@ -40,18 +41,26 @@ place_of(EntroPlotSettings *settings, const EntroPlotSetting *row)
     return (char *)&settings->options + row->offset;
 }
 
-/* What a recipe may say; the command line gives "yes" for an option without a value. */
-static gboolean
-set_flag(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *value,
-         GError **error)
+gboolean
+entro_plot_parse_flag(const char *value, gboolean *ret_flag)
 {
     static const char *const words[] = {"no", "yes", "false", "true", "0", "1", "off", "on"};
 
     for (guint i = 0; i < G_N_ELEMENTS(words); i++)
         if (g_ascii_strcasecmp(value, words[i]) == 0) {
-            *(gboolean *)place_of(settings, row) = (gboolean)(i % 2);
+            *ret_flag = i % 2 != 0;
             return TRUE;
         }
+    return FALSE;
+}
+
+/* The command line gives "yes" for an option without a value. */
+static gboolean
+set_flag(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *value,
+         GError **error)
+{
+    if (entro_plot_parse_flag(value, place_of(settings, row)))
+        return TRUE;
     return refuse(error, "%s: \"%s\" is neither yes nor no", row->key, value);
 }
 
@@ -336,6 +345,7 @@ entro_plot_settings_new(void)
 
     settings->options = ENTRO_PLOT_OPTIONS_DEFAULT;
     settings->words = g_ptr_array_new_with_free_func(g_free);
+    settings->given = g_ptr_array_new_with_free_func(g_free);
     settings->lists = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
     settings->steps = g_array_new(FALSE, FALSE, sizeof(gint64));
     settings->heads = g_array_new(FALSE, FALSE, sizeof(EntroHeadChoice));
@@ -348,10 +358,25 @@ entro_plot_settings_free(EntroPlotSettings *settings)
     if (!settings)
         return;
     g_ptr_array_unref(settings->words);
+    g_ptr_array_unref(settings->given);
     g_hash_table_unref(settings->lists);
     g_array_unref(settings->steps);
     g_array_unref(settings->heads);
     g_free(settings);
+}
+
+static gboolean
+set_row(EntroPlotSettings *settings, guint i, const char *value, GError **error)
+{
+    const EntroPlotSetting *row = &rows[i].setting;
+
+    if (!g_utf8_validate(value, -1, NULL))
+        return refuse(error, "%s: the text is not valid UTF-8", row->key);
+    if (!rows[i].set(settings, row, value, error))
+        return FALSE;
+    g_ptr_array_add(settings->given, g_strdup(row->key));
+    g_ptr_array_add(settings->given, g_strdup(value));
+    return TRUE;
 }
 
 gboolean
@@ -360,10 +385,28 @@ entro_plot_settings_set(EntroPlotSettings *settings, const char *key, const char
 {
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (g_str_equal(rows[i].setting.key, key))
-            return g_utf8_validate(value, -1, NULL)
-                       ? rows[i].set(settings, &rows[i].setting, value, error)
-                       : refuse(error, "%s: the text is not valid UTF-8", key);
+            return set_row(settings, i, value, error);
     return refuse(error, "there is no option \"%s\"", key);
+}
+
+gboolean
+entro_plot_settings_has(const EntroPlotSettings *settings, const char *key)
+{
+    for (guint i = 0; settings && i < settings->given->len; i += 2)
+        if (g_str_equal(settings->given->pdata[i], key))
+            return TRUE;
+    return FALSE;
+}
+
+gboolean
+entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *from,
+                         const char *key, GError **error)
+{
+    for (guint i = 0; i < from->given->len; i += 2)
+        if (g_str_equal(from->given->pdata[i], key) &&
+            !entro_plot_settings_set(settings, key, from->given->pdata[i + 1], error))
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean

@@ -82,14 +82,12 @@ entro_view_value_label(EntroStore *store, const char *column, GError **error)
 static void
 set_date(EntroFigure *figure, const EntroRunInfo *const *runs, guint n_runs)
 {
-    const char *newest = NULL;
     const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
     gint64 seconds = 0;
 
     for (guint run = 0; run < n_runs; run++)
-        if (g_strcmp0(runs[run]->created_at, newest) > 0)
-            newest = runs[run]->created_at;
-    entro_figure_set_created(figure, newest);
+        if (g_strcmp0(runs[run]->created_at, figure->created) > 0)
+            entro_figure_set_created(figure, runs[run]->created_at);
     if (!epoch || !g_ascii_string_to_signed(epoch, 10, 0, G_MAXINT32, &seconds, NULL))
         return;
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
@@ -137,6 +135,8 @@ entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput
     page->batch++;
     const gboolean built = view->build(page, &own, error);
     page->options = of_page;
+    set_date(page->figure, input->runs, input->n_runs);
+    entro_figure_add_about(page->figure, view, input->runs, input->n_runs, input->options);
     return built;
 }
 
@@ -154,10 +154,5 @@ entro_plot_view(const EntroView *view, EntroStore *store, const EntroRunInfo *co
     entro_page_set_title(page, input.options->title);
     if (!entro_page_add_view(page, view, &input, error))
         return NULL;
-    EntroFigure *figure = entro_page_finish(page, error);
-    if (!figure)
-        return NULL;
-    set_date(figure, runs, n_runs);
-    entro_figure_set_about(figure, view, runs, n_runs, input.options);
-    return figure;
+    return entro_page_finish(page, error);
 }

@@ -581,6 +581,8 @@ static EntroFigure *
 spread_128(GError **error)
 {
     return spread(2, 128, 128, FALSE, error);
+}
+
 /* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
 static EntroFigure *
 curves_bands(GError **error)

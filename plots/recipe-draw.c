@@ -1,0 +1,299 @@
+/* recipe-draw.c: a recipe becomes a figure.
+ *
+ * A setting of a panel goes before one of the command line, and that before one of [figure].  So a
+ * recipe may leave open what it draws: the runs, a trace. */
+#include <string.h>
+
+#include "recipe-private.h"
+
+/* What one panel draws from; alive until the figure is drawn. */
+typedef struct {
+    EntroPlotSettings *settings;
+    EntroPlotOptions options;
+    GPtrArray *runs; /* EntroRunInfo * */
+} Panel;
+
+static void
+panel_free(gpointer data)
+{
+    Panel *panel = data;
+
+    entro_plot_settings_free(panel->settings);
+    g_clear_pointer(&panel->runs, g_ptr_array_unref);
+    g_free(panel);
+}
+
+typedef struct {
+    const EntroRecipe *recipe;
+    EntroStore *store;              /* NULL: none */
+    const char *const *runs;        /* of the command line, NULL: none */
+    const EntroPlotSettings *given; /* on the command line */
+    EntroPlotSettings *settings;    /* of the figure */
+    EntroPlotOptions options;       /* of the figure */
+    GPtrArray *panels;              /* Panel * */
+    EntroPage *page;
+} Cook;
+
+static void
+cook_clear(Cook *cook)
+{
+    entro_page_free(cook->page);
+    g_clear_pointer(&cook->panels, g_ptr_array_unref);
+    entro_plot_settings_free(cook->settings);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cook, cook_clear)
+
+/* ---- settings ---------------------------------------------------------------------------------- */
+
+/* A value of the file, or each of a list of them; a path is made one of the recipe's folder. */
+static gboolean
+set_from_file(const EntroRecipe *recipe, const char *group, const EntroPlotSetting *row,
+              EntroPlotSettings *settings, GError **error)
+{
+    g_auto(GStrv) values =
+        row->many ? g_key_file_get_string_list(recipe->file, group, row->key, NULL, error)
+                  : g_new0(char *, 2);
+
+    if (!row->many)
+        values[0] = g_key_file_get_string(recipe->file, group, row->key, error);
+    if (!values || (!row->many && !values[0]))
+        return entro_recipe_blame(recipe, group, row->key, error);
+    for (guint i = 0; values[i]; i++) {
+        const gboolean is_path = g_str_equal(row->key, "trace");
+        g_autofree char *value =
+            is_path ? entro_recipe_resolve(recipe, values[i]) : g_strdup(values[i]);
+        if (!entro_plot_settings_set(settings, row->key, value, error))
+            return entro_recipe_blame(recipe, group, row->key, error);
+    }
+    return TRUE;
+}
+
+/* Of the panel (NULL: of the figure), the command line or [figure]: the first that has it. */
+static gboolean
+choose_setting(const Cook *cook, const char *panel, const EntroPlotSetting *row,
+               EntroPlotSettings *settings, GError **error)
+{
+    GKeyFile *file = cook->recipe->file;
+
+    if (panel && g_key_file_has_key(file, panel, row->key, NULL))
+        return set_from_file(cook->recipe, panel, row, settings, error);
+    if (entro_plot_settings_has(cook->given, row->key))
+        return entro_plot_settings_copy(settings, cook->given, row->key, error);
+    if (g_key_file_has_key(file, ENTRO_RECIPE_FIGURE, row->key, NULL))
+        return set_from_file(cook->recipe, ENTRO_RECIPE_FIGURE, row, settings, error);
+    return TRUE;
+}
+
+static gboolean
+choose_settings(const Cook *cook, const char *panel, EntroPlotSettings *settings, GError **error)
+{
+    const EntroPlotSetting *row = NULL;
+
+    for (guint i = 0; (row = entro_plot_setting(i)) != NULL; i++)
+        if (row->of_figure == (panel == NULL) && !choose_setting(cook, panel, row, settings, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+flag(const Cook *cook, const char *key, gboolean *ret_flag, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    *ret_flag = FALSE;
+    if (!g_key_file_has_key(cook->recipe->file, ENTRO_RECIPE_FIGURE, key, NULL))
+        return TRUE;
+    g_autofree char *value =
+        g_key_file_get_string(cook->recipe->file, ENTRO_RECIPE_FIGURE, key, NULL);
+    if (value && entro_plot_parse_flag(value, ret_flag))
+        return TRUE;
+    return entro_recipe_refuse(cook->recipe, ENTRO_RECIPE_FIGURE, key, error,
+                               "%s: \"%s\" is neither yes nor no", key, value ? value : "");
+}
+
+static gboolean
+number(const Cook *cook, const char *group, const char *key, guint otherwise, guint *ret_number,
+       GError **error)
+{
+    gint64 parsed = 0;
+
+    *ret_number = otherwise;
+    if (!g_key_file_has_key(cook->recipe->file, group, key, NULL))
+        return TRUE;
+    g_autofree char *value = g_key_file_get_string(cook->recipe->file, group, key, NULL);
+    if (!value || !g_ascii_string_to_signed(value, 10, 1, 100, &parsed, NULL))
+        return entro_recipe_refuse(cook->recipe, group, key, error,
+                                   "%s: \"%s\" is not a whole number from 1 to 100", key,
+                                   value ? value : "");
+    *ret_number = (guint)parsed;
+    return TRUE;
+}
+
+/* ---- runs -------------------------------------------------------------------------------------- */
+
+static gboolean
+find_run(const Cook *cook, const char *group, const char *name, GPtrArray *runs, GError **error)
+{
+    g_autofree char *trimmed = g_strstrip(g_strdup(name));
+
+    if (!cook->store)
+        return entro_recipe_refuse(cook->recipe, group, "run", error,
+                                   "the run %s needs a database: give --db, or say db in [figure]",
+                                   trimmed);
+    EntroRunInfo *info = entro_store_find_run(cook->store, trimmed, error);
+    if (!info)
+        return entro_recipe_blame(cook->recipe, group, "run", error);
+    g_ptr_array_add(runs, info);
+    return TRUE;
+}
+
+/* The group that says which runs the panel draws; NULL: none. */
+static const char *
+group_with_runs(const Cook *cook, const char *panel)
+{
+    if (g_key_file_has_key(cook->recipe->file, panel, "run", NULL))
+        return panel;
+    return !cook->runs && g_key_file_has_key(cook->recipe->file, ENTRO_RECIPE_FIGURE, "run", NULL)
+               ? ENTRO_RECIPE_FIGURE
+               : NULL;
+}
+
+/* `ret_n_named` is 0 when all runs are taken. */
+static GPtrArray *
+find_runs(const Cook *cook, const char *panel, guint *ret_n_named, GError **error)
+{
+    const char *group = group_with_runs(cook, panel);
+    g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
+    g_auto(GStrv) listed =
+        group ? g_key_file_get_string_list(cook->recipe->file, group, "run", NULL, NULL) : NULL;
+    const char *const *names = group ? (const char *const *)listed : cook->runs;
+
+    *ret_n_named = names ? g_strv_length((char **)names) : 0;
+    if (*ret_n_named == 0)
+        return cook->store ? entro_store_list_runs(cook->store, error) : g_steal_pointer(&runs);
+    for (guint i = 0; names[i]; i++)
+        if (!find_run(cook, group ? group : panel, names[i], runs, error))
+            return NULL;
+    return g_steal_pointer(&runs);
+}
+
+/* ---- panels ------------------------------------------------------------------------------------ */
+
+static const EntroView *
+view_of(const Cook *cook, const char *group, GError **error)
+{
+    g_autofree char *key = g_key_file_get_string(cook->recipe->file, group, "view", NULL);
+    const EntroView *view = key ? entro_view_find(key) : NULL;
+    guint n_views = 0;
+    const EntroView *views = entro_views(&n_views);
+    if (view)
+        return view;
+
+    GString *known = g_string_new(NULL);
+    for (guint i = 0; i < n_views; i++)
+        g_string_append_printf(known, "%s%s", i ? ", " : "", views[i].key);
+    if (key)
+        entro_recipe_refuse(cook->recipe, group, "view", error,
+                            "there is no view \"%s\"; there are %s", key, known->str);
+    else
+        entro_recipe_refuse(cook->recipe, group, NULL, error,
+                            "the panel does not say its view; there are %s", known->str);
+    g_string_free(known, TRUE);
+    return NULL;
+}
+
+/* Titles and spans of the charts from `first` on, which the panel has added. */
+static gboolean
+finish_charts(const Cook *cook, const char *group, const EntroView *view, guint first,
+              GError **error)
+{
+    const GPtrArray *charts = cook->page->charts;
+    g_autofree char *title = g_key_file_get_string(cook->recipe->file, group, "title", NULL);
+    guint span = 1;
+
+    if (!number(cook, group, "span", 1, &span, error))
+        return FALSE;
+    if (title && charts->len - first != 1)
+        return entro_recipe_refuse(cook->recipe, group, "title", error,
+                                   "the panel has a title, but its view draws %u charts: name "
+                                   "them with label, or make a panel of each",
+                                   charts->len - first);
+    for (guint i = first; i < charts->len; i++) {
+        EntroChart *chart = charts->pdata[i];
+        chart->span = span;
+        if (title || !chart->title || !*chart->title) {
+            g_free(chart->title);
+            chart->title = g_strdup(title ? title : view->title);
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+add_panel(Cook *cook, const char *group, GError **error)
+{
+    const EntroView *view = view_of(cook, group, error);
+    const guint first = cook->page->charts->len;
+    Panel *panel = g_new0(Panel, 1);
+    guint n_named = 0;
+
+    g_ptr_array_add(cook->panels, panel);
+    panel->settings = entro_plot_settings_new();
+    if (!view || !choose_settings(cook, group, panel->settings, error))
+        return FALSE;
+    panel->runs = find_runs(cook, group, &n_named, error);
+    if (!panel->runs)
+        return FALSE;
+    if (!entro_plot_settings_get(panel->settings, n_named, &panel->options, error))
+        return entro_recipe_blame(cook->recipe, group, NULL, error);
+
+    const EntroViewInput input = {cook->store, (const EntroRunInfo *const *)panel->runs->pdata,
+                                  panel->runs->len, &panel->options};
+    if (!entro_page_add_view(cook->page, view, &input, error))
+        return entro_recipe_blame(cook->recipe, group, NULL, error);
+    return finish_charts(cook, group, view, first, error);
+}
+
+/* ---- the figure -------------------------------------------------------------------------------- */
+
+static gboolean
+make_page(Cook *cook, const char *redraw, GError **error)
+{
+    guint n_columns = 0;
+
+    if (!choose_settings(cook, NULL, cook->settings, error) ||
+        !entro_plot_settings_get(cook->settings, 0, &cook->options, error))
+        return FALSE;
+    cook->options.redraw = redraw;
+    cook->page = entro_page_new(&cook->options, error);
+    if (!cook->page)
+        return entro_recipe_blame(cook->recipe, ENTRO_RECIPE_FIGURE, NULL, error);
+    entro_page_set_title(cook->page, cook->options.title ? cook->options.title : "");
+    if (!number(cook, ENTRO_RECIPE_FIGURE, "columns", 0, &n_columns, error) ||
+        !flag(cook, "letters", &cook->page->letters, error) ||
+        !flag(cook, "share-x", &cook->page->share_x, error) ||
+        !flag(cook, "share-y", &cook->page->share_y, error) ||
+        !flag(cook, "share-colour", &cook->page->share_colour, error))
+        return FALSE;
+    cook->page->n_columns = n_columns;
+    return TRUE;
+}
+
+EntroFigure *
+entro_recipe_draw(const EntroRecipe *recipe, EntroStore *store, const char *const *runs,
+                  const EntroPlotSettings *given, const char *redraw, GError **error)
+{
+    g_auto(Cook) cook = {.recipe = recipe,
+                         .store = store,
+                         .runs = runs && *runs ? runs : NULL,
+                         .given = given,
+                         .settings = entro_plot_settings_new(),
+                         .panels = g_ptr_array_new_with_free_func(panel_free)};
+
+    if (!make_page(&cook, redraw, error))
+        return NULL;
+    for (guint i = 0; recipe->groups[i]; i++)
+        if (entro_recipe_is_panel(recipe->groups[i]) && !add_panel(&cook, recipe->groups[i], error))
+            return NULL;
+    return entro_page_finish(cook.page, error);
+}
