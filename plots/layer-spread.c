@@ -4,7 +4,7 @@
  * the population's (divided by n): the heads are all that the layer has, not a sample of them. */
 #include <string.h>
 
-#include "view-private.h"
+#include "bands-private.h"
 
 static const double widen_x = 0.03;   /* so that the first and last dot are whole */
 static const double widen_most = 0.4; /* layers: so that no tick stands beyond the last one */
@@ -37,24 +37,60 @@ spread_of(const EntroGrid *grid, gsize row)
     return spread;
 }
 
-static EntroCurve *
-curve_new(const EntroGrid *grid)
+static double
+mean_of(const Spread *spread)
 {
-    EntroCurve *curve = g_new0(EntroCurve, 1);
+    return spread->mean;
+}
 
-    curve->label = g_strdup(grid->run);
-    curve->number = -1;
-    curve->n = grid->n_rows;
-    curve->x = g_new(double, MAX(grid->n_rows, 1));
-    curve->y = g_new(double, MAX(grid->n_rows, 1));
-    return curve;
+static double
+variance_of(const Spread *spread)
+{
+    return spread->variance;
 }
 
 /* ---- charts ------------------------------------------------------------------------------------ */
 
+/* What entro_layer_spread_add() is given. */
 typedef struct {
-    EntroCurveChart *variance, *mean;
-} Charts;
+    const GPtrArray *grids;
+    const char *const *names;
+    const char *title, *unit; /* of the statistic; unit NULL or "": none */
+} Input;
+
+/* "Head entropy (nats)" */
+static char *
+mean_label(const Input *input)
+{
+    return input->unit && *input->unit ? g_strdup_printf("%s (%s)", input->title, input->unit)
+                                       : g_strdup(input->title);
+}
+
+/* "Variance of head entropy (nats²)" */
+static char *
+variance_label(const Input *input)
+{
+    const char *title = input->title, *unit = input->unit;
+    const gboolean word = g_ascii_isupper(title[0]) && g_ascii_islower(title[1]);
+    g_autofree char *rest = g_strdup(title);
+
+    if (word)
+        rest[0] = g_ascii_tolower(rest[0]);
+    if (!unit || !*unit)
+        return g_strdup_printf("Variance of %s", rest);
+    return strpbrk(unit, " /^") ? g_strdup_printf("Variance of %s ((%s)²)", rest, unit)
+                                : g_strdup_printf("Variance of %s (%s²)", rest, unit);
+}
+
+/* The charts of the view, from above. */
+static const struct {
+    const char *key, *title;
+    double (*value)(const Spread *spread);
+    char *(*label)(const Input *input);
+} parts[] = {
+    {"variance", "Variance over the heads of each layer", variance_of, variance_label},
+    {"mean", "Mean over the heads of each layer", mean_of, mean_label},
+};
 
 static EntroCurveChart *
 add_chart(EntroPage *page, const char *title, const char *y_label)
@@ -74,72 +110,84 @@ add_chart(EntroPage *page, const char *title, const char *y_label)
     return lines;
 }
 
-/* "Head entropy (nats)" and "Variance of head entropy (nats²)". */
-static char *
-variance_label(const char *title, const char *unit)
+static EntroCurve *
+curve_of(const EntroGrid *grid, double (*value)(const Spread *))
 {
-    g_autofree char *lower = g_utf8_strdown(title, 1);
-    const gboolean word = g_ascii_isupper(title[0]) && g_ascii_islower(title[1]);
-    g_autofree char *rest = g_strdup_printf("%s%s", word ? lower : "", title + (word ? 1 : 0));
+    EntroCurve *curve = g_new0(EntroCurve, 1);
 
-    if (!unit || !*unit)
-        return g_strdup_printf("Variance of %s", rest);
-    return strpbrk(unit, " /·^") ? g_strdup_printf("Variance of %s ((%s)²)", rest, unit)
-                                 : g_strdup_printf("Variance of %s (%s²)", rest, unit);
-}
-
-static void
-add_run(const Charts *charts, const EntroGrid *grid, EntroPen pen, const char *name)
-{
-    EntroCurve *mean = curve_new(grid), *variance = curve_new(grid);
-    gsize n_without = 0;
-    gboolean single = FALSE;
-
+    curve->label = g_strdup(grid->run);
+    curve->number = -1;
+    curve->n = grid->n_rows;
+    curve->x = g_new(double, MAX(grid->n_rows, 1));
+    curve->y = g_new(double, MAX(grid->n_rows, 1));
     for (gsize row = 0; row < grid->n_rows; row++) {
         const Spread spread = spread_of(grid, row);
-        mean->x[row] = variance->x[row] = grid->row_layer[row];
-        mean->y[row] = spread.mean;
-        variance->y[row] = spread.variance;
-        single |= spread.n == 1;
-        for (gsize head = 0; head < grid->n_columns; head++)
-            n_without += grid->state[row * grid->n_columns + head] == ENTRO_CELL_UNDEFINED;
+        curve->x[row] = grid->row_layer[row];
+        curve->y[row] = value(&spread);
     }
-    entro_curve_chart_add_curve(charts->mean, mean, pen);
-    entro_curve_chart_add_curve(charts->variance, variance, pen);
-    entro_legend_add(&charts->mean->chart.legend, ENTRO_SWATCH_LINE, pen, name);
-    if (single)
-        entro_chart_add_note(&charts->variance->chart, "A single head has no variance.");
-    if (n_without > 0)
-        entro_chart_add_note(&charts->mean->chart,
-                             "%s: %" G_GSIZE_FORMAT " heads without a value are left out.", name,
-                             n_without);
+    return curve;
 }
 
 static void
-widen_layers(EntroScale *x)
+add_runs(EntroCurveChart *lines, const EntroFigure *figure, const Input *input,
+         double (*value)(const Spread *))
 {
-    x->widen = MIN(widen_x, widen_most / MAX(x->range.high - x->range.low, 1));
+    for (guint run = 0; run < input->grids->len; run++) {
+        const EntroPen pen = entro_line_pen_of(figure->lines, run);
+        entro_curve_chart_add_curve(lines, curve_of(input->grids->pdata[run], value), pen);
+        entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, pen, input->names[run]);
+    }
+    const EntroRange layers = lines->chart.x.range;
+    lines->chart.x.widen = MIN(widen_x, widen_most / MAX(layers.high - layers.low, 1));
+}
+
+/* A layer has a single head with a value. */
+static gboolean
+any_single(const EntroGrid *grid)
+{
+    gboolean single = FALSE;
+
+    for (gsize row = 0; row < grid->n_rows; row++)
+        single |= spread_of(grid, row).n == 1;
+    return single;
+}
+
+static void
+add_notes(EntroChart *chart, const Input *input, gboolean variance)
+{
+    gboolean single = FALSE;
+
+    for (guint run = 0; run < input->grids->len; run++) {
+        const EntroGrid *grid = input->grids->pdata[run];
+        const gsize n = entro_count_cells(grid, ENTRO_CELL_UNDEFINED);
+        single |= any_single(grid);
+        if (n > 0)
+            entro_chart_add_note(chart,
+                                 "%s: %" G_GSIZE_FORMAT " heads without a value are left out.",
+                                 input->names[run], n);
+    }
+    if (variance)
+        entro_chart_add_note(chart,
+                             "Variance of the layer's heads as a population (divided by "
+                             "their number)%s.",
+                             single ? "; a single head has none" : "");
 }
 
 void
 entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
                        const char *title, const char *unit)
 {
-    g_autofree char *y_variance = variance_label(title, unit);
-    g_autofree char *y_mean =
-        unit && *unit ? g_strdup_printf("%s (%s)", title, unit) : g_strdup(title);
-    const Charts charts = {add_chart(page, "Variance over the heads of each layer", y_variance),
-                           add_chart(page, "Mean over the heads of each layer", y_mean)};
+    const Input input = {grids, names, title, unit};
 
-    for (guint run = 0; run < grids->len; run++)
-        add_run(&charts, grids->pdata[run], entro_line_pen_of(page->figure->lines, run),
-                names[run]);
-    widen_layers(&charts.variance->chart.x);
-    widen_layers(&charts.mean->chart.x);
-    entro_curve_chart_explain(charts.variance, page->figure, NULL);
-    entro_curve_chart_explain(charts.mean, page->figure, NULL);
-    entro_chart_add_note(&charts.variance->chart, "Variance of the layer's heads as a population "
-                                                  "(divided by their number).");
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (!entro_view_has_part(page->options, parts[i].key))
+            continue;
+        g_autofree char *label = parts[i].label(&input);
+        EntroCurveChart *lines = add_chart(page, parts[i].title, label);
+        add_runs(lines, page->figure, &input, parts[i].value);
+        entro_curve_chart_explain(lines, page->figure, NULL);
+        add_notes(&lines->chart, &input, parts[i].value == variance_of);
+    }
     page->alone_columns = 1;
 }
 
@@ -161,7 +209,13 @@ gboolean
 entro_view_layer_spread(EntroPage *page, const EntroViewInput *input, GError **error)
 {
     const char *column = input->options->column;
+    const char *keys[G_N_ELEMENTS(parts) + 1] = {NULL};
     g_autofree char *title = NULL, *unit = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+        keys[i] = parts[i].key;
+    if (!entro_view_check_part(input->options, keys, error))
+        return FALSE;
     g_autoptr(GPtrArray) grids = entro_view_select_grids(input, error);
     if (!grids || !any_heads(grids, error) ||
         !entro_store_describe(input->store, column, &title, &unit, error))

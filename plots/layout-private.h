@@ -50,6 +50,12 @@ void entro_axes_add_y(EntroFigure *figure, const EntroAxis *axis, EntroBox plot,
  * and so on if that is NULL. */
 void entro_axes_add_index(EntroFigure *figure, EntroBox plot, const gint64 *number, gsize n,
                           gboolean upright);
+/* Names beside the middle of each of `n` rows of one height, as many as have room; the upper one is
+ * the first. */
+void entro_axes_add_names(EntroFigure *figure, EntroBox plot, const char *const *names, guint n);
+double entro_axes_names_width(const EntroFigure *figure, const char *const *names, guint n);
+/* Usual height of a row that has a name. */
+double entro_axes_row_height(const EntroFigure *figure);
 /* What axis labels, ticks and their labels take beside a plot. */
 double entro_axes_tick_height(const EntroFigure *figure);
 double entro_axes_tick_width(const EntroFigure *figure, double label_width);

@@ -14,6 +14,7 @@ typedef struct {
     gint64 *row_number;    /* [n_rows], NULL: 0, 1, 2, ... */
     gint64 *column_number; /* [n_columns], the same */
     gboolean values;       /* the number in each cell */
+    gint64 decimals;       /* of it; -1: by the size of the values */
 } EntroHeatChart;
 
 /* The chart is the page's.  LIMIT when there are too many cells. */
@@ -28,11 +29,11 @@ EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *gri
 gboolean entro_heads_check(const EntroPage *page, GError **error);
 
 /* heat-text.c: the number in each cell. */
-int entro_cell_decimals(double low, double high);
+int entro_cell_decimals(double low, double high); /* by their size */
 char *entro_cell_text(double value, int decimals);
 /* Width and height of the largest such number, at font size 1. */
-void entro_cell_measure(const EntroFigure *figure, double low, double high, double *ret_width,
-                        double *ret_height);
+void entro_cell_measure(const EntroFigure *figure, double low, double high, int decimals,
+                        double *ret_width, double *ret_height);
 void entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const EntroMark *cells,
                           int decimals, double size);
 
@@ -87,14 +88,42 @@ typedef struct {
     guint n_groups, n_series;
     char **group;       /* [n_groups] tick labels */
     char **group_range; /* [n_groups] a second line, NULL: none */
-    double *share;      /* [n_series][n_groups] percent */
+    double *share;      /* [n_series][n_groups] */
     EntroColour *fill;  /* [n_series] */
+    gboolean percent;   /* of a whole: the axis ends at 100, numbers have a sign */
+    gint64 decimals;    /* of the numbers above; -1: by the size of the values */
 } EntroBarChart;
 
-/* Copies everything.  `group_range` may be NULL.  The series are in the legend `legend_title`. */
+/* Copies everything.  `group_range` may be NULL.  The series are in the legend "Runs". */
 EntroBarChart *entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups,
                                    const char *const *group, const char *const *group_range,
                                    guint n_series, const char *const *series, const double *share);
+/* "58%", "0.7%", "<1%". */
+char *entro_bar_text(double value, int decimals, const char *sign);
+
+/* ---- stack-chart.c: lying bars of parts, a row each ---------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    EntroColour colour;
+} EntroStackPart;
+
+typedef struct {
+    EntroChart chart;
+    guint n_bars, n_parts;
+    GPtrArray *names;    /* [n_bars] char * */
+    GArray *values;      /* [n_bars][n_parts] double */
+    GArray *ranges;      /* [n_bars] EntroRange: what the sum is between; NaN: as it stands */
+    GArray *marks;       /* [n_bars] double: another number for the sum, a cross; NaN: none */
+    EntroColour *colour; /* [n_parts] */
+    gint64 decimals;     /* of the sum behind each bar; -1: by the size of the sums */
+} EntroStackChart;
+
+/* The chart is the page's; the parts are in its legend. */
+EntroStackChart *entro_stack_chart_add(EntroPage *page, const char *title,
+                                       const EntroStackPart *parts, guint n_parts);
+void entro_stack_chart_add_bar(EntroStackChart *stack, const char *name, const double *value,
+                               EntroRange range, double mark);
 
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
@@ -110,6 +139,10 @@ struct EntroViewInput {
 gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                              GError **error);
 const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* A view that draws several charts: which.  `parts` ends in NULL.  ARGUMENT: there is none such. */
+gboolean entro_view_check_part(const EntroPlotOptions *options, const char *const *parts,
+                               GError **error);
+gboolean entro_view_has_part(const EntroPlotOptions *options, const char *part);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
 char *entro_view_value_label(EntroStore *store, const char *column, GError **error);
 
@@ -139,7 +172,7 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
-EntroViewBuild entro_view_layer_spread;
+EntroViewBuild entro_view_layer_spread, entro_view_cost;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

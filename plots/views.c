@@ -47,6 +47,12 @@ static const EntroView views[] = {
         .min_runs = 1,
         .build = entro_view_scalars,
     },
+    {
+        .key = "cost",
+        .title = "Cost of one private inference",
+        .about = "communication and latency of a private inference, stacked, a bar a run or --arch",
+        .build = entro_view_cost,
+    },
 };
 
 const EntroView *
@@ -63,6 +69,21 @@ entro_view_find(const char *key)
         if (g_strcmp0(views[i].key, key) == 0)
             return &views[i];
     return NULL;
+}
+
+gboolean
+entro_view_check_part(const EntroPlotOptions *options, const char *const *parts, GError **error)
+{
+    if (!options->part || g_strv_contains(parts, options->part))
+        return TRUE;
+    entro_fail_unknown("part", options->part, parts, error);
+    return FALSE;
+}
+
+gboolean
+entro_view_has_part(const EntroPlotOptions *options, const char *part)
+{
+    return !options->part || g_str_equal(options->part, part);
 }
 
 char *

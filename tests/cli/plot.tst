@@ -1,10 +1,10 @@
 # Figures: options and files.  What is drawn is tested in tests/figures.  Format: see run-table.py.
 P views             entroscope plot
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/one-token.h5 $FIX/restarted.h5 --db a.db
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//; /^cost$/d'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o $v.$s && \
                     test -s $v.$s || echo "$v $s"; done; done
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//; /^cost$/d'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o again.$s && \
                     cmp $v.$s again.$s; done; done
 P .                 head -c 5 scalars.pdf | grep -q '%PDF-' && grep -q '<svg' scalars.svg && \
@@ -83,6 +83,21 @@ S -                 mkdir locked && cp x.png locked/ && cp a.db b.png && mkdir d
 P .                 cmp x.png scalars.png && cmp locked/x.png scalars.png && cmp a.db b.png && \
                     test "$(ls -A locked)" = x.png && ls -A | grep '^[.]'; ls dir.png
 S -                 chmod 755 locked
+
+# ---- private-inference cost: architectures, or runs with what they do not say
+P .                 entroscope plot cost --arch SM+LN+G --arch SM --measured 25.32/8.21 --measured -/- -o o.svg && \
+                    grep -q 'Latency (minutes)' o.svg && grep -q measured o.svg || echo no cost
+P .                 entroscope plot cost --arch all --layers 2 --heads 2 --dim 64 --context 32 --vocab 256 --ffn-layers 1 \
+                    --bandwidth 100 --part latency -o o.svg
+P .                 entroscope plot cost --db a.db --run healthy --dim 32 -o o.svg && grep -q 'healthy: SM' o.svg || echo no run
+2 /needs.--arch/    entroscope plot cost -o x.png
+2 /closest.first/   entroscope plot cost --arch GPT -o x.png
+2 /no.part/         entroscope plot cost --arch SM --part energy -o x.png
+2 /--layers.must/   entroscope plot cost --arch SM --layers 0 -o x.png
+2 /no.multiple/     entroscope plot cost --arch SM --heads 5 -o x.png
+2 /give.--dim/      entroscope plot cost --db a.db --run healthy -o x.png
+2 /not.GB/          entroscope plot cost --arch SM --measured 5 -o x.png
+P .                 entroscope plot layer-spread --db a.db --part variance -o o.svg
 
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg

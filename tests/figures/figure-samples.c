@@ -502,6 +502,46 @@ bands_own(GError **error)
 }
 
 static EntroFigure *
+bands_decimals(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.decimals = 2;
+    return bands_n(6, FALSE, &options, error);
+}
+
+/* Bars of something that is no share. */
+static EntroFigure *
+bars_of(double scale, GError **error)
+{
+    static const char *const groups[] = {"attention", "feed-forward", ""};
+    static const double share[] = {0.2, 10, 3, 0, 7, 12.5};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+    g_autofree double *value = g_new(double, G_N_ELEMENTS(share));
+
+    for (guint i = 0; i < G_N_ELEMENTS(share); i++)
+        value[i] = scale * share[i];
+    EntroBarChart *bars =
+        entro_bar_chart_add(page, NULL, G_N_ELEMENTS(groups), groups, NULL, 2, run_names, value);
+    bars->percent = FALSE;
+    bars->chart.y.label = g_strdup("Minutes");
+    return sample_finish(page, "Bars", TRUE, error);
+}
+
+static EntroFigure *
+bars_minutes(GError **error)
+{
+    return bars_of(1, error);
+}
+
+static EntroFigure *
+bars_huge(GError **error)
+{
+    return bars_of(1e12, error);
+}
+
+static EntroFigure *
 scalars_loss(GError **error)
 {
     static const char *const names[] = {"loss"};
@@ -581,6 +621,53 @@ static EntroFigure *
 spread_128(GError **error)
 {
     return spread(2, 128, 128, FALSE, error);
+}
+
+EntroFigure *
+sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
+             const EntroPlotOptions *options, GError **error)
+{
+    g_autofree EntroStackPart *parts = g_new(EntroStackPart, n_parts);
+    g_autofree double *value = g_new(double, n_parts);
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    for (guint part = 0; part < n_parts; part++)
+        parts[part] = (EntroStackPart){names[part], entro_line_pen(part).colour};
+    EntroStackChart *stack = entro_stack_chart_add(page, "Latency", parts, n_parts);
+    stack->chart.x.label = g_strdup("Latency (minutes)");
+    for (guint bar = 0; bar < n_bars; bar++) {
+        double sum = 0;
+        for (guint part = 0; part < n_parts; part++)
+            sum += value[part] = most / n_parts * (0.5 + 0.5 * sin(bar + 2.385 * part));
+        const EntroRange range = {bar % 2 ? 0.8 * sum : NAN, bar % 2 ? 1.2 * sum : NAN};
+        entro_stack_chart_add_bar(stack, names[bar % n_parts], value, range,
+                                  bar % 3 ? NAN : 1.1 * sum);
+    }
+    return sample_finish(page, "Cost", TRUE, error);
+}
+
+static EntroFigure *
+stack_5(GError **error)
+{
+    return sample_stack(5, 6, 8, run_names, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+stack_zero(GError **error)
+{
+    return sample_stack(3, 2, 0, run_names, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+stack_odd(GError **error)
+{
+    static const char *const names[] = {long_name, "", "a\xff\n<b>&amp;"};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.width = 3.25;
+    return sample_stack(60, 3, 1e12, names, &options, error);
 }
 
 /* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
@@ -677,10 +764,16 @@ static const FigureSample samples[] = {
     {"bands-all-nan", bands_all_nan},
     {"bands-all-zero", bands_all_zero},
     {"bands-own", bands_own},
+    {"bands-decimals", bands_decimals},
+    {"bars-minutes", bars_minutes},
+    {"bars-huge", bars_huge},
     {"scalars-loss", scalars_loss},
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"stack-5", stack_5},
+    {"stack-zero", stack_zero},
+    {"stack-odd", stack_odd},
     {"spread-3", spread_3},
     {"spread-1x1", spread_1x1},
     {"spread-128", spread_128},

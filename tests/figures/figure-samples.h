@@ -32,5 +32,8 @@ EntroFigure *sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *op
                           GError **error);
 EntroFigure *sample_layers(guint n_runs, guint n_layers, gsize n_steps,
                            const EntroPlotOptions *options, GError **error);
+/* Lying bars; `names`: [n_parts], of the parts and, again and again, of the bars. */
+EntroFigure *sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
+                          const EntroPlotOptions *options, GError **error);
 
 #endif

@@ -271,13 +271,21 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
     return sample_finish(page, "", entro_curves_check(page, error), error);
 }
 
+static EntroFigure *
+random_stacks(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    return sample_stack(g_rand_int_range(rand, 1, 40),
+                        g_rand_int_range(rand, 1, G_N_ELEMENTS(odd_names)), fabs(random_end(rand)),
+                        odd_names, options, error);
+}
+
 /* A figure that is right, or a sentence why there is none. */
 static void
 test_any_combination(void)
 {
     static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
-                                        GError **) = {random_heat_maps, random_bands,
-                                                      random_curves};
+                                        GError **) = {random_heat_maps, random_bands, random_curves,
+                                                      random_stacks};
     guint n_drawn = 0;
 
     for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {

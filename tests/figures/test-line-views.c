@@ -234,6 +234,154 @@ test_spread_from_store(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
 }
 
+/* ---- bars ----------------------------------------------------------------------------------------- */
+
+static void
+test_numbers_of_bars(void)
+{
+    static const struct {
+        double value;
+        int decimals;
+        const char *sign, *text;
+    } cases[] = {
+        {58, 0, "%", "58%"},           {0.4, 0, "%", "<1%"},    {0, 0, "%", "0%"},
+        {100 / 144., 1, "%", "0.7%"},  {0.04, 1, "%", "<0.1%"}, {25.32, 1, "", "25.3"},
+        {300 / 144., 2, "%", "2.08%"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = entro_bar_text(cases[i].value, cases[i].decimals, cases[i].sign);
+        g_assert_cmpstr(text, ==, cases[i].text);
+    }
+}
+
+static gboolean
+says(const EntroFigure *figure, const char *text)
+{
+    for (guint i = 0; i < figure->marks->len; i++) {
+        const EntroMark *mark = figure->marks->pdata[i];
+        if (g_strcmp0(mark->text, text) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* One head of 144 in the last band, and three decimals in each cell of a map. */
+static void
+test_decimals_of_figures(void)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroGrid *bands = sample_grid("run", 12, 12, 1, 1), *map = sample_grid("run", 2, 2, 1, 2);
+
+    bands->value[77] = 4;
+    options.decimals = 1;
+    g_autoptr(EntroFigure) bars = sample_bands(&bands, 1, &options, NULL);
+    g_assert_true(says(bars, "0.7%") && says(bars, "99.3%"));
+    options.decimals = 3;
+    options.values = TRUE;
+    g_autoptr(EntroFigure) cells = sample_heat_maps(&map, 1, &options, NULL);
+    g_assert_true(says(cells, "1.150"));
+}
+
+/* ---- cost ----------------------------------------------------------------------------------------- */
+
+static EntroPage *
+build_cost(const EntroPlotOptions *options, GError **error)
+{
+    const EntroViewInput input = {NULL, NULL, 0, options};
+    g_autoptr(EntroPage) page = entro_page_new(options, error);
+
+    return entro_page_add_view(page, entro_view_find("cost"), &input, error)
+               ? g_steal_pointer(&page)
+               : NULL;
+}
+
+static double
+sum_of_bar(const EntroPage *page, guint chart, guint bar)
+{
+    const EntroStackChart *stack = page->charts->pdata[chart];
+    double sum = 0;
+
+    for (guint part = 0; part < stack->n_parts; part++)
+        sum += g_array_index(stack->values, double, bar * stack->n_parts + part);
+    return sum;
+}
+
+/* Against Table 3 of the paper, as far as the model agrees with it: 0.5 % and 4.2 %. */
+static void
+test_cost_of_architectures(void)
+{
+    static const char *const archs[] = {"SM+LN+G", "SM+ScFuFFN", NULL};
+    static const char *const measured[] = {"25.32/8.21", "6.43/-", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    options.archs = archs;
+    options.measured = measured;
+    g_autoptr(EntroPage) page = build_cost(&options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(page->charts->len, ==, 2);
+    g_assert_cmpfloat_with_epsilon(sum_of_bar(page, 0, 0), 25.32, 0.005 * 25.32);
+    g_assert_cmpfloat_with_epsilon(sum_of_bar(page, 0, 1), 6.43, 0.005 * 6.43);
+    g_assert_cmpfloat_with_epsilon(sum_of_bar(page, 1, 0), 8.21, 0.042 * 8.21);
+    const EntroStackChart *minutes = page->charts->pdata[1];
+    g_assert_cmpfloat(g_array_index(minutes->marks, double, 0), ==, 8.21);
+    g_assert_true(isnan(g_array_index(minutes->marks, double, 1)));
+    g_assert_true(has_note(page, "12 layers, 12 heads, width 768, context 128"));
+}
+
+static void
+test_cost_of_one_part(void)
+{
+    static const char *const archs[] = {"all", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    options.archs = archs;
+    options.part = "latency";
+    g_autoptr(EntroPage) page = build_cost(&options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(page->charts->len, ==, 1);
+    g_assert_cmpuint(((EntroStackChart *)page->charts->pdata[0])->n_bars, ==,
+                     g_strv_length((char **)entro_cost_arch_names()));
+    g_assert_true(has_note(page, "an estimate"));
+}
+
+static void
+test_cost_is_refused(void)
+{
+    static const char *const archs[] = {"SM", NULL}, *const unknown[] = {"GPT", NULL};
+    static const char *const measured[][3] = {{"25.32", NULL}, {"1/x", NULL}, {"1/2", "3/4", NULL}};
+    const EntroPlotOptions usual = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    for (guint i = 0; i < 3 + G_N_ELEMENTS(measured); i++) {
+        EntroPlotOptions options = usual;
+        g_autoptr(GError) error = NULL;
+        options.archs = i == 0 ? NULL : i == 1 ? unknown : archs;
+        options.part = i == 2 ? "energy" : NULL;
+        options.measured = i >= 3 ? measured[i - 3] : NULL;
+        g_assert_null(build_cost(&options, &error));
+        g_assert_nonnull(error);
+    }
+}
+
+static void
+test_cost_of_runs(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const Run run = {.name = "first", .arch = "SM", .seed = "1", .nan_from = N_CAPTURES};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    put_run(fixture, &run);
+    g_assert_null(build(fixture, "cost", &options, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_ARGUMENT); /* its width */
+    options.sizes[2] = 12;
+    g_autoptr(EntroPage) page = build(fixture, "cost", &options, NULL);
+    const EntroStackChart *stack = page->charts->pdata[0];
+    g_assert_cmpstr(stack->names->pdata[0], ==, "first: SM");
+    g_assert_true(has_note(page, "2 layers, 3 heads, width 12, context 16"));
+}
+
 /* ---- the table ------------------------------------------------------------------------------------ */
 
 #define TEST(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
@@ -245,5 +393,11 @@ main(int argc, char **argv)
     g_test_add_func("/line-views/spread-of-published-thresholds",
                     test_spread_of_published_thresholds);
     TEST("/line-views/spread-from-the-store", test_spread_from_store);
+    g_test_add_func("/line-views/numbers-of-bars", test_numbers_of_bars);
+    g_test_add_func("/line-views/decimals-of-figures", test_decimals_of_figures);
+    g_test_add_func("/line-views/cost-of-architectures", test_cost_of_architectures);
+    g_test_add_func("/line-views/cost-of-one-part", test_cost_of_one_part);
+    g_test_add_func("/line-views/cost-is-refused", test_cost_is_refused);
+    TEST("/line-views/cost-of-runs", test_cost_of_runs);
     return g_test_run();
 }
