@@ -29,23 +29,11 @@ clear(EntroChart *chart)
 
 /* ---- sizes ------------------------------------------------------------------------------------- */
 
-/* Half a label of the axis across may reach beyond the plot. */
-static double
-label_room(const EntroCurveChart *lines, const EntroFigure *figure)
-{
-    EntroAxis axis = entro_scale_axis(&lines->chart.x);
-
-    axis.to = figure->theme.plot_max;
-    entro_axis_fit_across(&axis, figure, G_MAXDOUBLE);
-    return entro_axis_label_width(&axis, figure) / 2;
-}
-
 static void
 measure(EntroChart *chart, const EntroFigure *figure)
 {
-    const EntroCurveChart *lines = (EntroCurveChart *)chart;
     EntroMargins *around = &chart->need.around;
-    const double room = label_room(lines, figure);
+    const double room = entro_scale_half_label(&chart->x, figure);
 
     around->left =
         MAX(room, entro_axes_tick_width(figure, entro_scale_labels_width(&chart->y, figure)));

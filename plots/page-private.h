@@ -30,6 +30,8 @@ void entro_scale_add(EntroScale *scale, double value); /* not finite: passed ove
 EntroAxis entro_scale_axis(const EntroScale *scale);
 /* Width of the widest tick label, and of the bar with its ticks, that any length could ask for. */
 double entro_scale_labels_width(const EntroScale *scale, const EntroFigure *figure);
+/* So far a label of an axis across may reach beyond the plot. */
+double entro_scale_half_label(const EntroScale *scale, const EntroFigure *figure);
 
 /* ---- chart.c: what all charts have ------------------------------------------------------------ */
 

@@ -125,6 +125,23 @@ EntroStackChart *entro_stack_chart_add(EntroPage *page, const char *title,
 void entro_stack_chart_add_bar(EntroStackChart *stack, const char *name, const double *value,
                                EntroRange range, double mark);
 
+/* ---- timeline-chart.c: stretches of training steps, in rows with names --------------------------- */
+
+typedef struct {
+    EntroChart chart;
+    GPtrArray *names;  /* char *, one a row */
+    GArray *stretches; /* of this file's own kind */
+    char *nothing;     /* said where there are no rows */
+} EntroTimelineChart;
+
+/* The chart is the page's; its x axis is shared with curves of the batch. */
+EntroTimelineChart *entro_timeline_chart_add(EntroPage *page, const char *title,
+                                             const char *nothing);
+void entro_timeline_chart_add_row(EntroTimelineChart *timeline, const char *name);
+/* Later ones are painted over earlier ones.  `open`: it goes on beyond its end. */
+void entro_timeline_chart_add_stretch(EntroTimelineChart *timeline, guint row, EntroRange steps,
+                                      gboolean open, EntroColour colour);
+
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
 /* Runs and options that a view draws from; defined here because only views look into it. */
@@ -163,6 +180,10 @@ typedef struct {
 } EntroBandsInput;
 
 void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
+/* EntroFinding elements, most severe first, from the first to the last step of their run. */
+EntroTimelineChart *entro_findings_add(EntroPage *page, const char *title,
+                                       const GPtrArray *findings, gint64 first_step,
+                                       gint64 last_step);
 /* Variance and mean of each layer over the heads of a grid; `title`, `unit`: of the statistic. */
 void entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
                             const char *title, const char *unit);
@@ -172,7 +193,7 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
-EntroViewBuild entro_view_layer_spread, entro_view_cost;
+EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -48,6 +48,14 @@ static const EntroView views[] = {
         .build = entro_view_scalars,
     },
     {
+        .key = "findings",
+        .title = "Findings during training",
+        .about = "loss over training steps, below it what was found and when, a pair a run",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_findings,
+    },
+    {
         .key = "cost",
         .title = "Cost of one private inference",
         .about = "communication and latency of a private inference, stacked, a bar a run or --arch",

@@ -99,6 +99,12 @@ P .                 entroscope plot cost --db a.db --run healthy --dim 32 -o o.s
 2 /not.GB/          entroscope plot cost --arch SM --measured 5 -o x.png
 P .                 entroscope plot layer-spread --db a.db --part variance -o o.svg
 
+# ---- findings beside the loss
+P .                 entroscope plot findings --db a.db --run collapsing -o o.svg && grep -q 'layer collapse 3' o.svg || echo no findings
+P .                 entroscope plot findings --db a.db --run healthy --run all-nan --part findings -o o.svg && \
+                    grep -q 'no findings' o.svg && grep -q 'attention NaN' o.svg || echo no timeline
+2 /the.scalar/      entroscope plot findings --db a.db --run healthy --scalar nosuch -o x.png
+
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png

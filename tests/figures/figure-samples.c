@@ -670,6 +670,54 @@ stack_odd(GError **error)
     return sample_stack(60, 3, 1e12, names, &options, error);
 }
 
+EntroFigure *
+sample_timeline(guint n_rows, guint n_stretches, const char *const *names, guint n_names,
+                const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    page->batch++;
+    EntroCurveChart *lines = entro_curve_chart_add(page, names[0], "loss");
+    EntroTimelineChart *timeline = entro_timeline_chart_add(page, "Findings", "no findings");
+    entro_curve_chart_add_curve(lines, sample_curve(0, 50, 30000, 5, 2), entro_line_pen(0));
+    for (guint row = 0; row < n_rows; row++)
+        entro_timeline_chart_add_row(timeline, names[row % n_names]);
+    for (guint i = 0; n_rows > 0 && i < n_stretches; i++) {
+        const double from = 15000 * (1 + sin(2.385 * i));
+        const EntroRange steps = {from, i % 4 == 0 ? 30000 : i % 4 == 1 ? from : from / 2 + 15000};
+        entro_timeline_chart_add_stretch(timeline, i % n_rows, steps, i % 4 == 0,
+                                         page->figure->theme.severity[i % 3]);
+    }
+    page->alone_columns = 1;
+    return sample_finish(page, "Findings", TRUE, error);
+}
+
+static EntroFigure *
+timeline_5(GError **error)
+{
+    static const char *const names[] = {"layer collapse 3", "run overload", "head overload (98)"};
+
+    return sample_timeline(5, 12, names, G_N_ELEMENTS(names), &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+timeline_none(GError **error)
+{
+    return sample_timeline(0, 0, run_names, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+timeline_slides(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    static const char *const names[] = {"layer collapse 3", long_name};
+
+    options.preset = "slides";
+    return sample_timeline(2, 2, names, G_N_ELEMENTS(names), &options, error);
+}
+
 /* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
 static EntroFigure *
 curves_bands(GError **error)
@@ -771,6 +819,9 @@ static const FigureSample samples[] = {
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
+    {"timeline-5", timeline_5},
+    {"timeline-none", timeline_none},
+    {"timeline-slides", timeline_slides},
     {"stack-5", stack_5},
     {"stack-zero", stack_zero},
     {"stack-odd", stack_odd},

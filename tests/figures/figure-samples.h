@@ -35,5 +35,8 @@ EntroFigure *sample_layers(guint n_runs, guint n_layers, gsize n_steps,
 /* Lying bars; `names`: [n_parts], of the parts and, again and again, of the bars. */
 EntroFigure *sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
                           const EntroPlotOptions *options, GError **error);
+/* A loss above a timeline. */
+EntroFigure *sample_timeline(guint n_rows, guint n_stretches, const char *const *names,
+                             guint n_names, const EntroPlotOptions *options, GError **error);
 
 #endif

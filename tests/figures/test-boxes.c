@@ -279,13 +279,20 @@ random_stacks(GRand *rand, const EntroPlotOptions *options, GError **error)
                         odd_names, options, error);
 }
 
+static EntroFigure *
+random_timelines(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    return sample_timeline(g_rand_int_range(rand, 0, 40), g_rand_int_range(rand, 0, 100), odd_names,
+                           G_N_ELEMENTS(odd_names), options, error);
+}
+
 /* A figure that is right, or a sentence why there is none. */
 static void
 test_any_combination(void)
 {
     static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
                                         GError **) = {random_heat_maps, random_bands, random_curves,
-                                                      random_stacks};
+                                                      random_stacks, random_timelines};
     guint n_drawn = 0;
 
     for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {

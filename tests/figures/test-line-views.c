@@ -382,6 +382,142 @@ test_cost_of_runs(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(has_note(page, "2 layers, 3 heads, width 12, context 16"));
 }
 
+/* ---- findings ------------------------------------------------------------------------------------- */
+
+static EntroFinding *
+finding_new(const char *rule, EntroSeverity severity, gint64 layer, gint64 head, gint64 onset,
+            gint64 last)
+{
+    EntroFinding *finding = g_new0(EntroFinding, 1);
+
+    finding->kind = ENTRO_FINDING_COLLAPSE;
+    finding->severity = severity;
+    finding->layer = layer;
+    finding->head = head;
+    finding->onset_step = onset;
+    finding->last_step = last;
+    finding->rule = g_strdup(rule);
+    finding->sentence = g_strdup("");
+    finding->evidence = g_strdup("{}");
+    return finding;
+}
+
+static const char *
+row_name(const EntroTimelineChart *timeline, guint row)
+{
+    g_assert_cmpuint(row, <, timeline->names->len);
+    return timeline->names->pdata[row];
+}
+
+static const EntroMark *
+nth_fill(const EntroFigure *figure, EntroMarkKind kind, EntroColour colour, guint nth)
+{
+    for (guint i = 0; i < figure->marks->len; i++) {
+        const EntroMark *mark = figure->marks->pdata[i];
+        if (mark->kind == kind && mark->role == ENTRO_ROLE_INSIDE &&
+            mark->pen.colour.red == colour.red && mark->pen.colour.blue == colour.blue &&
+            nth-- == 0)
+            return mark;
+    }
+    return NULL;
+}
+
+/* Names, places and colours; of the two stretches of one row that overlap there is one. */
+static void
+test_few_findings(void)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, NULL);
+    g_autoptr(GPtrArray) findings =
+        g_ptr_array_new_with_free_func((GDestroyNotify)entro_finding_free);
+    g_ptr_array_add(findings, finding_new("layer-collapse", ENTRO_SEVERITY_CRITICAL, 9, -1, 250,
+                                          ENTRO_STILL_SO));
+    g_ptr_array_add(findings, finding_new("loss-nan", ENTRO_SEVERITY_CRITICAL, -1, -1, 0, 500));
+    g_ptr_array_add(findings, finding_new("head-overload", ENTRO_SEVERITY_INFO, 3, 1, 250, 500));
+    g_ptr_array_add(findings, finding_new("head-overload", ENTRO_SEVERITY_INFO, 3, 1, 400, 750));
+
+    page->batch++;
+    const EntroTimelineChart *timeline = entro_findings_add(page, "run", findings, 0, 1000);
+    g_assert_cmpstr(row_name(timeline, 0), ==, "layer collapse 9");
+    g_assert_cmpstr(row_name(timeline, 1), ==, "loss NaN");
+    g_assert_cmpstr(row_name(timeline, 2), ==, "head overload 3.1");
+    g_assert_cmpuint(timeline->names->len, ==, 3);
+    g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, NULL);
+    const EntroColour info = figure->theme.severity[ENTRO_SEVERITY_INFO];
+    const EntroColour critical = figure->theme.severity[ENTRO_SEVERITY_CRITICAL];
+    const EntroMark *plot = NULL;
+    for (guint i = 0; i < figure->marks->len && !plot; i++)
+        if (((EntroMark *)figure->marks->pdata[i])->role == ENTRO_ROLE_PLOT)
+            plot = figure->marks->pdata[i];
+    const EntroBox box = nth_fill(figure, ENTRO_MARK_FILL, info, 0)->box;
+    g_assert_null(nth_fill(figure, ENTRO_MARK_FILL, info, 1));
+    g_assert_cmpfloat_with_epsilon(box.x, plot->box.x + 0.25 * plot->box.width, 1e-6);
+    g_assert_cmpfloat_with_epsilon(entro_box_right(box), plot->box.x + 0.75 * plot->box.width,
+                                   1e-6);
+    g_assert_nonnull(nth_fill(figure, ENTRO_MARK_BAND, critical, 0)); /* still so */
+    g_assert_null(nth_fill(figure, ENTRO_MARK_BAND, info, 0));
+}
+
+/* 4 layers of 10 heads: as many rows as there is room for. */
+static void
+test_many_findings(void)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(EntroPage) page = entro_page_new(&options, NULL);
+    g_autoptr(GPtrArray) findings =
+        g_ptr_array_new_with_free_func((GDestroyNotify)entro_finding_free);
+
+    for (gint64 layer = 0; layer < 4; layer++)
+        for (gint64 head = 0; head < 10; head++)
+            g_ptr_array_add(findings, finding_new("head-collapse", ENTRO_SEVERITY_INFO, layer, head,
+                                                  10 * head, 10 * head + 5));
+    const EntroTimelineChart *by_layer = entro_findings_add(page, "run", findings, 0, 1000);
+    g_assert_cmpuint(by_layer->names->len, ==, 4);
+    g_assert_cmpstr(row_name(by_layer, 3), ==, "head collapse, layer 3 (10)");
+    for (gint64 layer = 4; layer < 100; layer++)
+        g_ptr_array_add(findings,
+                        finding_new("head-collapse", ENTRO_SEVERITY_INFO, layer, 0, 0, 1));
+    const EntroTimelineChart *by_rule = entro_findings_add(page, "run", findings, 0, 1000);
+    g_assert_cmpuint(by_rule->names->len, ==, 1);
+    g_assert_cmpstr(row_name(by_rule, 0), ==, "head collapse (136)");
+}
+
+static void
+test_findings_from_store(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const Run run = {.name = "run", .nan_from = N_CAPTURES};
+    static const char *const unknown[] = {"perplexity", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(EntroFinding) finding =
+        finding_new("layer-collapse", ENTRO_SEVERITY_CRITICAL, 1, -1, 100, 300);
+    const EntroFinding *const findings[] = {finding};
+
+    put_run(fixture, &run);
+    const EntroRunInfo *info = fixture->runs->pdata[0];
+    entro_store_put_findings(fixture->store, info->id, NULL, 0, &error);
+    g_autoptr(EntroPage) none = build(fixture, "findings", &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpfloat(curve_of(none, 0, 0)->y[1], ==, 4);
+    g_assert_cmpuint(((EntroTimelineChart *)none->charts->pdata[1])->names->len, ==, 0);
+
+    entro_store_put_findings(fixture->store, info->id, findings, 1, &error);
+    g_assert_no_error(error);
+    entro_run_info_free(fixture->runs->pdata[0]);
+    fixture->runs->pdata[0] = entro_store_find_run(fixture->store, "run", &error);
+    options.part = "findings";
+    g_autoptr(EntroPage) one = build(fixture, "findings", &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(one->charts->len, ==, 1);
+    const EntroTimelineChart *timeline = one->charts->pdata[0];
+    g_assert_cmpstr(row_name(timeline, 0), ==, "layer collapse 1");
+    g_assert_cmpfloat(timeline->chart.x.range.high, ==, 400);
+    options.part = NULL;
+    options.scalars = unknown;
+    g_assert_null(build(fixture, "findings", &options, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
+}
+
 /* ---- the table ------------------------------------------------------------------------------------ */
 
 #define TEST(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
@@ -399,5 +535,8 @@ main(int argc, char **argv)
     g_test_add_func("/line-views/cost-of-one-part", test_cost_of_one_part);
     g_test_add_func("/line-views/cost-is-refused", test_cost_is_refused);
     TEST("/line-views/cost-of-runs", test_cost_of_runs);
+    g_test_add_func("/line-views/few-findings", test_few_findings);
+    g_test_add_func("/line-views/many-findings", test_many_findings);
+    TEST("/line-views/findings-from-the-store", test_findings_from_store);
     return g_test_run();
 }
