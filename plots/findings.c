@@ -223,6 +223,10 @@ explain(EntroTimelineChart *timeline, const EntroTheme *theme, const GPtrArray *
 {
     EntroChart *chart = &timeline->chart;
 
+    if (timeline->names->len < findings->len)
+        entro_chart_add_note(chart, "(4): so many findings share the row; it shows where any of "
+                                    "them holds.");
+
     chart->legend_title = "Severity";
     for (int severity = ENTRO_SEVERITY_CRITICAL;
          findings->len > 0 && severity >= ENTRO_SEVERITY_INFO; severity--)

@@ -193,7 +193,7 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 
 /* Each adds charts to the page, and a title if it has none. */
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
-EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings;
+EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings, entro_view_seeds;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -48,6 +48,14 @@ static const EntroView views[] = {
         .build = entro_view_scalars,
     },
     {
+        .key = "seeds",
+        .title = "Mean over runs",
+        .about = "mean over the seeds of a group of runs, with a band of confidence",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_seeds,
+    },
+    {
         .key = "findings",
         .title = "Findings during training",
         .about = "loss over training steps, below it what was found and when, a pair a run",

@@ -105,6 +105,15 @@ P .                 entroscope plot findings --db a.db --run healthy --run all-n
                     grep -q 'no findings' o.svg && grep -q 'attention NaN' o.svg || echo no timeline
 2 /the.scalar/      entroscope plot findings --db a.db --run healthy --scalar nosuch -o x.png
 
+# ---- mean over seeds
+P .                 entroscope plot seeds --db a.db --run healthy --run collapsing --scalar loss --column entropy_mean --head '1.*' --level 0.9 \
+                    -o o.svg && grep -q 'all runs (n = 2)' o.svg && grep -q '90 % confidence' o.svg || echo no band
+P .                 entroscope plot seeds --db a.db --by arch -o o.svg
+2 /no.run.has/      entroscope plot seeds --db a.db --by nosuch -o x.png
+2 /there.twice/     entroscope plot seeds --db a.db --run healthy --run healthy -o x.png
+2 /has.the.scalar/  entroscope plot seeds --db a.db --scalar nosuch -o x.png
+2 /level.must/      entroscope plot seeds --db a.db --level 1 -o x.png
+
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png

@@ -518,6 +518,97 @@ test_findings_from_store(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND);
 }
 
+/* ---- seeds ---------------------------------------------------------------------------------------- */
+
+static const Run seeds[] = {
+    {.name = "a1", .arch = "SM", .seed = "1", .offset = 0, .nan_from = N_CAPTURES},
+    {.name = "a2", .arch = "SM", .seed = "2", .offset = 0.3, .nan_from = N_CAPTURES},
+    {.name = "a3", .arch = "SM", .seed = "3", .offset = 0.9, .nan_from = 3},
+    {.name = "b1", .arch = "SM+LN", .seed = "1", .offset = 2, .nan_from = N_CAPTURES},
+    {.name = "none", .offset = 7, .nan_from = N_CAPTURES, .n_captures = 2},
+};
+
+static const EntroBand *
+band_of(const EntroPage *page, guint chart, guint band)
+{
+    return ((const EntroCurveChart *)page->charts->pdata[chart])->bands->pdata[band];
+}
+
+/* Offsets 0, 0.3, 0.9: mean 0.4, sd sqrt(0.21), t of 95 % with 2 degrees of freedom 4.302653. */
+static void
+test_seeds_by_architecture(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const scalars[] = {"loss", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+    const double half = 4.302652729911275 * sqrt(0.21 / 3);
+
+    for (guint i = 0; i < G_N_ELEMENTS(seeds); i++)
+        put_run(fixture, &seeds[i]);
+    options.by = "arch";
+    options.scalars = scalars;
+    options.column = "entropy_mean";
+    g_autoptr(EntroPage) page = build(fixture, "seeds", &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(page->charts->len, ==, 2);
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 0, 0)->y[1], 4.4, 1e-12);
+    g_assert_cmpfloat_with_epsilon(band_of(page, 0, 0)->low[1], 4.4 - half, 1e-9);
+    g_assert_cmpfloat_with_epsilon(band_of(page, 0, 0)->high[1], 4.4 + half, 1e-9);
+    /* a3 is out; 12.7062 is t with one degree */
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 0, 0)->y[3], 2.15, 1e-12);
+    g_assert_cmpfloat_with_epsilon(band_of(page, 0, 0)->high[3], 2.15 + 12.706204736 * 0.15, 1e-8);
+    g_assert_true(has_note(page, "a3 has no value at step 300"));
+    g_assert_true(has_note(page, "1 runs without the key arch"));
+    /* a single run is its own mean, without a band */
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 0, 1)->y[4], 3, 1e-12);
+    g_assert_true(isnan(band_of(page, 0, 1)->low[4]));
+    /* heads 1 + offset + 0.1 position + 0.2 k: the mean over six is at 0.5 more */
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 1, 0)->y[2], 1 + 0.4 + 0.2 + 0.5, 1e-12);
+    g_autoptr(EntroFigure) figure = sample_finish(g_steal_pointer(&page), NULL, TRUE, &error);
+    g_assert_true(says(figure, "SM (n = 3)") && says(figure, "SM+LN (n = 1)"));
+}
+
+static void
+test_seeds_of_chosen_heads(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const EntroHeadChoice heads[] = {{1, ENTRO_ALL}};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < 5; i++)
+        put_run(fixture, &seeds[i]);
+    options.column = "entropy_mean";
+    options.heads = heads;
+    options.n_heads = 1;
+    g_autoptr(EntroPage) page = build(fixture, "seeds", &options, &error);
+    g_assert_no_error(error);
+    /* heads 3, 4, 5 of five runs, at the steps that all have */
+    g_assert_cmpuint(curve_of(page, 0, 0)->n, ==, 2);
+    g_assert_cmpfloat_with_epsilon(curve_of(page, 0, 0)->y[0], 1 + 10.2 / 5 + 0.8, 1e-12);
+    g_assert_true(has_note(page, "up to step 100"));
+    g_assert_true(has_note(page, "differ in more than their seed: arch"));
+}
+
+static void
+test_seeds_are_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const unknown[] = {"perplexity", NULL};
+    const EntroPlotOptions usual = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    put_run(fixture, &seeds[0]);
+    for (guint i = 0; i < 4; i++) {
+        EntroPlotOptions options = usual;
+        g_autoptr(GError) error = NULL;
+        options.by = i == 0 ? "no-such-key" : NULL;
+        options.scalars = i == 1 ? unknown : NULL;
+        options.column = i == 2 ? "nonsense" : NULL;
+        if (i == 3) /* the same run twice */
+            g_ptr_array_add(fixture->runs, entro_store_find_run(fixture->store, "a1", NULL));
+        g_assert_null(build(fixture, "seeds", &options, &error));
+        g_assert_nonnull(error);
+    }
+}
+
 /* ---- the table ------------------------------------------------------------------------------------ */
 
 #define TEST(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
@@ -538,5 +629,8 @@ main(int argc, char **argv)
     g_test_add_func("/line-views/few-findings", test_few_findings);
     g_test_add_func("/line-views/many-findings", test_many_findings);
     TEST("/line-views/findings-from-the-store", test_findings_from_store);
+    TEST("/line-views/seeds-by-architecture", test_seeds_by_architecture);
+    TEST("/line-views/seeds-of-chosen-heads", test_seeds_of_chosen_heads);
+    TEST("/line-views/seeds-are-refused", test_seeds_are_refused);
     return g_test_run();
 }
