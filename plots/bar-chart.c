@@ -4,7 +4,8 @@
  * bars; where they stay narrow, the numbers are turned upright. */
 #include "view-private.h"
 
-static const double headroom = 1.5; /* points between a bar and its label */
+static const double headroom = 1.5;              /* points between a bar and its label */
+static const double smallest_group_label = 0.65; /* of the size of ticks, before it is shortened */
 
 /* The bars as they are drawn into a plot. */
 typedef struct {
@@ -65,6 +66,25 @@ across(const EntroBarChart *bars, const EntroFigure *figure)
     return bars->n_groups * (bars->n_series + gap);
 }
 
+/* Of the widest name or range of a group, in the style of ticks. */
+static double
+group_label_width(const EntroBarChart *bars, const EntroFigure *figure)
+{
+    const EntroTextStyle style = entro_style_tick(figure);
+    double widest = 0;
+
+    for (guint group = 0; group < bars->n_groups; group++) {
+        const char *lines[] = {bars->group[group],
+                               bars->group_range ? bars->group_range[group] : NULL};
+        for (guint i = 0; i < G_N_ELEMENTS(lines) && lines[i]; i++) {
+            double width = 0, tall = 0;
+            entro_text_measure(figure->text, lines[i], &style, &width, &tall);
+            widest = MAX(widest, width);
+        }
+    }
+    return widest;
+}
+
 static void
 measure(EntroChart *chart, const EntroFigure *figure)
 {
@@ -80,7 +100,9 @@ measure(EntroChart *chart, const EntroFigure *figure)
     }
     chart->need.around.left = entro_axes_tick_width(figure, width);
     chart->need.around.bottom = entro_axes_tick_height(figure) + (bars->group_range ? tall : 0);
-    chart->need.least_width = across(bars, figure) * figure->theme.bar_min;
+    chart->need.least_width =
+        MAX(across(bars, figure) * figure->theme.bar_min,
+            bars->n_groups * (group_label_width(bars, figure) + figure->theme.gap));
 }
 
 static double
@@ -184,6 +206,7 @@ draw_group_labels(const Drawing *drawing, guint group)
                      entro_text_height(figure->text, style.size);
 
     style.max_width = pitch - figure->theme.gap;
+    style.size *= CLAMP(style.max_width / group_label_width(bars, figure), smallest_group_label, 1);
     const EntroBox name = entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, middle, y, 0.5, 0,
                                                 bars->group[group], &style);
     if (!bars->group_range || !bars->group_range[group])
@@ -255,7 +278,7 @@ copy_words(const char *const *words, guint n)
     char **copy = g_new0(char *, n + 1);
 
     for (guint i = 0; i < n; i++)
-        copy[i] = g_strdup(words[i]);
+        copy[i] = entro_text_clean(words[i]);
     return copy;
 }
 

@@ -47,17 +47,27 @@ entro_legend_set_heading(EntroLegend *legend, const char *heading)
     g_array_prepend_val(legend->entries, entry);
 }
 
+/* The same name in the same colour is the same thing, whether it is drawn as a line or as bars. */
 static gboolean
-has_entry(const EntroLegend *legend, const Entry *wanted)
+same_thing(const Entry *a, const Entry *b)
+{
+    const gboolean drawn = (a->swatch == ENTRO_SWATCH_LINE || a->swatch == ENTRO_SWATCH_PATCH) &&
+                           (b->swatch == ENTRO_SWATCH_LINE || b->swatch == ENTRO_SWATCH_PATCH);
+
+    return (drawn || (a->swatch == b->swatch && a->pen.dash == b->pen.dash)) &&
+           g_str_equal(a->label, b->label) && a->pen.colour.red == b->pen.colour.red &&
+           a->pen.colour.green == b->pen.colour.green && a->pen.colour.blue == b->pen.colour.blue;
+}
+
+static Entry *
+find_entry(const EntroLegend *legend, const Entry *wanted)
 {
     for (guint i = 0; i < legend->entries->len; i++) {
-        const Entry *entry = &g_array_index(legend->entries, Entry, i);
-        if (entry->swatch == wanted->swatch && g_str_equal(entry->label, wanted->label) &&
-            memcmp(&entry->pen.colour, &wanted->pen.colour, sizeof entry->pen.colour) == 0 &&
-            entry->pen.dash == wanted->pen.dash)
-            return TRUE;
+        Entry *entry = &g_array_index(legend->entries, Entry, i);
+        if (same_thing(entry, wanted))
+            return entry;
     }
-    return FALSE;
+    return NULL;
 }
 
 void
@@ -65,8 +75,13 @@ entro_legend_merge(EntroLegend *legend, const EntroLegend *other)
 {
     for (guint i = 0; i < other->entries->len; i++) {
         const Entry *entry = &g_array_index(other->entries, Entry, i);
-        if (!has_entry(legend, entry))
+        Entry *known = find_entry(legend, entry);
+        if (!known)
             entro_legend_add(legend, entry->swatch, entry->pen, entry->label);
+        else if (entry->pen.dash != ENTRO_SOLID) { /* dashes tell more than a patch */
+            known->swatch = entry->swatch;
+            known->pen = entry->pen;
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 /* page-parts.c: what is drawn around the charts of a page: title, labels, colour bars, legends. */
 #include "page-private.h"
 
+static const double smallest_title = 0.8; /* of the usual size, before it is shortened */
+
 static EntroChart *
 chart_at(const EntroPage *page, guint i)
 {
@@ -139,22 +141,36 @@ full_title(const EntroPage *page, const EntroChart *chart, guint position, Entro
     return g_string_free(title, FALSE);
 }
 
+/* How wide a title may be: beyond the plot on both sides, but not to what stands beside it. */
+static double
+title_room(const EntroPage *page, const EntroChart *chart, EntroBox plot)
+{
+    const double gap = page->figure->theme.gap;
+    const double left = page->left[chart->column];
+    const double right = page->right[chart->column + chart->span - 1];
+    const double beside = MIN(left, right);
+
+    return plot.width + (chart->with_bar ? MIN(3 * gap, beside) : MAX(2 * beside - gap, 0));
+}
+
 static void
 add_title(EntroPage *page, guint position)
 {
     const EntroChart *chart = chart_at(page, position);
     const EntroBox plot = entro_page_plot(page, chart);
-    const double left = page->left[chart->column],
-                 right = page->right[chart->column + chart->span - 1];
     EntroTextStyle style = entro_style_label(page->figure);
-    g_autofree char *title = full_title(page, chart, position, plot);
+    g_autofree char *full = full_title(page, chart, position, plot);
+    g_autofree char *title = entro_text_clean(full);
+    double width = 0, height = 0;
+    if (!*title)
+        return;
 
-    /* A little beyond the plot on both sides, but not to what stands beside it. */
-    style.max_width = plot.width + MIN(3 * page->figure->theme.gap, MIN(left, right));
-    if (*title)
-        entro_figure_add_text(page->figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
-                              plot.y - page->top[chart->row] + page->figure->theme.gap, 0.5, 0,
-                              title, &style);
+    entro_text_measure(page->figure->text, title, &style, &width, &height);
+    style.max_width = title_room(page, chart, plot);
+    style.size *= CLAMP(style.max_width / width, smallest_title, 1);
+    entro_figure_add_text(page->figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
+                          plot.y - page->top[chart->row] + page->figure->theme.gap, 0.5, 0, title,
+                          &style);
 }
 
 static void

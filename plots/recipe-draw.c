@@ -60,6 +60,8 @@ set_from_file(const EntroRecipe *recipe, const char *group, const EntroPlotSetti
         return entro_recipe_blame(recipe, group, row->key, error);
     for (guint i = 0; values[i]; i++) {
         const gboolean is_path = g_str_equal(row->key, "trace");
+        if (row->many)
+            g_strstrip(values[i]); /* "a; b" */
         g_autofree char *value =
             is_path ? entro_recipe_resolve(recipe, values[i]) : g_strdup(values[i]);
         if (!entro_plot_settings_set(settings, row->key, value, error))

@@ -11,7 +11,9 @@
  *
  * GKeyFile reads it, but neither knows lines nor minds what is there twice: an index of the lines does
  * both. */
+#include <errno.h>
 #include <string.h>
+#include <glib/gstdio.h>
 
 #include "recipe-private.h"
 
@@ -95,6 +97,18 @@ note_line(EntroRecipe *recipe, const char *group, const char *key, guint line, G
 }
 
 static gboolean
+fail_line(const EntroRecipe *recipe, guint line, GError **error)
+{
+    g_autofree char *file = entro_text_clean(recipe->path);
+
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
+                "%s, line %u: neither [figure], [panel NAME], KEY = VALUE below one of them, nor a "
+                "comment that begins with #",
+                file, line);
+    return FALSE;
+}
+
+static gboolean
 index_lines(EntroRecipe *recipe, const char *text, GError **error)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -103,8 +117,10 @@ index_lines(EntroRecipe *recipe, const char *text, GError **error)
     for (guint i = 0; lines[i]; i++) {
         char *line = g_strstrip(lines[i]);
         char *end = *line == '[' ? strchr(line, ']') : strchr(line, '=');
-        if (*line == '#' || *line == '\0' || !end)
+        if (*line == '#' || *line == '\0')
             continue;
+        if (!end || end == line || (*line != '[' && *group == '\0'))
+            return fail_line(recipe, i + 1, error);
         *end = '\0';
         if (*line == '[') {
             g_free(group);
@@ -118,30 +134,52 @@ index_lines(EntroRecipe *recipe, const char *text, GError **error)
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+/* The text of the file; not of a device or a pipe, which might never end. */
+static char *
+read_text(const EntroRecipe *recipe, gsize *ret_length, GError **error)
+{
+    g_autofree char *file = entro_text_clean(recipe->path);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) local = NULL;
+    GStatBuf status;
+    const char *why = NULL;
+
+    if (g_stat(recipe->path, &status) != 0)
+        why = g_strerror(errno);
+    else if (!S_ISREG(status.st_mode))
+        why = "it is not a regular file";
+    else if (!g_file_get_contents(recipe->path, &text, ret_length, &local))
+        why = local->message;
+    if (why)
+        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_READ, "%s could not be read: %s",
+                    file, why);
+    return g_steal_pointer(&text);
+}
+
 static gboolean
 load(EntroRecipe *recipe, GError **error)
 {
     g_autofree char *file = entro_text_clean(recipe->path);
     g_autoptr(GError) local = NULL;
-    g_autofree char *text = NULL;
     gsize length = 0;
+    g_autofree char *text = read_text(recipe, &length, error);
+    if (!text)
+        return FALSE;
 
-    if (!g_file_test(recipe->path, G_FILE_TEST_IS_REGULAR) ||
-        !g_file_get_contents(recipe->path, &text, &length, &local))
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_READ, "%s could not be read: %s",
-                    file, local ? local->message : "it is not a regular file");
-    else if (length > largest_recipe)
+    if (length > largest_recipe)
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
                     "%s has %" G_GSIZE_FORMAT " bytes: a recipe has at most %" G_GSIZE_FORMAT, file,
                     length, largest_recipe);
     else if (!g_utf8_validate(text, (gssize)length, NULL))
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
                     "%s is not valid UTF-8 text", file);
+    else if (!index_lines(recipe, text, error))
+        return FALSE;
     else if (!g_key_file_load_from_data(recipe->file, text, length, G_KEY_FILE_NONE, &local)) {
         g_autofree char *why = entro_text_clean_long(local->message);
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s: %s", file, why);
     } else
-        return index_lines(recipe, text, error);
+        return TRUE;
     return FALSE;
 }
 
@@ -187,6 +225,9 @@ check_keys(const EntroRecipe *recipe, const char *group, GError **error)
     for (guint i = 0; keys && keys[i]; i++) {
         if (is_allowed(keys[i], in_panel))
             continue;
+        if (is_allowed(keys[i], !in_panel))
+            return entro_recipe_refuse(recipe, group, keys[i], error, "\"%s\" belongs in %s",
+                                       keys[i], in_panel ? "[figure]" : "a [panel NAME]");
         g_autofree char *known = list_keys(in_panel);
         return entro_recipe_refuse(recipe, group, keys[i], error,
                                    "there is no key \"%s\" here; there are %s", keys[i], known);

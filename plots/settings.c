@@ -479,10 +479,9 @@ entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *f
 static gboolean
 one_a_run(const char *key, guint n, guint n_runs, GError **error)
 {
-    return n == n_runs || refuse(error,
-                                 "%u times --%s, but %u times --run: give one %s, or one for "
-                                 "each run",
-                                 n, key, n_runs, key);
+    return n == n_runs ||
+           refuse(error, "%s is given %u times, and %u runs are named: give one for each run", key,
+                  n, n_runs);
 }
 
 gboolean
@@ -499,9 +498,8 @@ entro_plot_settings_get(EntroPlotSettings *settings, guint n_runs, EntroPlotOpti
         return FALSE;
     else if (n_steps > 1)
         options.steps = (const gint64 *)settings->steps->data;
-    if (n_labels > 0 && n_labels != n_runs)
-        return refuse(error, "%u times --label, but %u times --run: give one for each run",
-                      n_labels, n_runs);
+    if (n_labels > 0 && !one_a_run("label", n_labels, n_runs, error))
+        return FALSE;
     options.heads = (const EntroHeadChoice *)settings->heads->data;
     options.n_heads = settings->heads->len;
     *ret_options = options;
