@@ -138,10 +138,10 @@ name_of(const Row *row)
         *c = *c == '-' ? ' ' : *c;
     if (g_str_has_suffix(name->str, " nan"))
         memcpy(name->str + name->len - strlen("nan"), "NaN", strlen("NaN"));
-    if (row->detail == DETAIL_HEAD && finding->head >= 0)
+    if ((row->detail == DETAIL_HEAD || row->n == 1) && finding->head >= 0)
         g_string_append_printf(name, " %" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, finding->layer,
                                finding->head);
-    else if (row->detail >= DETAIL_LAYER && finding->layer >= 0)
+    else if ((row->detail >= DETAIL_LAYER || row->n == 1) && finding->layer >= 0)
         g_string_append_printf(name,
                                finding->head >= 0 ? ", layer %" G_GINT64_FORMAT
                                                   : " %" G_GINT64_FORMAT,
@@ -218,15 +218,25 @@ any_open(const GPtrArray *findings)
     return FALSE;
 }
 
-static void
-explain(EntroTimelineChart *timeline, const EntroTheme *theme, const GPtrArray *findings)
+static gboolean
+any_shared(const Rows *rows)
 {
-    EntroChart *chart = &timeline->chart;
+    for (guint i = 0; i < rows->rows->len; i++) {
+        const Row *row = &g_array_index(rows->rows, Row, i);
+        if (row->n > 1 && row->detail < DETAIL_HEAD)
+            return TRUE;
+    }
+    return FALSE;
+}
 
-    if (timeline->names->len < findings->len)
+static void
+explain(EntroChart *chart, const EntroTheme *theme, const Rows *rows)
+{
+    const GPtrArray *findings = rows->findings;
+
+    if (any_shared(rows))
         entro_chart_add_note(chart, "(4): so many findings share the row; it shows where any of "
                                     "them holds.");
-
     chart->legend_title = "Severity";
     for (int severity = ENTRO_SEVERITY_CRITICAL;
          findings->len > 0 && severity >= ENTRO_SEVERITY_INFO; severity--)
@@ -254,7 +264,7 @@ entro_findings_add(EntroPage *page, const char *title, const GPtrArray *findings
     add_stretches(timeline, stretches, theme);
     entro_scale_add(&timeline->chart.x, (double)first_step);
     entro_scale_add(&timeline->chart.x, (double)last_step);
-    explain(timeline, theme, findings);
+    explain(&timeline->chart, theme, &rows);
     return timeline;
 }
 

@@ -114,6 +114,13 @@ P .                 entroscope plot seeds --db a.db --by arch -o o.svg
 2 /has.the.scalar/  entroscope plot seeds --db a.db --scalar nosuch -o x.png
 2 /level.must/      entroscope plot seeds --db a.db --level 1 -o x.png
 
+# ---- parts of views as panels
+S -                 printf '%s\n' '[figure]' 'columns = 2' '[panel a]' 'view = cost' 'arch = SM+LN+G; SM' 'measured = 25.32/8.21; -/-' 'part = latency' \
+                    'title = Minutes' '[panel b]' 'view = layer-spread' 'part = mean' 'title = Mean' '[panel c]' 'view = findings' 'part = findings' \
+                    'span = 2' '[panel d]' 'view = seeds' 'scalar = loss' 'span = 2' > parts.ini
+P .                 entroscope plot --recipe parts.ini --db a.db --run collapsing -o o.svg && grep -q '>Minutes<' o.svg && \
+                    grep -q '>Mean<' o.svg && grep -q 'layer collapse 3' o.svg && grep -q 'n = 1' o.svg || echo no parts
+
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
