@@ -283,6 +283,19 @@ test_decimals_of_figures(void)
     g_assert_true(says(cells, "1.150"));
 }
 
+static const EntroMark *
+nth_fill(const EntroFigure *figure, EntroMarkKind kind, EntroColour colour, guint nth)
+{
+    for (guint i = 0; i < figure->marks->len; i++) {
+        const EntroMark *mark = figure->marks->pdata[i];
+        if (mark->kind == kind && mark->role == ENTRO_ROLE_INSIDE &&
+            mark->pen.colour.red == colour.red && mark->pen.colour.blue == colour.blue &&
+            nth-- == 0)
+            return mark;
+    }
+    return NULL;
+}
+
 /* ---- cost ----------------------------------------------------------------------------------------- */
 
 static EntroPage *
@@ -328,6 +341,29 @@ test_cost_of_architectures(void)
     g_assert_cmpfloat(g_array_index(minutes->marks, double, 0), ==, 8.21);
     g_assert_true(isnan(g_array_index(minutes->marks, double, 1)));
     g_assert_true(has_note(page, "12 layers, 12 heads, width 768, context 128"));
+}
+
+/* Parts follow each other without a gap, as long as their values; the range and the cross are where
+ * theirs are. */
+static void
+test_places_of_stacked_bars(void)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    const EntroStackPart parts[] = {{"a", entro_line_pen(0).colour},
+                                    {"b", entro_line_pen(1).colour}};
+    static const double value[] = {1, 3};
+    EntroPage *page = entro_page_new(&options, NULL);
+    EntroStackChart *stack = entro_stack_chart_add(page, NULL, parts, G_N_ELEMENTS(parts));
+
+    entro_stack_chart_add_bar(stack, "bar", value, (EntroRange){3.5, 5}, 6);
+    g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, NULL);
+    const EntroBox a = nth_fill(figure, ENTRO_MARK_FILL, parts[0].colour, 0)->box;
+    const EntroBox b = nth_fill(figure, ENTRO_MARK_FILL, parts[1].colour, 0)->box;
+    const EntroMark *cross = nth_fill(figure, ENTRO_MARK_CROSSES, figure->theme.ink, 0);
+    g_assert_cmpfloat_with_epsilon(b.x, entro_box_right(a), 1e-9);
+    g_assert_cmpfloat_with_epsilon(b.width, 3 * a.width, 1e-9);
+    g_assert_cmpfloat_with_epsilon(cross->points[0], a.x + 6 * a.width, 1e-9);
+    g_assert_true(says(figure, "~4.00"));
 }
 
 static void
@@ -407,19 +443,6 @@ row_name(const EntroTimelineChart *timeline, guint row)
 {
     g_assert_cmpuint(row, <, timeline->names->len);
     return timeline->names->pdata[row];
-}
-
-static const EntroMark *
-nth_fill(const EntroFigure *figure, EntroMarkKind kind, EntroColour colour, guint nth)
-{
-    for (guint i = 0; i < figure->marks->len; i++) {
-        const EntroMark *mark = figure->marks->pdata[i];
-        if (mark->kind == kind && mark->role == ENTRO_ROLE_INSIDE &&
-            mark->pen.colour.red == colour.red && mark->pen.colour.blue == colour.blue &&
-            nth-- == 0)
-            return mark;
-    }
-    return NULL;
 }
 
 /* Names, places and colours; of the two stretches of one row that overlap there is one. */
@@ -623,6 +646,7 @@ main(int argc, char **argv)
     g_test_add_func("/line-views/numbers-of-bars", test_numbers_of_bars);
     g_test_add_func("/line-views/decimals-of-figures", test_decimals_of_figures);
     g_test_add_func("/line-views/cost-of-architectures", test_cost_of_architectures);
+    g_test_add_func("/line-views/places-of-stacked-bars", test_places_of_stacked_bars);
     g_test_add_func("/line-views/cost-of-one-part", test_cost_of_one_part);
     g_test_add_func("/line-views/cost-is-refused", test_cost_is_refused);
     TEST("/line-views/cost-of-runs", test_cost_of_runs);
