@@ -1,11 +1,11 @@
 /* cmd-report.c: what is wrong with a run, or that nothing is; it only reads. */
-#include "report.h"
+#include "report-html.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static struct {
-    char *db, *theta, *gamma, *step;
+    char *db, *theta, *gamma, *step, *html;
     char **fail_on, **rules;
     gboolean all, penalty;
 } chosen;
@@ -27,6 +27,8 @@ static const GOptionEntry entries[] = {
     {"gamma", 0, 0, G_OPTION_ARG_STRING, &chosen.gamma,
      "Its tolerance, a fraction of ln T (default 0.2)", "X"},
     {"step", 0, 0, G_OPTION_ARG_STRING, &chosen.step, "Its step (default: last)", "N|last"},
+    {"html", 0, 0, G_OPTION_ARG_FILENAME, &chosen.html,
+     "Write one HTML file with figures, and print nothing", "FILE"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print as JSON", NULL},
     {NULL}};
 
@@ -191,12 +193,6 @@ count_heads(const EntroEvidence *evidence, const EntroRules *rules)
     return count;
 }
 
-typedef struct {
-    GString *text;        /* or */
-    JsonBuilder *builder; /* with --json */
-    int *exit;
-} Output;
-
 /* Where nothing could be judged, nothing can be said; a gate must not take that for health. */
 static void
 decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
@@ -214,32 +210,50 @@ decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
     }
 }
 
-static gboolean
-report_run(EntroStore *store, const char *ref, const Options *options, const Output *output,
+/* A report with all that it borrows. */
+typedef struct {
+    EntroRunReport report;
+    EntroCase *one;
+    GPtrArray *now;
+    EntroPenaltyReport penalty;
+} Work;
+
+static void
+work_free(gpointer data)
+{
+    Work *work = data;
+
+    entro_penalty_clear(&work->penalty);
+    g_clear_pointer(&work->now, g_ptr_array_unref);
+    g_clear_pointer(&work->one, entro_case_free);
+    g_free(work);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Work, work_free)
+
+static Work *
+report_run(EntroStore *store, const char *ref, const Options *options, int *ret_exit,
            GError **error)
 {
-    g_autoptr(EntroCase) one = entro_store_load_case(store, ref, error);
-    g_auto(EntroPenaltyReport) penalty = {0};
+    g_autoptr(Work) work = g_new0(Work, 1);
+    EntroCase *one = work->one = entro_store_load_case(store, ref, error);
 
     if (one == NULL || !set_rules(one->rules, error) ||
-        (options->penalty.wanted && !entro_penalty_report(one, &options->penalty, &penalty, error)))
-        return FALSE;
-    g_autoptr(GPtrArray) now = entro_judge(one->evidence, one->rules);
+        (options->penalty.wanted &&
+         !entro_penalty_report(one, &options->penalty, &work->penalty, error)))
+        return NULL;
     gboolean stored = one->findings != NULL && !options->own_rules;
-    EntroRunReport report = {.one = one,
-                             .rules = one->rules,
-                             .findings = stored ? one->findings : now,
-                             .stored = stored,
-                             .outdated = stored && !entro_findings_equal(one->findings, now),
-                             .all = chosen.all,
-                             .count = count_heads(one->evidence, one->rules),
-                             .penalty = options->penalty.wanted ? &penalty : NULL};
-    if (output->builder != NULL)
-        entro_report_json(&report, output->builder);
-    else
-        entro_report_text(&report, output->text);
-    decide_exit(options, &report, output->exit);
-    return TRUE;
+    work->now = entro_judge(one->evidence, one->rules);
+    work->report =
+        (EntroRunReport){.one = one,
+                         .rules = one->rules,
+                         .findings = stored ? one->findings : work->now,
+                         .stored = stored,
+                         .outdated = stored && !entro_findings_equal(one->findings, work->now),
+                         .all = chosen.all,
+                         .count = count_heads(one->evidence, one->rules),
+                         .penalty = options->penalty.wanted ? &work->penalty : NULL};
+    decide_exit(options, &work->report, ret_exit);
+    return g_steal_pointer(&work);
 }
 
 /* ---- all ------------------------------------------------------------------------------------------- */
@@ -248,13 +262,13 @@ static gboolean
 report_text(EntroStore *store, char **refs, const Options *options, int *ret_exit, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
-    Output output = {.text = text, .exit = ret_exit};
 
     for (char **ref = refs; *ref != NULL; ref++) {
-        if (ref != refs)
-            g_string_append_c(text, '\n');
-        if (!report_run(store, *ref, options, &output, error))
+        g_autoptr(Work) work = report_run(store, *ref, options, ret_exit, error);
+        if (work == NULL)
             return FALSE;
+        g_string_append(text, ref != refs ? "\n" : "");
+        entro_report_text(&work->report, text);
     }
     fputs(text->str, stdout);
     return TRUE;
@@ -265,16 +279,18 @@ report_json(EntroStore *store, char **refs, const Options *options, int *ret_exi
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autoptr(EntroRules) rules = entro_store_load_rules(store, error);
-    Output output = {.builder = builder, .exit = ret_exit};
 
     if (rules == NULL || !set_rules(rules, error))
         return FALSE;
     json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "runs");
     json_builder_begin_array(builder);
-    for (char **ref = refs; *ref != NULL; ref++)
-        if (!report_run(store, *ref, options, &output, error))
+    for (char **ref = refs; *ref != NULL; ref++) {
+        g_autoptr(Work) work = report_run(store, *ref, options, ret_exit, error);
+        if (work == NULL)
             return FALSE;
+        entro_report_json(&work->report, builder);
+    }
     json_builder_end_array(builder);
     json_builder_set_member_name(builder, "rules");
     entro_rules_json(rules, builder);
@@ -283,20 +299,74 @@ report_json(EntroStore *store, char **refs, const Options *options, int *ret_exi
     return TRUE;
 }
 
+/* ---- as a page -------------------------------------------------------------------------------------- */
+
+/* What was typed, so that it can be typed again; before GOption takes it apart. */
+static char *
+quote_command(int argc, char **argv)
+{
+    GString *text = g_string_new("entroscope");
+
+    for (int i = 0; i < argc; i++) {
+        g_autofree char *quoted = g_shell_quote(argv[i]);
+        /* as it is where nothing in it means anything to a shell */
+        gboolean plain =
+            *argv[i] != '\0' &&
+            argv[i][strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_./=,:+@")] == '\0';
+        g_string_append_printf(text, " %s", plain ? argv[i] : quoted);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static gboolean
+check_twice(const GPtrArray *works, const Work *work, GError **error)
+{
+    for (guint i = 0; i < works->len; i++)
+        if (((const Work *)works->pdata[i])->one->run->id == work->one->run->id)
+            return entro_usage_error(error, "run \"%s\" is given twice", work->one->run->name);
+    return TRUE;
+}
+
+static gboolean
+report_html(EntroStore *store, char **refs, const Options *options, const char *command,
+            int *ret_exit, GError **error)
+{
+    const EntroHtmlOptions page = {chosen.html, chosen.db, command};
+    g_autoptr(GPtrArray) works = g_ptr_array_new_with_free_func(work_free);
+    g_autoptr(GPtrArray) reports = g_ptr_array_new();
+
+    if (entro_same_file(chosen.html, chosen.db))
+        return entro_usage_error(error, "%s is the database itself", chosen.html);
+    for (char **ref = refs; *ref != NULL; ref++) {
+        g_autoptr(Work) work = report_run(store, *ref, options, ret_exit, error);
+        if (work == NULL || !check_twice(works, work, error))
+            return FALSE;
+        g_ptr_array_add(reports, &work->report);
+        g_ptr_array_add(works, g_steal_pointer(&work));
+    }
+    return entro_report_html(store, (const EntroRunReport *const *)reports->pdata, reports->len,
+                             &page, error);
+}
+
 static gboolean
 run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_report;
     Options options = {0};
+    g_autofree char *command = quote_command(argc, argv);
 
     if (!entro_options_parse(&entro_command_report, entries, NULL, &argc, &argv, error) ||
         !parse_options(&options, error) || !entro_require(chosen.db, "--db DB", error))
         return FALSE;
     if (argc < 2)
         return entro_usage_error(error, "needs at least one RUN, a name or #ID; see --help");
+    if (chosen.html != NULL && entro_common.json)
+        return entro_usage_error(error, "takes --html or --json, not both");
     g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
-    if (store == NULL)
+    if (store == NULL || !entro_store_hold(store, error))
         return FALSE;
+    if (chosen.html != NULL)
+        return report_html(store, argv + 1, &options, command, ret_exit, error);
     return (entro_common.json ? report_json : report_text)(store, argv + 1, &options, ret_exit,
                                                            error);
 }
@@ -310,5 +380,8 @@ const EntroCommand entro_command_report = {
         "that it has not judged, or with --rule, they are computed now and not stored.  --fail-on\n"
         "takes kinds with commas and looks at all findings above info, also those that are over.\n"
         "The rules and their values are in the tables rules and rule_parameters:\n"
-        "  entroscope export rule_parameters --db DB",
+        "  entroscope export rule_parameters --db DB\n"
+        "--html writes one file that needs no server and no network: findings, curves, a map of\n"
+        "the heads at every capture, and of several RUNs a comparison.  Nothing is printed then,\n"
+        "and it does not go with --json; --fail-on keeps its exit code.",
     .run = run};

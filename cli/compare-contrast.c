@@ -232,27 +232,43 @@ add_heads(const CompareReport *report, Table *table, const Shown *shown, const G
     }
 }
 
-static void
-print_differences(const CompareReport *report, guint group)
+static char *
+describe_contrast(const CompareReport *report, guint group)
+{
+    g_autofree char *label = compare_format_label(report, group);
+    g_autofree char *base = compare_format_label(report, 0);
+
+    return g_strdup_printf("%s (N = %u) against %s (N = %u): %" G_GSIZE_FORMAT " heads compared%s",
+                           label, compare_count_runs(report, group), base,
+                           compare_count_runs(report, 0), count_compared(report->comparison, group),
+                           report->all_heads ? "" : "; those that differ most are shown");
+}
+
+void
+compare_add_differences(const CompareReport *report, Table *table, guint group, char **ret_heading)
 {
     const EntroComparison *comparison = report->comparison;
     g_autoptr(GArray) heads = choose_heads(report, group);
     Shown shown = choose_columns(report, group);
-    g_auto(Table) table = table_new();
-    g_autofree char *label = compare_format_label(report, group);
-    g_autofree char *base = compare_format_label(report, 0);
 
     find_intervals(report, heads, group);
     for (guint i = 0; i < heads->len; i++)
         shown.interval |= g_array_index(heads, Ranked, i).interval.refusal == ENTRO_REFUSAL_NONE;
-    printf("\n%s (N = %u) against %s (N = %u)", label, compare_count_runs(report, group), base,
-           compare_count_runs(report, 0));
-    printf(": %" G_GSIZE_FORMAT " heads compared", count_compared(comparison, group));
-    printf("%s\n", report->all_heads ? "" : "; those that differ most are shown");
-    add_contrast_header(report, &table, &shown);
-    add_rows(report, &table, &shown, comparison->scalar, comparison->n_scalars, group);
-    add_rows(report, &table, &shown, comparison->layer, comparison->n_layers, group);
-    add_heads(report, &table, &shown, heads, group);
+    *ret_heading = describe_contrast(report, group);
+    add_contrast_header(report, table, &shown);
+    add_rows(report, table, &shown, comparison->scalar, comparison->n_scalars, group);
+    add_rows(report, table, &shown, comparison->layer, comparison->n_layers, group);
+    add_heads(report, table, &shown, heads, group);
+}
+
+static void
+print_differences(const CompareReport *report, guint group)
+{
+    g_auto(Table) table = table_new();
+    g_autofree char *heading = NULL;
+
+    compare_add_differences(report, &table, group, &heading);
+    printf("\n%s\n", heading);
     table_print(&table);
 }
 

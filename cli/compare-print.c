@@ -61,15 +61,21 @@ is_there(const CompareReport *report, const EntroComparedRow *row)
     return FALSE;
 }
 
+void
+compare_add_values(const CompareReport *report, Table *table, const EntroComparedRow *rows, gsize n)
+{
+    add_header(report, table);
+    for (gsize i = 0; i < n; i++)
+        if (is_there(report, &rows[i]))
+            add_summaries(report, table, &rows[i]);
+}
+
 static void
 print_values(const CompareReport *report, const EntroComparedRow *rows, gsize n)
 {
     g_auto(Table) table = table_new();
 
-    add_header(report, &table);
-    for (gsize i = 0; i < n; i++)
-        if (is_there(report, &rows[i]))
-            add_summaries(report, &table, &rows[i]);
+    compare_add_values(report, &table, rows, n);
     table_print(&table);
 }
 
@@ -97,24 +103,36 @@ add_band(const CompareReport *report, Table *table, guint band)
     table_end_row(table, cells);
 }
 
+gboolean
+compare_add_bands(const CompareReport *report, Table *table, char **ret_heading)
+{
+    EntroBandMax mode = report->options->band_max;
+    g_autofree char *value = NULL;
+
+    if (isnan(report->comparison->group[0].run[0].m)) {
+        *ret_heading = g_strdup("Bands: none, no head has an entropy.");
+        return FALSE;
+    }
+    if (mode == ENTRO_BAND_POOLED || mode == ENTRO_BAND_CEILING)
+        value = g_strdup_printf(", %.4f nats", report->comparison->group[0].run[0].m);
+    *ret_heading = g_strdup_printf("Bands: share of the heads by quarters of M (M: %s%s)",
+                                   entro_band_max_name(mode), value != NULL ? value : "");
+    add_header(report, table);
+    for (guint band = 0; band < ENTRO_N_BANDS; band++)
+        add_band(report, table, band);
+    return TRUE;
+}
+
 static void
 print_bands(const CompareReport *report)
 {
     g_auto(Table) table = table_new();
-    EntroBandMax mode = report->options->band_max;
+    g_autofree char *heading = NULL;
+    gboolean any = compare_add_bands(report, &table, &heading);
 
-    if (isnan(report->comparison->group[0].run[0].m)) {
-        printf("\nBands: none, no head has an entropy.\n");
-        return;
-    }
-    printf("\nBands: share of the heads by quarters of M (M: %s", entro_band_max_name(mode));
-    if (mode == ENTRO_BAND_POOLED || mode == ENTRO_BAND_CEILING)
-        printf(", %.4f nats", report->comparison->group[0].run[0].m);
-    printf(")\n");
-    add_header(report, &table);
-    for (guint band = 0; band < ENTRO_N_BANDS; band++)
-        add_band(report, &table, band);
-    table_print(&table);
+    printf("\n%s\n", heading);
+    if (any)
+        table_print(&table);
 }
 
 /* ---- findings ------------------------------------------------------------------------------------------ */
@@ -159,38 +177,42 @@ print_findings(const CompareReport *report)
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
-static void
-print_steps(const EntroComparison *comparison)
+char *
+compare_describe_steps(const EntroComparison *comparison)
 {
     if (comparison->n_layers == 0)
-        printf("\nNo entropies: the runs have no captures.\n");
-    else if (comparison->aligned)
-        printf("\nEntropy (nats) at step %" G_GINT64_FORMAT ", %s%" G_GSIZE_FORMAT
-               " %s that all runs have\n",
-               comparison->step,
-               comparison->n_common == 1 ? "the "
-               : comparison->step == comparison->common_step[comparison->n_common - 1]
-                   ? "the last of "
-                   : "one of ",
-               comparison->n_common, comparison->n_common == 1 ? "step" : "steps");
-    else
-        printf("\nEntropy (nats) at each run's own last step: no step is common to all runs\n");
+        return g_strdup("No entropies: the runs have no captures.");
+    if (comparison->aligned)
+        return g_strdup_printf("Entropy (nats) at step %" G_GINT64_FORMAT ", %s%" G_GSIZE_FORMAT
+                               " %s that all runs have",
+                               comparison->step,
+                               comparison->n_common == 1 ? "the "
+                               : comparison->step ==
+                                       comparison->common_step[comparison->n_common - 1]
+                                   ? "the last of "
+                                   : "one of ",
+                               comparison->n_common, comparison->n_common == 1 ? "step" : "steps");
+    return g_strdup("Entropy (nats) at each run's own last step: no step is common to all runs");
 }
 
-static void
-print_explanation(const CompareReport *report)
+char *
+compare_explain(const CompareReport *report)
 {
     const EntroComparison *comparison = report->comparison;
+    GString *text = g_string_new(NULL);
 
     if (comparison->one_each)
-        return;
-    printf("\nmean ± sd over runs; intervals: studentised bootstrap, %u resamples.\n",
-           report->options->bootstrap.n_resamples);
+        return g_string_free(text, FALSE);
+    g_string_printf(text, "mean ± sd over runs; intervals: studentised bootstrap, %u resamples.",
+                    report->options->bootstrap.n_resamples);
     if (comparison->n_tests > 0)
-        printf("p: %s, two-sided. q: false discovery rate over the %" G_GSIZE_FORMAT
-               " tests of layers and heads (Benjamini-Hochberg). *: q (of losses p) <= %g.\n",
-               report->options->test == ENTRO_TEST_WELCH ? "Welch's t" : "Mann-Whitney",
-               comparison->n_tests, report->options->alpha);
+        g_string_append_printf(
+            text,
+            "\np: %s, two-sided. q: false discovery rate over the %" G_GSIZE_FORMAT
+            " tests of layers and heads (Benjamini-Hochberg). *: q (of losses p) <= %g.",
+            report->options->test == ENTRO_TEST_WELCH ? "Welch's t" : "Mann-Whitney",
+            comparison->n_tests, report->options->alpha);
+    return g_string_free(text, FALSE);
 }
 
 void
@@ -198,6 +220,8 @@ compare_print(const CompareReport *report)
 {
     const EntroComparison *comparison = report->comparison;
     g_autoptr(GPtrArray) notes = compare_notes(report);
+    g_autofree char *steps = compare_describe_steps(comparison);
+    g_autofree char *explanation = compare_explain(report);
 
     for (guint i = 0; i < notes->len; i++) {
         g_autofree char *shown = entro_printable(notes->pdata[i], -1);
@@ -205,14 +229,14 @@ compare_print(const CompareReport *report)
     }
     printf("\nAt the end of training\n");
     print_values(report, comparison->scalar, comparison->n_scalars);
-    print_steps(comparison);
+    printf("\n%s\n", steps);
     if (comparison->n_layers > 0) {
         print_values(report, comparison->layer, comparison->n_layers);
         print_bands(report);
     }
     print_findings(report);
-    for (guint g = 1; g < comparison->n_groups; g++) {
+    for (guint g = 1; g < comparison->n_groups; g++)
         compare_print_contrast(report, g);
-    }
-    print_explanation(report);
+    if (*explanation != '\0')
+        printf("\n%s\n", explanation);
 }

@@ -63,6 +63,15 @@ format_count(gint64 count)
     return count > 0 ? g_strdup_printf("%" G_GINT64_FORMAT, count) : NULL;
 }
 
+void
+compare_add_known(GHashTable *config, const EntroRunInfo *info)
+{
+    add_known(config, "arch", g_strdup(info->arch));
+    add_known(config, "n_layers", format_count(info->n_layers));
+    add_known(config, "n_heads", format_count(info->n_heads));
+    add_known(config, "context_length", format_count(info->context_length));
+}
+
 /* Takes `info`. */
 static gboolean
 add_record(EntroStore *store, GPtrArray *records, EntroRunInfo *info, GError **error)
@@ -73,10 +82,7 @@ add_record(EntroStore *store, GPtrArray *records, EntroRunInfo *info, GError **e
     record->config = entro_store_select_config(store, info->id, error);
     if (record->config == NULL)
         return FALSE;
-    add_known(record->config, "arch", g_strdup(info->arch));
-    add_known(record->config, "n_layers", format_count(info->n_layers));
-    add_known(record->config, "n_heads", format_count(info->n_heads));
-    add_known(record->config, "context_length", format_count(info->context_length));
+    compare_add_known(record->config, info);
     record->run = (EntroCompareRun){.id = info->id,
                                     .name = info->name,
                                     .attempt = info->attempt,

@@ -21,7 +21,20 @@ char *compare_format_label(const CompareReport *report, guint group);
 char *compare_format_row(const EntroComparedRow *row);         /* "layer 3 head 1" */
 char *compare_format_number(const char *format, double value); /* NaN: "-" */
 
-/* One group against the first: all columns, and run by run (compare-contrast.c). */
+/* Values side by side, with a header (compare-print.c). */
+void compare_add_values(const CompareReport *report, Table *table, const EntroComparedRow *rows,
+                        gsize n);
+/* FALSE, and no table, where no head has an entropy; the heading says what M is. */
+gboolean compare_add_bands(const CompareReport *report, Table *table, char **ret_heading);
+/* "Entropy (nats) at step 200, ..." */
+char *compare_describe_steps(const EntroComparison *comparison);
+/* What the columns mean, a sentence or two; empty of single runs. */
+char *compare_explain(const CompareReport *report);
+
+/* One group against the first: all columns (compare-contrast.c). */
+void compare_add_differences(const CompareReport *report, Table *table, guint group,
+                             char **ret_heading);
+/* The same and run by run. */
 void compare_print_contrast(const CompareReport *report, guint group);
 
 #endif

@@ -62,6 +62,8 @@ guint compare_count_runs(const CompareReport *report, guint group);
 GPtrArray *compare_notes(const CompareReport *report);
 /* "arch (SM, SM+LN+G), lr (0.001, 0.02)", fit for a terminal. */
 char *compare_list_differences(const GPtrArray *differences, guint kinds);
+/* What `runs` says of every run, where the configuration does not say it itself. */
+void compare_add_known(GHashTable *config, const EntroRunInfo *info);
 /* A value of a configuration as a person would write it. */
 char *compare_format_value(const char *value);
 void compare_print(const CompareReport *report);

@@ -1,4 +1,4 @@
-/* report-group.c: what one rule found in many places, in one line. */
+/* report-group.c: what one rule found in many places, in one sentence. */
 #include "report.h"
 
 /* So many layers are told of what many heads have. */
@@ -175,31 +175,31 @@ append_onsets(GString *text, const GPtrArray *group)
         g_string_append_printf(text, ", %u of %u not seen at the last capture", n_over, group->len);
 }
 
-void
-entro_report_group(const EntroRunReport *report, const GPtrArray *group, GString *out)
+char *
+entro_report_group(const EntroRunReport *report, const GPtrArray *group)
 {
     const EntroFinding *any = group->pdata[0];
     const EntroEvidence *evidence = report->one->evidence;
     gboolean of_heads = any->head >= 0;
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
-    g_autoptr(GString) places = g_string_new(NULL), text = g_string_new(NULL);
+    g_autoptr(GString) places = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
 
     for (guint i = 0; i < group->len; i++)
         g_ptr_array_add(sorted, group->pdata[i]);
     g_ptr_array_sort(sorted, compare_places);
     if (any->layer < 0) {
-        g_string_printf(text, "%s: %u times", entro_report_label(any->severity), group->len);
+        g_string_printf(text, "%u times", group->len);
     } else {
         guint n = count_places(sorted);
 
         (of_heads ? append_heads : append_layers)(places, sorted);
-        g_string_printf(text, "%s: %u of %" G_GSIZE_FORMAT " %s", entro_report_label(any->severity),
-                        n, of_heads ? evidence->heads->n_heads : evidence->layers->n_heads,
+        g_string_printf(text, "%u of %" G_GSIZE_FORMAT " %s", n,
+                        of_heads ? evidence->heads->n_heads : evidence->layers->n_heads,
                         of_heads ? "heads" : "layers");
     }
     g_string_append_printf(text, " %s%s%s", phrase_of(any->kind), places->len > 0 ? ": " : "",
                            places->str);
     append_onsets(text, group);
-    g_string_append_printf(text, ". [%s]", any->rule);
-    entro_report_wrap(out, text->str);
+    return g_string_free(g_string_append_c(text, '.'), FALSE);
 }

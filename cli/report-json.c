@@ -43,14 +43,21 @@ member_json(JsonObject *object, const char *member, JsonNode *node, gpointer to)
     }
 }
 
-/* null when it is not an object: somebody else wrote it. */
-static void
-evidence_json(JsonBuilder *builder, const char *evidence)
+JsonNode *
+entro_report_parse_evidence(const char *evidence)
 {
     g_autoptr(JsonNode) node = is_safe_to_parse(evidence) ? json_from_string(evidence, NULL) : NULL;
 
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? g_steal_pointer(&node) : NULL;
+}
+
+static void
+evidence_json(JsonBuilder *builder, const char *evidence)
+{
+    g_autoptr(JsonNode) node = entro_report_parse_evidence(evidence);
+
     json_builder_set_member_name(builder, "evidence");
-    if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node)) {
+    if (node == NULL) {
         json_builder_add_null_value(builder);
         return;
     }

@@ -31,12 +31,32 @@ holds_on(const EntroRunReport *report)
 /* ---- one finding, or many at once ------------------------------------------------------------------- */
 
 static void
-append_one(GString *out, const EntroFinding *finding)
+line_free(gpointer data)
 {
-    g_autofree char *text = g_strdup_printf("%s: %s [%s]", entro_report_label(finding->severity),
-                                            finding->sentence, finding->rule);
+    EntroReportLine *line = data;
 
-    entro_report_wrap(out, text);
+    g_ptr_array_unref(line->findings);
+    g_free(line->text);
+    g_free(line);
+}
+
+static void
+add_line(GPtrArray *lines, GPtrArray *findings, char *text)
+{
+    const EntroFinding *first = findings->pdata[0];
+    EntroReportLine *line = g_new(EntroReportLine, 1);
+
+    *line = (EntroReportLine){first->severity, first->rule, text, findings};
+    g_ptr_array_add(lines, line);
+}
+
+static void
+add_one(GPtrArray *lines, EntroFinding *finding)
+{
+    GPtrArray *single = g_ptr_array_new();
+
+    g_ptr_array_add(single, finding);
+    add_line(lines, single, g_strdup(finding->sentence));
 }
 
 static gboolean
@@ -63,20 +83,36 @@ collect_group(const GPtrArray *findings, guint first)
     return group;
 }
 
-static void
-append_findings(GString *out, const EntroRunReport *report)
+GPtrArray *
+entro_report_lines(const EntroRunReport *report)
 {
+    GPtrArray *lines = g_ptr_array_new_with_free_func(line_free);
+
     for (guint i = 0; i < report->findings->len; i++) {
-        const EntroFinding *finding = report->findings->pdata[i];
+        EntroFinding *finding = report->findings->pdata[i];
         g_autoptr(GPtrArray) group = report->all ? NULL : collect_group(report->findings, i);
 
         if (report->all)
-            append_one(out, finding);
+            add_one(lines, finding);
         else if (group != NULL && (group->len > APART || (finding->head >= 0 && group->len > 1)))
-            entro_report_group(report, group, out);
+            add_line(lines, g_ptr_array_ref(group), entro_report_group(report, group));
         else if (group != NULL)
             for (guint j = 0; j < group->len; j++)
-                append_one(out, group->pdata[j]);
+                add_one(lines, group->pdata[j]);
+    }
+    return lines;
+}
+
+static void
+append_findings(GString *out, const EntroRunReport *report)
+{
+    g_autoptr(GPtrArray) lines = entro_report_lines(report);
+
+    for (guint i = 0; i < lines->len; i++) {
+        const EntroReportLine *line = lines->pdata[i];
+        g_autofree char *text = g_strdup_printf("%s: %s [%s]", entro_report_label(line->severity),
+                                                line->text, line->rule);
+        entro_report_wrap(out, text);
     }
 }
 
@@ -131,17 +167,17 @@ append_count(GString *text, const EntroRunReport *report)
         g_string_append_printf(text, ", %u cannot be judged", count->n_without);
 }
 
-static void
-append_verdict(GString *out, const EntroRunReport *report)
+char *
+entro_report_verdict(const EntroRunReport *report)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
     gsize n_steps = report->one->evidence->heads->n_steps;
     gboolean healthy = entro_report_is_healthy(report);
 
-    if (n_steps == 0) {
-        entro_report_wrap(out, "No captures are stored: nothing can be said of the attention.");
-        return;
-    }
+    if (n_steps == 0)
+        return g_string_free(
+            g_string_append(text, "No captures are stored: nothing can be said of the attention."),
+            FALSE);
     if (healthy && report->count.n == 0)
         g_string_append(text, "Unknown: ");
     else if (healthy)
@@ -155,19 +191,19 @@ append_verdict(GString *out, const EntroRunReport *report)
     if (n_steps == 1)
         g_string_append(text, "; from a single capture, so the persistence of anything is unknown");
     g_string_append_c(text, '.');
-    entro_report_wrap(out, text->str);
+    return g_string_free(text, FALSE);
 }
 
 void
 entro_report_text(const EntroRunReport *report, GString *out)
 {
+    g_autofree char *verdict = entro_report_verdict(report);
+
     append_head(out, report);
-    append_verdict(out, report);
+    entro_report_wrap(out, verdict);
     append_findings(out, report);
     if (report->outdated)
-        entro_report_wrap(out,
-                          "These findings are as stored; by the rules that are in the database "
-                          "now they would be others: `analyze` the trace again.");
+        entro_report_wrap(out, ENTRO_REPORT_OUTDATED);
     if (report->penalty != NULL)
         entro_penalty_text(report->penalty, out);
 }

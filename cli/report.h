@@ -1,5 +1,6 @@
 /* report.h: what the files of `report` share: cmd-report.c has the options and the loop over runs,
- * report-text.c, report-group.c and report-json.c say what was found, report-penalty.c what the regularizer would. */
+ * report-text.c, report-group.c and report-json.c say what was found, report-penalty.c what the
+ * regularizer would, and report-html.h has the page. */
 #ifndef ENTRO_REPORT_H
 #define ENTRO_REPORT_H
 
@@ -51,8 +52,26 @@ typedef struct {
 /* Appends `text` in lines of a terminal's width, those after the first indented. */
 void entro_report_wrap(GString *out, const char *text);
 const char *entro_report_label(EntroSeverity severity); /* "note", "WARNING", ... */
-/* Findings of one rule and severity, all of heads, of layers or of the run (report-group.c). */
-void entro_report_group(const EntroRunReport *report, const GPtrArray *group, GString *out);
+/* Findings of one rule and severity, all of heads, of layers or of the run, in a sentence
+ * (report-group.c). */
+char *entro_report_group(const EntroRunReport *report, const GPtrArray *group);
+
+/* What is told in one line: a finding, or many by one rule. */
+typedef struct {
+    EntroSeverity severity;
+    const char *rule;    /* borrowed */
+    char *text;          /* a sentence */
+    GPtrArray *findings; /* EntroFinding, borrowed */
+} EntroReportLine;
+
+GPtrArray *entro_report_lines(const EntroRunReport *report); /* EntroReportLine */
+/* "Healthy: ...": what is to be thought of the run, in a sentence. */
+char *entro_report_verdict(const EntroRunReport *report);
+#define ENTRO_REPORT_OUTDATED                                                                      \
+    "These findings are as stored; by the rules that are in the database now they would be "       \
+    "others: `analyze` the trace again."
+/* An object; NULL when it is none: somebody else wrote it (report-json.c). */
+JsonNode *entro_report_parse_evidence(const char *evidence);
 
 /* Whether nothing above info was found. */
 gboolean entro_report_is_healthy(const EntroRunReport *report);

@@ -194,6 +194,20 @@ draw_bar(const Drawing *drawing, guint series, guint group)
                           text, &drawing->label);
 }
 
+/* One line under a group, if there is room for at least a part of it; returns where it ends. */
+static double
+add_group_label(const Drawing *drawing, double middle, double y, const char *label,
+                const EntroTextStyle *style)
+{
+    double width = 0, height = 0;
+
+    entro_text_measure(drawing->figure->text, label, style, &width, &height);
+    if (width <= style->max_width)
+        entro_figure_add_text(drawing->figure, ENTRO_ROLE_TICK_LABEL, middle, y, 0.5, 0, label,
+                              style);
+    return y + height;
+}
+
 static void
 draw_group_labels(const Drawing *drawing, guint group)
 {
@@ -205,15 +219,13 @@ draw_group_labels(const Drawing *drawing, guint group)
     const double y = entro_box_bottom(drawing->plot) + entro_axes_tick_height(figure) -
                      entro_text_height(figure->text, style.size);
 
-    style.max_width = pitch - figure->theme.gap;
+    style.max_width = MAX(pitch - figure->theme.gap, 1);
     style.size *= CLAMP(style.max_width / group_label_width(bars, figure), smallest_group_label, 1);
-    const EntroBox name = entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, middle, y, 0.5, 0,
-                                                bars->group[group], &style);
+    const double below = add_group_label(drawing, middle, y, bars->group[group], &style);
     if (!bars->group_range || !bars->group_range[group])
         return;
     style.colour = figure->theme.faint;
-    entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, middle, entro_box_bottom(name), 0.5, 0,
-                          bars->group_range[group], &style);
+    add_group_label(drawing, middle, below, bars->group_range[group], &style);
 }
 
 /* The axis goes on above the highest bar, for its label. */

@@ -185,6 +185,7 @@ entro_cell_paint_box(const EntroMark *mark, gsize row, gsize column)
 static void
 draw_cells_as_rectangles(const Painter *painter, const EntroMark *mark)
 {
+    cairo_set_antialias(painter->cr, CAIRO_ANTIALIAS_NONE); /* smoothed twice, an edge is ragged */
     for (gsize row = 0; row < mark->n_rows; row++)
         for (gsize column = 0; column < mark->n_columns; column++) {
             if (is_blank(mark, row, column))

@@ -39,8 +39,6 @@ measure(EntroChart *chart, const EntroFigure *figure)
         MAX(room, entro_axes_tick_width(figure, entro_scale_labels_width(&chart->y, figure)));
     around->right = MAX(2 * figure->theme.gap, room);
     around->bottom = entro_axes_tick_height(figure);
-    around->top =
-        chart->annotation ? entro_text_height(figure->text, entro_style_note(figure).size) : 0;
 }
 
 static double

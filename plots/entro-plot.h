@@ -160,6 +160,8 @@ ENTRO_API const GPtrArray *entro_figure_get_notes(const EntroFigure *figure);
 ENTRO_API const char *const *entro_presets(void);
 ENTRO_API const char *const *entro_palettes(void);
 ENTRO_API const char *const *entro_line_sets(void);
+/* Its colour at `t` in [0, 1], as 0xRRGGBB; name NULL: the default. */
+ENTRO_API guint32 entro_palette_sample(const char *name, double t);
 
 G_END_DECLS
 

@@ -27,6 +27,18 @@ sink_flush(png_structp png G_GNUC_UNUSED)
 {
 }
 
+/* Without these libpng prints to stderr. */
+static void
+leave(png_structp png, png_const_charp message G_GNUC_UNUSED)
+{
+    png_longjmp(png, 1);
+}
+
+static void
+go_on(png_structp png G_GNUC_UNUSED, png_const_charp message G_GNUC_UNUSED)
+{
+}
+
 /* Latin-1 is all that a tEXt chunk may hold; iTXt is UTF-8. */
 static void
 set_texts(png_structp png, png_infop info, const EntroPngText *texts, guint n)
@@ -110,7 +122,7 @@ entro_png_write(const EntroPng *image, EntroPngWrite write, gpointer data)
         .alpha = cairo_image_surface_get_format(image->surface) == CAIRO_FORMAT_ARGB32,
         .line = g_try_malloc_n(width, 4),
     };
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, leave, go_on);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     gboolean written = FALSE;
 

@@ -153,6 +153,7 @@ double entro_text_height(const EntroText *text, double size); /* of one line */
 typedef struct {
     char *string;              /* in logical order */
     double x, baseline, width; /* in a box whose text is not turned */
+    gboolean from_right;       /* reads from right to left */
 } EntroTextLine;
 
 GArray *entro_text_lines(const EntroText *text, const char *string, const EntroTextStyle *style);

@@ -211,12 +211,13 @@ static void
 add_line_of_text(GString *out, const EntroTextLine *line, const EntroMark *mark)
 {
     const EntroBox box = mark->box;
-    const double x = mark->style.turned ? box.x + line->baseline : box.x + line->x;
-    const double y = mark->style.turned ? entro_box_bottom(box) - line->x : box.y + line->baseline;
+    const double start = line->x + (line->from_right ? line->width : 0);
+    const double x = box.x + (mark->style.turned ? line->baseline : start);
+    const double y = mark->style.turned ? entro_box_bottom(box) - start : box.y + line->baseline;
 
     if (hundredths(line->width) <= 0)
         return;
-    g_string_append(out, "<text");
+    g_string_append(out, line->from_right ? "<text direction=\"rtl\"" : "<text");
     add_length(out, "x", x);
     add_length(out, "y", y);
     if (mark->style.turned) {

@@ -250,7 +250,7 @@ entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid, const char *t
     heat->chart.x.label = g_strdup("Head index");
     heat->chart.y.label = g_strdup("Layer index");
     heat->chart.colour.label = g_strdup(value_label);
-    heat->chart.colour.shared = page->options->shared_scale ? heat->chart.colour.label : NULL;
+    heat->chart.colour.shared = page->options->shared_scale ? "value" : NULL;
     return heat;
 }
 

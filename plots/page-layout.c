@@ -18,7 +18,8 @@ chart_at(const EntroPage *page, guint i)
 static gboolean
 share(const EntroScale *a, const EntroScale *b, gboolean same_batch)
 {
-    return a == b || (same_batch && a->shared && g_strcmp0(a->shared, b->shared) == 0);
+    return a == b || (same_batch && a->shared && g_strcmp0(a->shared, b->shared) == 0 &&
+                      g_strcmp0(a->label, b->label) == 0);
 }
 
 static gboolean
@@ -150,11 +151,29 @@ entro_page_label_length(const EntroFigure *figure, const char *label)
     return width;
 }
 
+/* Height of a line of this text, which may need a font that is taller than the usual one. */
+static double
+line_height(const EntroFigure *figure, const char *text, const EntroTextStyle *style)
+{
+    double width = 0, height = 0;
+
+    if (text)
+        entro_text_measure(figure->text, text, style, &width, &height);
+    return MAX(height, entro_text_height(figure->text, style->size));
+}
+
 /* A gap, the title, and the half line by which a tick label may reach above the plot. */
 static double
-title_height(const EntroFigure *figure)
+title_height(const EntroFigure *figure, const EntroChart *chart)
 {
-    return figure->theme.gap + entro_text_height(figure->text, entro_style_label(figure).size) +
+    const EntroTextStyle style = entro_style_label(figure);
+    EntroAxis y = entro_scale_axis(&chart->y);
+
+    y.to = figure->theme.plot_max;
+    entro_axis_fit_upright(&y, figure);
+    g_autofree char *factor = entro_axis_factor(&y); /* stands beside the title */
+    return figure->theme.gap +
+           MAX(line_height(figure, chart->title, &style), line_height(figure, factor, &style)) +
            entro_text_height(figure->text, entro_style_tick(figure).size) / 2;
 }
 
@@ -340,6 +359,16 @@ chart_width(const EntroPage *page, const EntroChart *chart)
     return plot_left(page, last) + page->plot_width - plot_left(page, chart->column);
 }
 
+static double
+annotation_height(const EntroPage *page, const EntroChart *chart)
+{
+    const EntroTextStyle style = entro_style_note(page->figure);
+
+    return chart->annotation
+               ? page->figure->theme.gap / 2 + line_height(page->figure, chart->annotation, &style)
+               : 0;
+}
+
 static void
 set_rows(EntroPage *page)
 {
@@ -360,7 +389,9 @@ set_rows(EntroPage *page)
         const double bottom =
             chart->need.around.bottom + (chart->own_x && chart->x.label ? label : 0);
         page->plot_height[row] = MAX(page->plot_height[row], MAX(height, chart->need.least_height));
-        page->top[row] = MAX(page->top[row], title_height(page->figure) + chart->need.around.top);
+        page->top[row] =
+            MAX(page->top[row], title_height(page->figure, chart) + chart->need.around.top +
+                                    annotation_height(page, chart));
         page->bottom[row] = MAX(page->bottom[row], bottom + (page->n_rows > 1 ? theme->gap : 0));
     }
 }

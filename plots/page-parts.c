@@ -284,7 +284,8 @@ note_style(const EntroFigure *figure)
 {
     EntroTextStyle style = entro_style_note(figure);
 
-    style.max_width = figure->width - 2 * figure->theme.pad;
+    style.max_width =
+        figure->width - 2 * figure->theme.pad - 1; /* wrapping may exceed it a little */
     style.max_lines = 6;
     return style;
 }

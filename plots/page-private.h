@@ -18,9 +18,10 @@ typedef struct {
 /* One of the three scales of a chart: across, upwards, colours. */
 typedef struct {
     EntroAxisKind kind;
-    EntroRange range;   /* of the chart's own data; after sharing, of all */
-    const char *shared; /* charts of one batch with the same word share the range; NULL: own */
-    char *label;        /* NULL or "": none */
+    EntroRange range; /* of the chart's own data; after sharing, of all */
+    const char
+        *shared; /* charts of one batch with this word and label share the range; NULL: own */
+    char *label; /* NULL or "": none */
     gboolean from_zero; /* a range that is not below zero starts there */
     gboolean centred;   /* zero is in the middle: for differences */
     double widen;       /* part of the length, added at each end */

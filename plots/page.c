@@ -66,6 +66,26 @@ entro_page_set_title(EntroPage *page, const char *title)
         page->title = g_strdup(title);
 }
 
+static void
+clean(char **text)
+{
+    char *cleaned = *text ? entro_text_clean(*text) : NULL;
+
+    g_free(*text);
+    *text = cleaned;
+}
+
+/* Names from files are measured before they are drawn: no odd bytes may reach pango. */
+static void
+clean_texts(EntroChart *chart)
+{
+    clean(&chart->title);
+    clean(&chart->annotation);
+    clean(&chart->x.label);
+    clean(&chart->y.label);
+    clean(&chart->colour.label);
+}
+
 EntroFigure *
 entro_page_finish(EntroPage *page, GError **error)
 {
@@ -73,6 +93,8 @@ entro_page_finish(EntroPage *page, GError **error)
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there is nothing to draw");
         return NULL;
     }
+    for (guint i = 0; i < page->charts->len; i++)
+        clean_texts(page->charts->pdata[i]);
     entro_page_place(page);
     entro_page_collect(page);
     if (!entro_page_fit(page, error))

@@ -138,6 +138,17 @@ entro_palette_at(const EntroPalette *palette, double t)
                          .alpha = 1};
 }
 
+guint32
+entro_palette_sample(const char *name, double t)
+{
+    const EntroPalette *palette = entro_palette_find(name, NULL);
+
+    g_return_val_if_fail(palette, 0);
+    const EntroColour colour = entro_palette_at(palette, t);
+    return (guint32)lround(colour.red * 255) << 16 | (guint32)lround(colour.green * 255) << 8 |
+           (guint32)lround(colour.blue * 255);
+}
+
 /* Relative luminance (WCAG 2) decides between black and white text. */
 static double
 linear(double channel)

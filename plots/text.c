@@ -260,12 +260,24 @@ shown_text(const PangoLayoutLine *line, const char *string)
     return g_string_free(shown, FALSE);
 }
 
+/* The first letter with a direction decides, as it does when pango orders the runs; the lines of a
+ * layout that aligns to the left whatever it holds do not say. */
+static gboolean
+reads_from_right(const EntroText *text, const char *string)
+{
+    g_autoptr(PangoLayout) layout = pango_layout_new(text->context);
+
+    pango_layout_set_text(layout, string, -1);
+    return pango_layout_get_line_readonly(layout, 0)->resolved_dir == PANGO_DIRECTION_RTL;
+}
+
 GArray *
 entro_text_lines(const EntroText *text, const char *string, const EntroTextStyle *style)
 {
     GArray *lines = g_array_new(FALSE, FALSE, sizeof(EntroTextLine));
     g_autoptr(PangoLayout) layout = layout_new(text, text->context, string, style);
     PangoLayoutIter *at = pango_layout_get_iter(layout);
+    const gboolean from_right = reads_from_right(text, string);
     double x = 0, width = 0, height = 0;
 
     g_array_set_clear_func(lines, line_clear);
@@ -278,6 +290,7 @@ entro_text_lines(const EntroText *text, const char *string, const EntroTextStyle
             .x = (double)box.x / PANGO_SCALE - x,
             .baseline = (double)pango_layout_iter_get_baseline(at) / PANGO_SCALE,
             .width = (double)box.width / PANGO_SCALE,
+            .from_right = from_right,
         };
         g_array_append_val(lines, line);
     } while (pango_layout_iter_next_line(at));

@@ -100,7 +100,7 @@ scale_lengths(EntroTheme *theme, double scale)
 {
     double *const lengths[] = {&theme->gap,        &theme->tick,      &theme->dot,
                                &theme->cross,      &theme->mark_line, &theme->plot_min,
-                               &theme->colour_bar, &theme->bar_min};
+                               &theme->colour_bar, &theme->label_max, &theme->bar_min};
 
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
         *lengths[i] *= scale;
@@ -124,6 +124,7 @@ make_theme(const Preset *preset)
     theme.font = preset->font;
     theme.generic = preset->generic;
     theme.font_size = preset->font_size;
+    theme.title_scale = 1;
     theme.tick_scale = theme.note_scale = preset->small_size / preset->font_size;
     theme.frame_line = preset->frame_line;
     theme.data_line = preset->data_line;

@@ -17,6 +17,20 @@ P .                 entroscope plot layerwise-entropy --db a.db --column entropy
 P .                 entroscope plot scalars --db a.db --scalar loss --log-y --width 4 --height 3 --font-size 8 -o o.svg
 P .                 entroscope plot entropy-bands --db a.db --run healthy --band-max 2.5 -o o.svg
 P .                 entroscope plot headwise-entropy --db a.db --run all-nan --run one-token -o o.svg
+P .                 for p in $(entroscope plot | sed -n 's/^Presets.*: //p' | tr -d ,); do \
+                    entroscope plot -q scalars --db a.db --preset $p --font 'DejaVu Sans' -o $p.svg && \
+                    grep -q '<svg' $p.svg || echo "$p"; done
+P .                 for l in $(entroscope plot | sed -n 's/^Lines.*: //p' | tr -d ,); do \
+                    entroscope plot scalars --db a.db --lines $l -o lines-$l.svg && grep -q "<svg" lines-$l.svg || echo "$l"; done
+P .                 for p in $(entroscope plot | sed -n 's/^Palettes.*: //p' | tr -d ,); do \
+                    entroscope plot headwise-entropy --db a.db --run healthy --palette $p -o $p.svg && grep -q '<svg' $p.svg || echo "$p"; done
+P .                 grep -q 'width="396pt"' neurips.svg && grep -q 'width="252pt"' ieee.svg
+P .                 entroscope plot scalars --db a.db --preset neurips --width 4 --font 'DejaVu Sans' -o o.svg && grep -q 'width="288pt"' o.svg
+P preset-font       entroscope plot scalars --db a.db --preset icml --font 'No Such Venue Font,DejaVu Sans' -o o.svg
+P redraw            entroscope plot headwise-entropy --db a.db --run "#1" --title "it's 'so' <x>" --output=o.svg && grep -E 'dc:(source|description)' o.svg
+P .                 for s in pdf svg png; do SOURCE_DATE_EPOCH=86399 entroscope plot scalars --db a.db -o one.$s && \
+                    sleep 1.1 && SOURCE_DATE_EPOCH=86399 entroscope plot scalars --db a.db -o other.$s && \
+                    cmp one.$s other.$s && ! cmp -s one.$s scalars.$s && grep -aqE '19700101235959|1970-01-01T23:59:59Z' one.$s || echo "$s"; done
 S -                 entroscope analyze -q $FIX/learned.h5 $FIX/healthy.h5 --db l.db
 P .                 for c in threshold temperature_mean; do for v in headwise-entropy layerwise-entropy entropy-bands; do \
                     entroscope plot $v --db l.db --run learned --column $c -o $v-$c.svg && \
@@ -48,6 +62,8 @@ S -                 cp scalars.png x.png
 2 -                 entroscope plot headwise-entropy --db a.db --column 'step; DROP TABLE runs' -o x.png
 2 -                 entroscope plot layerwise-entropy --db a.db --column nosuch -o x.png
 2 no-palette        entroscope plot headwise-entropy --db a.db --palette nosuch -o x.png
+2 no-preset         entroscope plot headwise-entropy --db a.db --preset nosuch -o x.png
+2 no-lines          entroscope plot headwise-entropy --db a.db --lines nosuch -o x.png
 2 no-scalar         entroscope plot scalars --db a.db --scalar nosuch --run healthy -o x.png
 2 no-suffix         entroscope plot scalars --db a.db -o x.gif
 2 -                 entroscope plot scalars --db a.db -o png

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 
 import clitest
-from clitest import FIXTURES, PROGRAM, UNSAFE, test
+from clitest import FIXTURES, PROGRAM, UNSAFE, spoil, test
 
 # As make-fixtures.c has them.
 NAMES = {
@@ -98,28 +98,6 @@ def no_command_shows_them_raw(world):
         harmless(on_a_terminal(world, "inspect", FIXTURES / fixture))
         harmless(on_a_terminal(world, "inspect", "--json", FIXTURES / fixture))
         harmless(on_a_terminal(world, "analyze", FIXTURES / fixture, "--db", "t.db"))
-
-
-def spoil(path):
-    """Every text that a reader may meet gets bytes that are no UTF-8 and that a terminal obeys."""
-    bad = "CAST(%s || x'ff1b5b324a22c29be280ae0a' AS TEXT)"
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("INSERT INTO run_tags SELECT id, 'tag' FROM runs")
-        for run_id, arch, seed in ((1, "A", "1"), (2, "B", "1"), (3, "B", "7")):
-            db.executemany("INSERT OR REPLACE INTO run_config VALUES (?, ?, ?)",
-                           [(run_id, key, value) for key, value in
-                            (("arch", arch), ("seed", seed), ("more", str(run_id)))])
-        for table, columns in (("runs", ("name", "source", "fingerprint", "open_mode", "created_at",
-                                         "tool_version", "arch", "producer", "findings_at")),
-                               ("run_config", ("value",)), ("run_tags", ("tag",)),
-                               ("captures", ("detail",)),
-                               ("findings", ("rule", "sentence", "evidence"))):
-            for column in columns:
-                db.execute(f"UPDATE {table} SET {column} = {bad % column}")
-        db.execute(f"UPDATE run_config SET key = {bad % 'key'} WHERE key NOT IN ('seed', 'arch')")
-        db.execute("UPDATE captures SET status = 'partial' WHERE step = 0")
-    db.close()
 
 
 @test

@@ -623,16 +623,14 @@ spread_128(GError **error)
     return spread(2, 128, 128, FALSE, error);
 }
 
-EntroFigure *
-sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
-             const EntroPlotOptions *options, GError **error)
+void
+sample_add_stack(EntroPage *page, guint n_bars, guint n_parts, double most,
+                 const char *const *names)
 {
     g_autofree EntroStackPart *parts = g_new(EntroStackPart, n_parts);
     g_autofree double *value = g_new(double, n_parts);
-    EntroPage *page = entro_page_new(options, error);
-    if (!page)
-        return NULL;
 
+    page->batch++;
     for (guint part = 0; part < n_parts; part++)
         parts[part] = (EntroStackPart){names[part], entro_line_pen(part).colour};
     EntroStackChart *stack = entro_stack_chart_add(page, "Latency", parts, n_parts);
@@ -645,6 +643,17 @@ sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
         entro_stack_chart_add_bar(stack, names[bar % n_parts], value, range,
                                   bar % 3 ? NAN : 1.1 * sum);
     }
+}
+
+EntroFigure *
+sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
+             const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    sample_add_stack(page, n_bars, n_parts, most, names);
     return sample_finish(page, "Cost", TRUE, error);
 }
 
@@ -670,14 +679,10 @@ stack_odd(GError **error)
     return sample_stack(60, 3, 1e12, names, &options, error);
 }
 
-EntroFigure *
-sample_timeline(guint n_rows, guint n_stretches, const char *const *names, guint n_names,
-                const EntroPlotOptions *options, GError **error)
+void
+sample_add_timeline(EntroPage *page, guint n_rows, guint n_stretches, const char *const *names,
+                    guint n_names)
 {
-    EntroPage *page = entro_page_new(options, error);
-    if (!page)
-        return NULL;
-
     page->batch++;
     EntroCurveChart *lines = entro_curve_chart_add(page, names[0], "loss");
     EntroTimelineChart *timeline = entro_timeline_chart_add(page, "Findings", "no findings");
@@ -691,6 +696,17 @@ sample_timeline(guint n_rows, guint n_stretches, const char *const *names, guint
                                          page->figure->theme.severity[i % 3]);
     }
     page->alone_columns = 1;
+}
+
+EntroFigure *
+sample_timeline(guint n_rows, guint n_stretches, const char *const *names, guint n_names,
+                const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    sample_add_timeline(page, n_rows, n_stretches, names, n_names);
     return sample_finish(page, "Findings", TRUE, error);
 }
 

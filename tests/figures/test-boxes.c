@@ -1,7 +1,7 @@
 /* test-boxes.c: nothing overlaps, nothing leaves the canvas, on every sample and on many shapes. */
 #include "figure-samples.h"
 
-enum { N_COMBINATIONS = 90 };
+enum { N_COMBINATIONS = 600 };
 
 static const double slack = 0.01; /* points */
 
@@ -190,20 +190,29 @@ random_end(GRand *rand)
     return ends[g_rand_int_range(rand, 0, G_N_ELEMENTS(ends))];
 }
 
+static const char *
+random_name(GRand *rand)
+{
+    return odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
+}
+
 static EntroPlotOptions
 random_options(GRand *rand)
 {
+    const int n_presets = (int)g_strv_length((char **)entro_presets());
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
 
     options.values = g_rand_boolean(rand);
     options.shared_scale = g_rand_boolean(rand);
     options.band_max = g_rand_int_range(rand, ENTRO_BAND_POOLED, ENTRO_BAND_LNT + 1);
     options.log_y = g_rand_boolean(rand);
-    options.title = odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))];
+    options.title = random_name(rand);
     if (g_rand_int_range(rand, 0, 3) == 0)
         options.width = g_rand_double_range(rand, 2, 10);
     if (g_rand_int_range(rand, 0, 3) == 0)
         options.height = g_rand_double_range(rand, 2, 10);
+    if (g_rand_boolean(rand))
+        options.preset = entro_presets()[g_rand_int_range(rand, 0, n_presets)];
     if (g_rand_int_range(rand, 0, 3) == 0)
         options.font_size = g_rand_double_range(rand, 4, 16);
     return options;
@@ -212,9 +221,9 @@ random_options(GRand *rand)
 static EntroGrid *
 random_grid(GRand *rand)
 {
-    EntroGrid *grid = sample_grid(odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))],
-                                  g_rand_int_range(rand, 1, 50), g_rand_int_range(rand, 1, 50),
-                                  random_end(rand), random_end(rand));
+    EntroGrid *grid =
+        sample_grid(random_name(rand), g_rand_int_range(rand, 1, 50), g_rand_int_range(rand, 1, 50),
+                    random_end(rand), random_end(rand));
     const int holes = g_rand_int_range(rand, 0, 4);
 
     for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
@@ -264,7 +273,7 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
             sample_spoil(curve, g_rand_int_range(rand, 0, 60));
             entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
             entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
-                             odd_names[g_rand_int_range(rand, 0, G_N_ELEMENTS(odd_names))]);
+                             random_name(rand));
         }
         entro_curve_chart_explain(lines, page->figure, "diverged");
     }
@@ -286,13 +295,91 @@ random_timelines(GRand *rand, const EntroPlotOptions *options, GError **error)
                            G_N_ELEMENTS(odd_names), options, error);
 }
 
+static void
+add_random_lines(GRand *rand, EntroPage *page)
+{
+    const guint n_panels = g_rand_int_range(rand, 1, 4), n_curves = g_rand_int_range(rand, 1, 20);
+
+    page->batch++;
+    for (guint p = 0; p < n_panels; p++) {
+        EntroCurveChart *lines = entro_curve_chart_add(page, random_name(rand), random_name(rand));
+        lines->chart.legend_title = random_name(rand);
+        for (guint k = 0; k < n_curves; k++) {
+            entro_curve_chart_add_curve(lines,
+                                        sample_curve(k, g_rand_int_range(rand, 0, 20), 1e4,
+                                                     random_end(rand), random_end(rand)),
+                                        entro_line_pen(k));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
+                             random_name(rand));
+        }
+    }
+}
+
+static gboolean
+add_random_batch(GRand *rand, EntroPage *page, GError **error)
+{
+    EntroGrid *grids[4];
+    const guint n = g_rand_int_range(rand, 1, G_N_ELEMENTS(grids));
+    const int kind = g_rand_int_range(rand, 0, 6);
+
+    for (guint i = 0; i < n && kind < 2; i++)
+        grids[i] = random_grid(rand);
+    switch (kind) {
+    case 0:
+        return sample_add_heat_maps(page, grids, n, error);
+    case 1:
+        sample_add_bands(page, grids, n);
+        return TRUE;
+    case 2:
+        sample_add_layers(page, n, g_rand_int_range(rand, 1, 24), g_rand_int_range(rand, 1, 30));
+        return TRUE;
+    case 3:
+        sample_add_stack(page, g_rand_int_range(rand, 1, 20), n, fabs(random_end(rand)), odd_names);
+        return TRUE;
+    case 4:
+        sample_add_timeline(page, g_rand_int_range(rand, 0, 20), 4 * n, odd_names,
+                            G_N_ELEMENTS(odd_names));
+        return TRUE;
+    default:
+        add_random_lines(rand, page);
+        return TRUE;
+    }
+}
+
+/* Charts of any kinds, as a recipe puts them together. */
+static EntroFigure *
+random_page(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    const guint n_batches = g_rand_int_range(rand, 1, 5);
+    gboolean added = TRUE;
+    if (!page)
+        return NULL;
+
+    page->n_columns = g_rand_int_range(rand, 0, 4);
+    page->letters = g_rand_boolean(rand);
+    page->share_x = g_rand_boolean(rand);
+    page->share_y = g_rand_boolean(rand);
+    page->share_colour = g_rand_boolean(rand);
+    for (guint i = 0; i < n_batches && added; i++)
+        added = add_random_batch(rand, page, error);
+    for (guint i = 0; i < page->charts->len; i++) {
+        EntroChart *chart = page->charts->pdata[i];
+        chart->span = g_rand_int_range(rand, 1, 4);
+        if (g_rand_int_range(rand, 0, 4) == 0)
+            chart->annotation = g_strdup(random_name(rand));
+    }
+    return sample_finish(page, random_name(rand), added, error);
+}
+
 /* A figure that is right, or a sentence why there is none. */
 static void
 test_any_combination(void)
 {
     static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
-                                        GError **) = {random_heat_maps, random_bands, random_curves,
-                                                      random_stacks, random_timelines};
+                                        GError **) = {random_heat_maps, random_bands,
+                                                      random_curves,    random_stacks,
+                                                      random_timelines, random_page};
     guint n_drawn = 0;
 
     for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {

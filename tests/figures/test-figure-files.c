@@ -1,6 +1,7 @@
 /* test-figure-files.c: the same bytes each time, and no harm done when writing fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -270,15 +271,17 @@ test_absurd_grid(void)
 static void
 test_wrong_options(void)
 {
-    EntroPlotOptions options[] = {ENTRO_PLOT_OPTIONS_DEFAULT, ENTRO_PLOT_OPTIONS_DEFAULT,
-                                  ENTRO_PLOT_OPTIONS_DEFAULT, ENTRO_PLOT_OPTIONS_DEFAULT,
-                                  ENTRO_PLOT_OPTIONS_DEFAULT};
+    EntroPlotOptions options[7];
 
+    for (guint i = 0; i < G_N_ELEMENTS(options); i++)
+        options[i] = ENTRO_PLOT_OPTIONS_DEFAULT;
     options[0].dpi = 0;
     options[1].width = -1;
     options[2].font_size = INFINITY;
     options[3].palette = "jet";
     options[4].height = 0.2;
+    options[5].preset = "tabloid";
+    options[6].lines = "rainbow";
     for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(sample_layers(1, 3, 20, &options[i], &error));
@@ -330,6 +333,60 @@ test_svg_is_well_formed(void)
     folder_remove(folder);
 }
 
+static GHashTable *
+ids_in(const char *svg)
+{
+    GHashTable *ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GRegex) regex = g_regex_new("(?: id=\"|url\\(#)([^\")]*)", G_REGEX_RAW, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    for (g_regex_match(regex, svg, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL))
+        g_hash_table_add(ids, g_match_info_fetch(match, 1));
+    return ids;
+}
+
+/* Figures in one page do not see the ids of each other. */
+static void
+test_svg_prefix(void)
+{
+    g_autoptr(EntroFigure) figure = make_named("heat-ragged");
+    g_autoptr(GString) page = g_string_new("before");
+    g_autoptr(GError) error = NULL;
+    GHashTableIter at;
+    gpointer id = NULL;
+    guint n[2] = {0};
+
+    g_assert_true(entro_figure_print_svg(figure, "a-", page, &error));
+    g_assert_no_error(error);
+    g_assert_true(g_str_has_prefix(page->str, "before<svg "));
+    g_assert_true(entro_figure_print_svg(figure, "b-", page, &error));
+    g_autoptr(GHashTable) ids = ids_in(page->str);
+    for (g_hash_table_iter_init(&at, ids); g_hash_table_iter_next(&at, &id, NULL);) {
+        g_assert_true(g_str_has_prefix(id, "a-") || g_str_has_prefix(id, "b-"));
+        n[*(char *)id - 'a']++;
+    }
+    g_assert_cmpuint(n[0], >=, 2); /* a gradient and a clip */
+    g_assert_cmpuint(n[0], ==, n[1]);
+}
+
+/* A number is the same in every language. */
+static void
+test_svg_without_locale(void)
+{
+    g_autoptr(EntroFigure) figure = make_named("layers-1");
+    g_autoptr(GString) here = g_string_new(NULL), there = g_string_new(NULL);
+
+    entro_figure_print_svg(figure, "", here, NULL);
+    if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+        g_test_skip("no German locale here");
+        return;
+    }
+    entro_figure_print_svg(figure, "", there, NULL);
+    setlocale(LC_ALL, "C");
+    g_assert_cmpstr(here->str, ==, there->str);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -346,5 +403,7 @@ main(int argc, char **argv)
     g_test_add_func("/figure-files/wrong-options", test_wrong_options);
     g_test_add_func("/figure-files/no-type-3-fonts", test_no_type_3_fonts);
     g_test_add_func("/figure-files/svg-is-well-formed", test_svg_is_well_formed);
+    g_test_add_func("/figure-files/svg-ids-have-their-prefix", test_svg_prefix);
+    g_test_add_func("/figure-files/svg-is-the-same-in-every-locale", test_svg_without_locale);
     return g_test_run();
 }

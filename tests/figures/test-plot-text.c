@@ -16,6 +16,7 @@ test_clean(void)
         {"a\xff", "a\357\277\275"},
         {"\342\200\256abc", "\357\277\275abc"}, /* U+202E turns text round */
         {"\302\233", "\357\277\275"},           /* C1 */
+        {"\357\277\277", "\357\277\275"},       /* U+FFFF, not allowed in XML */
         {"Ω→∞ 学習", "Ω→∞ 学習"},
     };
 
@@ -75,6 +76,88 @@ test_font(void)
     g_assert_nonnull(strstr(entro_figure_get_notes(other)->pdata[0], "\"No Such Font\""));
 }
 
+static void
+check_note(const EntroPlotOptions *options, const char *wanted, const char *used)
+{
+    g_autoptr(EntroFigure) figure = entro_figure_new(options, NULL);
+    const GPtrArray *notes = entro_figure_get_notes(figure);
+
+    g_assert_cmpuint(notes->len, ==, 1);
+    g_assert_nonnull(strstr(notes->pdata[0], wanted));
+    g_assert_nonnull(strstr(notes->pdata[0], used));
+}
+
+/* The first that is installed is used, and said. */
+static void
+test_fonts_in_order(void)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(EntroText) text = entro_text_new("No Such Font, DejaVu Serif,DejaVu Sans");
+    g_autofree char *families = entro_text_css_families(text, "serif");
+
+    g_assert_cmpstr(families, ==, "'DejaVu Serif','No Such Font','DejaVu Sans',serif");
+    options.font = "No Such Font,DejaVu Sans Mono";
+    check_note(&options, "\"No Such Font\"", "\"DejaVu Sans Mono\"");
+    options.font = NULL;
+    options.preset = "neurips";
+    check_note(&options, "\"Times New Roman\"", "\"DejaVu Serif\"");
+    options.font = "DejaVu Sans";
+    g_autoptr(EntroFigure) explicit = entro_figure_new(&options, NULL);
+    g_assert_cmpuint(entro_figure_get_notes(explicit)->len, ==, 0);
+}
+
+/* ---- lines, as an SVG needs them ------------------------------------------------------------ */
+
+typedef struct {
+    const char *string;
+    double max_width;
+    guint max_lines;
+    gboolean from_right;
+    const char *lines[4];
+} Lines;
+
+static const Lines lines[] = {
+    {"Head entropy", 0, 0, FALSE, {"Head entropy"}},
+    {"one two three", 30, 3, FALSE, {"one ", "two ", "three"}},
+    {"one two three four", 30, 2, FALSE, {"one ", "two …"}},
+    {"abcdefghijklmnopqrstuvwxyz", 50, 1, FALSE, {"abc…wxyz"}},
+    {"مرحبا abc", 0, 0, TRUE, {"مرحبا abc"}}, /* in logical order */
+    {"abc مرحبا 12", 0, 0, FALSE, {"abc مرحبا 12"}},
+    {"", 0, 0, FALSE, {""}},
+};
+
+static void
+check_lines(const EntroText *text, const Lines *want)
+{
+    const EntroTextStyle style = {.size = 9,
+                                  .max_width = want->max_width,
+                                  .max_lines = want->max_lines};
+    g_autoptr(GArray) got = entro_text_lines(text, want->string, &style);
+    double width = 0, height = 0, widest = 0;
+
+    entro_text_measure(text, want->string, &style, &width, &height);
+    for (guint i = 0; i < got->len; i++) {
+        const EntroTextLine *line = &g_array_index(got, EntroTextLine, i);
+        g_assert_cmpstr(line->string, ==, want->lines[i]);
+        g_assert_true(line->from_right == want->from_right);
+        g_assert_cmpfloat(line->baseline, >, i * height / got->len);
+        g_assert_cmpfloat(line->baseline, <, (i + 1) * height / got->len);
+        g_assert_cmpfloat(line->x, >=, 0);
+        widest = MAX(widest, line->x + line->width);
+    }
+    g_assert_null(want->lines[got->len]);
+    g_assert_cmpfloat_with_epsilon(widest, width, 0.01);
+}
+
+static void
+test_lines(void)
+{
+    g_autoptr(EntroText) text = entro_text_new("DejaVu Sans");
+
+    for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
+        check_lines(text, &lines[i]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -84,5 +167,7 @@ main(int argc, char **argv)
     g_test_add_func("/text/keeps-to-its-width", test_width_is_kept);
     g_test_add_func("/text/turned-swaps-width-and-height", test_turned);
     g_test_add_func("/text/a-substituted-font-is-noted", test_font);
+    g_test_add_func("/text/the-first-font-that-is-there", test_fonts_in_order);
+    g_test_add_func("/text/lines-are-what-is-shown", test_lines);
     return g_test_run();
 }
