@@ -12,34 +12,6 @@
 
 /* ---- one figure -------------------------------------------------------------------------------- */
 
-/* Two things of one id, and the second figure is drawn with the letters of the first: what the writer
- * of the figure left without the prefix gets it here. */
-static char *
-complete_prefix(const char *svg, const char *prefix)
-{
-    g_autofree char *pattern =
-        g_strdup_printf("(\\sid=\"|href=\"#|url\\(#)(?!%s)", prefix); /* letters, digits, '-' */
-    g_autofree char *with = g_strdup_printf("\\1%s", prefix);
-    g_autoptr(GRegex) ids = g_regex_new(pattern, G_REGEX_RAW, 0, NULL);
-
-    return g_regex_replace(ids, svg, -1, 0, with, 0, NULL);
-}
-
-/* The document becomes an element of the page: without what stands before it, and with the words that
- * tell of it to those who do not see it. */
-static void
-add_svg(GString *out, const char *text, const char *prefix, const char *label)
-{
-    g_autofree char *svg = complete_prefix(text, prefix);
-    const char *start = strstr(svg, "<svg"), *end = start != NULL ? strchr(start, '>') : NULL;
-
-    g_return_if_fail(end != NULL);
-    html_printf(out, "<svg role=\"img\" aria-label=\"%s\"", label);
-    g_string_append_len(out, start + strlen("<svg"), end + 1 - start - (gssize)strlen("<svg"));
-    html_printf(out, "<title>%s</title>", label);
-    g_string_append(out, end + 1);
-}
-
 /* What cannot be drawn is told in the place of the figure; a database that fails is an error. */
 static gboolean
 tell_why(HtmlPage *page, const GError *failure)
@@ -54,9 +26,10 @@ tell_why(HtmlPage *page, const GError *failure)
     return TRUE;
 }
 
-gboolean
-html_add_figure(HtmlPage *page, const char *view, const EntroRunInfo *const *runs, guint n_runs,
-                const EntroPlotOptions *options, const char *id, const char *label, GError **error)
+/* A figure, or the sentence why there is none.  `id` is the prefix of all its ids. */
+static gboolean
+add_figure(HtmlPage *page, const char *view, const EntroRunInfo *const *runs, guint n_runs,
+           const EntroPlotOptions *options, const char *id, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     g_autoptr(GString) svg = g_string_new(NULL);
@@ -71,33 +44,21 @@ html_add_figure(HtmlPage *page, const char *view, const EntroRunInfo *const *run
         return FALSE;
     }
     html_printf(page->out, "<figure id=\"%s\" class=\"plot\">", id);
-    add_svg(page->out, svg->str, prefix, label);
+    g_string_append_len(page->out, svg->str, (gssize)svg->len);
     g_string_append(page->out, "</figure>\n");
     return TRUE;
 }
 
 /* ---- runs in several figures ------------------------------------------------------------------- */
 
-static char *
-list_labels(const HtmlPage *page, guint first, guint n)
-{
-    GString *text = g_string_new(NULL);
-
-    for (guint i = first; i < first + n; i++)
-        g_string_append_printf(text, "%s%s", i > first ? ", " : "", page->run[i].label);
-    return g_string_free(text, FALSE);
-}
-
 static gboolean
 add_in_groups(HtmlPage *page, const char *view, const EntroPlotOptions *options, const char *id,
-              const char *what, GError **error)
+              GError **error)
 {
     for (guint first = 0; first < page->n_runs; first += RUNS_IN_FIGURE) {
         guint n = MIN(RUNS_IN_FIGURE, page->n_runs - first);
-        g_autofree char *runs = list_labels(page, first, n);
-        g_autofree char *label = g_strdup_printf("%s: %s", what, runs);
         g_autofree char *own = g_strdup_printf("%s%u", id, first / RUNS_IN_FIGURE + 1);
-        if (!html_add_figure(page, view, page->info + first, n, options, own, label, error))
+        if (!add_figure(page, view, page->info + first, n, options, own, error))
             return FALSE;
     }
     return TRUE;
@@ -202,10 +163,7 @@ add_scalars(HtmlPage *page, GPtrArray *names, gboolean log, GError **error)
     options.scalars = (const char *const *)names->pdata;
     options.log_y = log;
     options.title = log ? "Scalars of very different size" : NULL;
-    return add_in_groups(page, "scalars", &options, log ? "log-scalars" : "scalars",
-                         log ? "Scalars over training steps, logarithmic"
-                             : "Loss and other scalars over training steps",
-                         error);
+    return add_in_groups(page, "scalars", &options, log ? "log-scalars" : "scalars", error);
 }
 
 static gboolean
@@ -243,8 +201,7 @@ html_add_curves(HtmlPage *page, GError **error)
     g_string_append(page->out, "<h3>Entropy of the layers</h3>\n"
                                "<p>Mean over the heads of each layer, from the first layers (dark) "
                                "to the last (light).</p>\n");
-    if (!add_in_groups(page, "layerwise-entropy", &options, "layers",
-                       "Mean entropy of each layer over training steps", error))
+    if (!add_in_groups(page, "layerwise-entropy", &options, "layers", error))
         return FALSE;
     g_string_append(page->out, "</section>\n");
     return TRUE;
@@ -261,8 +218,7 @@ html_add_bands(HtmlPage *page, GError **error)
                     "<p>Share of the heads in each quarter of the largest possible entropy at the "
                     "last capture: heads in the first attend to few keys, those in the last to "
                     "almost all alike.</p>\n");
-    if (!add_in_groups(page, "entropy-bands", &options, "shares",
-                       "Share of the heads in each quarter of the entropy", error))
+    if (!add_in_groups(page, "entropy-bands", &options, "shares", error))
         return FALSE;
     g_string_append(page->out, "</section>\n");
     return TRUE;

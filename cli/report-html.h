@@ -61,9 +61,4 @@ char *html_script_json(JsonBuilder *builder);
 /* "1 capture", "2 captures" */
 char *html_count(gsize n, const char *word);
 
-/* A figure, or the sentence why there is none.  `id` is the prefix of all its ids. */
-gboolean html_add_figure(HtmlPage *page, const char *view, const EntroRunInfo *const *runs,
-                         guint n_runs, const EntroPlotOptions *options, const char *id,
-                         const char *label, GError **error);
-
 #endif

@@ -42,8 +42,6 @@ make(const Case *want, GError **error)
     options.title = want->title;
     options.values = want->values;
     options.redraw = "entroscope plot headwise-entropy --title '" HOSTILE "' -o FILE";
-    if (!entro_plot_options_fill(&options, error))
-        return NULL;
     for (guint i = 0; i < want->n_panels; i++)
         grids[i] = sample_grid(want->run, want->n_layers, want->n_heads, want->flat ? 2 : 0.03,
                                want->flat ? 2 : 3.87 - 0.3 * i);
@@ -58,7 +56,7 @@ describe(EntroFigure *figure, const Case *want)
     const EntroRunInfo *const runs[] = {&run};
     EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
 
-    entro_figure_set_about(figure, &view, runs, 1, &options);
+    entro_figure_add_about(figure, &view, runs, 1, &options);
     entro_figure_set_created(figure, "2001-09-09T01:46:40Z");
 }
 
