@@ -89,17 +89,27 @@ factor_of(const EntroChart *chart, const EntroFigure *figure)
     return entro_axis_factor(&axis);
 }
 
+static double
+annotation_height(const EntroChart *chart, const EntroFigure *figure)
+{
+    return chart->annotation ? entro_text_height(figure->text, entro_style_note(figure).size) : 0;
+}
+
 static void
 measure(EntroChart *chart, const EntroFigure *figure)
 {
     const EntroStackChart *stack = (EntroStackChart *)chart;
 
-    chart->need.around.left = entro_axes_names_width(figure, names_of(stack), stack->n_bars);
+    const double room = 2 * figure->theme.gap; /* for half a label of the axis */
+
+    chart->need.around.left =
+        MAX(room, entro_axes_names_width(figure, names_of(stack), stack->n_bars));
     chart->need.around.bottom = entro_axes_tick_height(figure);
-    chart->need.around.right = 2 * figure->theme.gap;
+    chart->need.around.right = room;
     g_autofree char *factor = factor_of(chart, figure);
     chart->need.around.top =
-        *factor ? entro_text_height(figure->text, entro_style_tick(figure).size) : 0;
+        annotation_height(chart, figure) +
+        (*factor ? entro_text_height(figure->text, entro_style_tick(figure).size) : 0);
 }
 
 static double
@@ -224,11 +234,13 @@ draw_factor(const Drawing *drawing)
 {
     const EntroTextStyle style = entro_style_tick(drawing->figure);
     const EntroBox plot = drawing->plot;
+    const double above = annotation_height(&drawing->stack->chart, drawing->figure);
     g_autofree char *factor = entro_axis_factor(&drawing->x);
 
     if (*factor)
         entro_figure_add_text(drawing->figure, ENTRO_ROLE_ANNOTATION, entro_box_right(plot),
-                              plot.y - drawing->figure->theme.gap / 2, 1, 1, factor, &style);
+                              plot.y - drawing->figure->theme.gap / 2 - above, 1, 1, factor,
+                              &style);
 }
 
 static void
