@@ -29,16 +29,6 @@ static const GOptionEntry entries[] = {
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print as JSON", NULL},
     {NULL}};
 
-static void
-free_case(gpointer data)
-{
-    EntroCostCase *row = data;
-
-    g_free(row->run);
-    g_free(row->arch_name);
-    g_free(row);
-}
-
 /* ---- options --------------------------------------------------------------------------------------- */
 
 /* GOption knows no "not given" for numbers. */
@@ -46,7 +36,7 @@ static void
 forget_options(void)
 {
     for (guint i = 0; i < ENTRO_COST_N_SIZES; i++)
-        chosen.sizes[i] = ENTRO_NOT_GIVEN;
+        chosen.sizes[i] = ENTRO_COST_NOT_GIVEN;
 }
 
 static gboolean
@@ -75,41 +65,14 @@ parse_bandwidth(double *ret_bandwidth, GError **error)
             entro_check_range(*ret_bandwidth, 1e-3, 1e9, "--bandwidth", error));
 }
 
-/* `whose`: what the sentence begins with. */
-static gboolean
-parse_arch(const char *name, const char *whose, EntroCostArch *ret_arch, GError **error)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-    if (entro_cost_arch_parse(name, ret_arch))
-        return TRUE;
-    for (const char *const *known = entro_cost_arch_names(); *known != NULL; known++)
-        g_ptr_array_add(names, (gpointer)*known);
-    g_autofree char *quoted = entro_quote_name(name);
-    g_autofree char *list = entro_quote_closest(name, names);
-    return entro_usage_error(error, "%sthere is no architecture %s; there are, closest first, %s",
-                             whose, quoted, list);
-}
-
 /* ---- cases ----------------------------------------------------------------------------------------- */
 
-static EntroCostCase *
-add_case(GPtrArray *cases, const char *arch)
-{
-    EntroCostCase *row = g_new0(EntroCostCase, 1);
-
-    row->arch_name = g_strdup(arch);
-    g_ptr_array_add(cases, row);
-    return row;
-}
-
 static gboolean
-add_arch(GPtrArray *cases, const char *name, GError **error)
+add_case(GPtrArray *cases, EntroCostCase *one)
 {
-    EntroCostCase *row = add_case(cases, name);
-
-    return parse_arch(row->arch_name, "", &row->arch, error) &&
-           entro_cost_sizes_of_options(row, chosen.sizes, error);
+    if (one != NULL)
+        g_ptr_array_add(cases, one);
+    return one != NULL;
 }
 
 static gboolean
@@ -120,7 +83,7 @@ add_archs(GPtrArray *cases, GError **error)
         const char *const *each = g_str_equal(*name, "all") ? entro_cost_arch_names() : one;
 
         for (; *each != NULL; each++)
-            if (!add_arch(cases, *each, error))
+            if (!add_case(cases, entro_cost_case_of_arch(*each, chosen.sizes, error)))
                 return FALSE;
     }
     return TRUE;
@@ -131,19 +94,8 @@ add_run(GPtrArray *cases, EntroStore *store, const char *ref, GError **error)
 {
     g_autoptr(EntroRunInfo) info = entro_store_find_run(store, ref, error);
 
-    if (info == NULL)
-        return FALSE;
-    g_autofree char *run = entro_quote_name(info->name);
-    g_autofree char *whose = g_strdup_printf("run %s: ", run);
-    if (info->arch == NULL || *info->arch == '\0')
-        return entro_usage_error(error,
-                                 "run %s does not say its architecture (config key arch): --arch "
-                                 "ARCH with its sizes does without the database",
-                                 run);
-    EntroCostCase *row = add_case(cases, info->arch);
-    row->run = g_strdup(info->name);
-    return parse_arch(row->arch_name, whose, &row->arch, error) &&
-           entro_cost_sizes_of_run(row, store, info, chosen.sizes, error);
+    return info != NULL &&
+           add_case(cases, entro_cost_case_of_run(store, info, chosen.sizes, error));
 }
 
 static gboolean
@@ -174,7 +126,8 @@ static gboolean
 run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_cost;
-    g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func(free_case);
+    g_autoptr(GPtrArray) cases =
+        g_ptr_array_new_with_free_func((GDestroyNotify)entro_cost_case_free);
     EntroCostArch baseline;
     double bandwidth;
 
@@ -182,8 +135,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     forget_options();
     if (!entro_options_parse(&entro_command_cost, entries, NULL, &argc, &argv, error) ||
         !check_options(argc, argv, error) || !parse_bandwidth(&bandwidth, error) ||
-        !parse_arch(chosen.baseline != NULL ? chosen.baseline : "SM+LN+G",
-                    "--baseline: ", &baseline, error) ||
+        !entro_cost_find_arch(chosen.baseline != NULL ? chosen.baseline : "SM+LN+G",
+                              "--baseline: ", &baseline, error) ||
         !(chosen.runs != NULL ? add_runs : add_archs)(cases, error))
         return FALSE;
     for (guint i = 0; i < cases->len; i++)

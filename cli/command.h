@@ -181,28 +181,7 @@ gboolean entro_analyze_file(const char *path, EntroStore **store,
 void entro_summary_print(const EntroAnalyzeSummary *summary);
 void entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder);
 
-/* ---- private-inference cost (cmd-cost.c, cost-sizes.c, cost-table.c) ---------------------------------- */
-
-enum { ENTRO_COST_N_SIZES = 6 };
-
-/* One row of the result. */
-typedef struct {
-    char *run;       /* NULL: no run of a database */
-    char *arch_name; /* what arch.name points to */
-    EntroCostArch arch;
-    EntroCostSizes sizes;
-    /* Sizes of GPT-2 small, because nobody said them; ended by NULL. */
-    const char *assumed[ENTRO_COST_N_SIZES + 1];
-    EntroCost cost, baseline;
-} EntroCostCase;
-
-/* `given`: [ENTRO_COST_N_SIZES] layers, heads, dim, context, vocabulary, ffn_layers of the options, or
- * ENTRO_NOT_GIVEN. */
-gboolean entro_cost_check_sizes(const gint64 *given, GError **error);
-gboolean entro_cost_sizes_of_options(EntroCostCase *row, const gint64 *given, GError **error);
-/* What is given as an option replaces what the run has. */
-gboolean entro_cost_sizes_of_run(EntroCostCase *row, EntroStore *store, const EntroRunInfo *info,
-                                 const gint64 *given, GError **error);
+/* ---- private-inference cost (cmd-cost.c, cost-table.c) ------------------------------------------------ */
 
 /* `cases` of EntroCostCase; bandwidth NaN: as it was measured. */
 void entro_cost_print(const GPtrArray *cases, const char *baseline, double bandwidth);

@@ -10,6 +10,7 @@
 #ifndef ENTRO_STORE_H
 #define ENTRO_STORE_H
 
+#include "entro-cost.h"
 #include "entro-findings.h"
 
 G_BEGIN_DECLS
@@ -278,6 +279,42 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCase, entro_case_free)
 
 /* `ref` as in entro_store_find_run().  LIMIT: the run is too large. */
 ENTRO_API EntroCase *entro_store_load_case(EntroStore *store, const char *ref, GError **error);
+
+/* ---- private-inference cost of a run ---------------------------------------------------------- */
+
+enum { ENTRO_COST_N_SIZES = 6 };
+/* Sizes of a model that were asked for: layers, heads, dim, context, vocabulary, ffn_layers. */
+#define ENTRO_COST_NOT_GIVEN ((gint64)G_MININT32)
+#define ENTRO_COST_NO_SIZES                                                                        \
+    {                                                                                              \
+        ENTRO_COST_NOT_GIVEN, ENTRO_COST_NOT_GIVEN, ENTRO_COST_NOT_GIVEN, ENTRO_COST_NOT_GIVEN,    \
+            ENTRO_COST_NOT_GIVEN, ENTRO_COST_NOT_GIVEN                                             \
+    }
+
+/* What a cost is computed of. */
+typedef struct {
+    char *run;       /* NULL: no run of a database */
+    char *arch_name; /* what arch.name points to */
+    EntroCostArch arch;
+    EntroCostSizes sizes;
+    /* Sizes of GPT-2 small, because nobody said them; ended by NULL. */
+    const char *assumed[ENTRO_COST_N_SIZES + 1];
+    EntroCost cost, baseline; /* the caller's */
+} EntroCostCase;
+
+ENTRO_API void entro_cost_case_free(EntroCostCase *one);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroCostCase, entro_cost_case_free)
+
+/* `given`: [ENTRO_COST_N_SIZES], each ENTRO_COST_NOT_GIVEN or in its range; else ARGUMENT. */
+ENTRO_API gboolean entro_cost_check_sizes(const gint64 *given, GError **error);
+/* ARGUMENT: there is none of that name; `whose` begins the sentence. */
+ENTRO_API gboolean entro_cost_find_arch(const char *name, const char *whose,
+                                        EntroCostArch *ret_arch, GError **error);
+ENTRO_API EntroCostCase *entro_cost_case_of_arch(const char *name, const gint64 *given,
+                                                 GError **error);
+/* What is given replaces what the run has.  ARGUMENT: it does not say what is needed. */
+ENTRO_API EntroCostCase *entro_cost_case_of_run(EntroStore *store, const EntroRunInfo *info,
+                                                const gint64 *given, GError **error);
 
 /* ---- export --------------------------------------------------------------------------------- */
 

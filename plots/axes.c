@@ -4,6 +4,7 @@
 #include "layout-private.h"
 
 static const double tick_gap = 0.25; /* of the font size, between a tick and its label */
+static const double row_pitch = 1.7; /* of the height of a line, for a row that has a name */
 
 static double
 label_offset(const EntroFigure *figure)
@@ -222,7 +223,55 @@ entro_axes_add_groups(EntroFigure *figure, EntroBox plot, double x, const char *
     }
 }
 
-/* ---- colour bars --------------------------------------------------------------------------------- */
+/* ---- rows with names ---------------------------------------------------------------------------- */
+
+static EntroTextStyle
+row_style(const EntroFigure *figure)
+{
+    EntroTextStyle style = entro_style_tick(figure);
+
+    style.max_width = figure->theme.label_max;
+    return style;
+}
+
+double
+entro_axes_row_height(const EntroFigure *figure)
+{
+    return row_pitch * entro_text_height(figure->text, entro_style_tick(figure).size);
+}
+
+double
+entro_axes_names_width(const EntroFigure *figure, const char *const *names, guint n)
+{
+    const EntroTextStyle style = row_style(figure);
+    double widest = 0;
+
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *clean = entro_text_clean(names[i]);
+        double width = 0, height = 0;
+        entro_text_measure(figure->text, clean, &style, &width, &height);
+        widest = MAX(widest, width);
+    }
+    return label_offset(figure) + widest;
+}
+
+void
+entro_axes_add_names(EntroFigure *figure, EntroBox plot, const char *const *names, guint n)
+{
+    const EntroTextStyle style = row_style(figure);
+    const double row = plot.height / MAX(n, 1);
+    const guint stride = entro_axis_stride(row, entro_text_height(figure->text, style.size), 0);
+
+    for (guint i = 0; i < n; i += stride) {
+        g_autofree char *clean = entro_text_clean(names[i]);
+        entro_figure_add_text(figure, ENTRO_ROLE_TICK_LABEL, plot.x - label_offset(figure),
+                              plot.y + (i + 0.5) * row, 1, 0.5, clean, &style);
+    }
+    entro_figure_add_rule(figure, plot.x, plot.y, plot.x, entro_box_bottom(plot),
+                          (EntroPen){.colour = figure->theme.ink}, figure->theme.frame_line);
+}
+
+/* ---- colour bars -------------------------------------------------------------------------------- */
 
 double
 entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *axis)

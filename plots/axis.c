@@ -9,6 +9,7 @@ static const double row_gap = 0.35;    /* the same for labels one above the othe
 static const double sparse_across = 4; /* of the font size, for each tick: pleases the eye */
 static const double sparse_upright = 2.6;
 static const double hair = 0.005; /* points: 0.2 as an f32 lies a little beside the tick at 0.2 */
+static const guint usual_ticks = 10;      /* and no more, however long the axis */
 static const double narrowest = 1e-9;     /* length of an axis by its largest value */
 static const double exponent_above = 1e6; /* from here, and below the next, a power of ten */
 static const double exponent_below = 1e-3;
@@ -25,7 +26,7 @@ entro_range_add(double *low, double *high, double value)
 static gboolean
 is_whole(EntroAxisKind kind)
 {
-    return kind == ENTRO_AXIS_WHOLE || kind == ENTRO_AXIS_STEP;
+    return kind == ENTRO_AXIS_WHOLE || kind == ENTRO_AXIS_STEP || kind == ENTRO_AXIS_LAYER;
 }
 
 EntroAxis
@@ -141,6 +142,13 @@ label_steps(EntroAxis *axis, double step)
 }
 
 static void
+label_layers(EntroAxis *axis)
+{
+    for (guint i = 0; i < axis->n_ticks; i++)
+        g_snprintf(axis->label[i], ENTRO_TICK_CHARS, "L%.0f", axis->tick[i]);
+}
+
+static void
 label_logs(EntroAxis *axis)
 {
     const gboolean plain = axis->low >= exponent_below && axis->high < exponent_above;
@@ -229,6 +237,8 @@ make_ticks(EntroAxis *axis, guint most)
     const double step = place_evenly(axis, most);
     if (axis->kind == ENTRO_AXIS_STEP)
         label_steps(axis, step);
+    else if (axis->kind == ENTRO_AXIS_LAYER)
+        label_layers(axis);
     else
         label_numbers(axis, step);
 }
@@ -273,8 +283,10 @@ static void
 fit(EntroAxis *axis, const EntroFigure *figure, gboolean upright, double room)
 {
     const double size = entro_style_tick(figure).size;
-    const double per_tick = size * (upright ? sparse_upright : sparse_across);
-    const guint most = (guint)CLAMP(fabs(axis->to - axis->from) / per_tick, 2, 10);
+    const gboolean layers = axis->kind == ENTRO_AXIS_LAYER;
+    const double per_tick = size * (upright || layers ? sparse_upright : sparse_across);
+    const guint wanted = layers ? ENTRO_MAX_TICKS : usual_ticks;
+    const guint most = (guint)CLAMP(fabs(axis->to - axis->from) / per_tick, 2, wanted);
 
     for (guint n = most; n >= 1; n--) {
         make_ticks(axis, n);

@@ -1,7 +1,7 @@
-/* bar-chart.c: grouped bars with their percentage above.
+/* bar-chart.c: grouped bars with their number above.
  *
  * One group a band, one bar a run, in the order of the runs.  The figure grows with the number of
- * bars; where they stay narrow, the percentages are turned upright. */
+ * bars; where they stay narrow, the numbers are turned upright. */
 #include "view-private.h"
 
 static const double headroom = 1.5;              /* points between a bar and its label */
@@ -13,7 +13,7 @@ typedef struct {
     EntroFigure *figure;
     EntroBox plot;
     EntroAxis y;
-    EntroTextStyle label; /* of the percentages; size 0: none */
+    EntroTextStyle label; /* of the numbers; size 0: none */
     gboolean percent_sign;
 } Drawing;
 
@@ -34,13 +34,25 @@ share_at(const EntroBarChart *bars, guint series, guint group)
     return bars->share[series * bars->n_groups + group];
 }
 
-static char *
-share_text(double share, gboolean percent_sign)
+/* A number that is not 0 is not written as one. */
+char *
+entro_bar_text(double value, int decimals, const char *sign)
 {
-    const char *sign = percent_sign ? "%" : "";
+    const double unit = pow(10, -decimals);
 
-    return share > 0 && share < 0.5 ? g_strdup_printf("<1%s", sign)
-                                    : g_strdup_printf("%.0f%s", share, sign);
+    if (value >= 1e5)
+        return g_strdup_printf("%.2g%s", value, sign);
+    return value > 0 && value <= unit / 2 ? g_strdup_printf("<%.*f%s", decimals, unit, sign)
+                                          : g_strdup_printf("%.*f%s", decimals, value, sign);
+}
+
+static char *
+share_text(const EntroBarChart *bars, double share, gboolean percent_sign)
+{
+    const int usual = bars->percent ? 0 : entro_cell_decimals(0, bars->chart.y.range.high);
+    const int decimals = bars->decimals >= 0 ? (int)bars->decimals : usual;
+
+    return entro_bar_text(share, decimals, percent_sign ? "%" : "");
 }
 
 /* ---- sizes ------------------------------------------------------------------------------------- */
@@ -78,9 +90,14 @@ measure(EntroChart *chart, const EntroFigure *figure)
 {
     const EntroBarChart *bars = (EntroBarChart *)chart;
     const EntroTextStyle style = entro_style_tick(figure);
+    EntroScale y = chart->y;
     double width = 0, tall = 0;
 
     entro_text_measure(figure->text, "100", &style, &width, &tall);
+    if (!bars->percent) { /* the axis may be twice as long as the highest bar */
+        y.range.high *= 2;
+        width = entro_scale_labels_width(&y, figure);
+    }
     chart->need.around.left = entro_axes_tick_width(figure, width);
     chart->need.around.bottom = entro_axes_tick_height(figure) + (bars->group_range ? tall : 0);
     chart->need.least_width =
@@ -94,7 +111,7 @@ height(const EntroChart *chart G_GNUC_UNUSED, const EntroFigure *figure, double 
     return figure->theme.bar_aspect * MIN(plot_width, figure->theme.width_wide);
 }
 
-/* Length of the longest percentage in a style, turned or not. */
+/* Length of the longest number in a style, turned or not. */
 static double
 labels_width(const Drawing *drawing, gboolean percent_sign)
 {
@@ -103,7 +120,7 @@ labels_width(const Drawing *drawing, gboolean percent_sign)
     double widest = 0;
 
     for (guint i = 0; i < bars->n_series * bars->n_groups; i++) {
-        g_autofree char *text = share_text(bars->share[i], percent_sign);
+        g_autofree char *text = share_text(bars, bars->share[i], percent_sign);
         double width = 0, tall = 0;
         entro_text_measure(drawing->figure->text, text, &flat, &width, &tall);
         widest = MAX(widest, width);
@@ -125,11 +142,11 @@ choose_label(Drawing *drawing)
     EntroTextStyle *style = &drawing->label;
 
     *style = entro_style_tick(drawing->figure);
-    drawing->percent_sign = labels_width(drawing, TRUE) <= room;
+    drawing->percent_sign = drawing->bars->percent && labels_width(drawing, TRUE) <= room;
     if (drawing->percent_sign || labels_width(drawing, FALSE) <= room)
         return;
     style->turned = TRUE;
-    drawing->percent_sign = TRUE;
+    drawing->percent_sign = drawing->bars->percent;
     style->size *= MIN(1, room / entro_text_height(drawing->figure->text, style->size));
 }
 
@@ -152,8 +169,7 @@ drop_small_labels(Drawing *drawing)
         label_height(drawing) <= drawing->plot.height / 2)
         return;
     drawing->label.size = 0;
-    entro_figure_add_note(drawing->figure,
-                          "the bars are too small for their percentages: left out");
+    entro_figure_add_note(drawing->figure, "the bars are too small for their numbers: left out");
 }
 
 /* ---- drawing ----------------------------------------------------------------------------------- */
@@ -173,7 +189,7 @@ draw_bar(const Drawing *drawing, guint series, guint group)
     entro_figure_add_fill(drawing->figure, ENTRO_ROLE_INSIDE, bar, bars->fill[series]);
     if (drawing->label.size == 0)
         return;
-    g_autofree char *text = share_text(share, drawing->percent_sign);
+    g_autofree char *text = share_text(bars, share, drawing->percent_sign);
     entro_figure_add_text(drawing->figure, ENTRO_ROLE_VALUE, x + width / 2, top - headroom, 0.5, 1,
                           text, &drawing->label);
 }
@@ -225,7 +241,8 @@ make_axis(Drawing *drawing)
     drawing->y.from = entro_box_bottom(plot);
     drawing->y.to = plot.y;
     entro_axis_fit_upright(&drawing->y, drawing->figure);
-    while (drawing->y.n_ticks > 0 && drawing->y.tick[drawing->y.n_ticks - 1] > 100)
+    while (drawing->bars->percent && drawing->y.n_ticks > 0 &&
+           drawing->y.tick[drawing->y.n_ticks - 1] > 100)
         drawing->y.n_ticks--; /* the axis is longer than 100 % only for the labels */
 }
 
@@ -299,6 +316,8 @@ entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups, const ch
     }
     for (gsize i = 0; i < n; i++)
         entro_scale_add(&chart->y, share[i]);
+    bars->percent = TRUE;
+    bars->decimals = page->options->decimals;
     chart->y.from_zero = TRUE;
     chart->y.shared = page->options->shared_scale ? "share" : NULL;
     chart->legend_title = "Runs";

@@ -29,23 +29,11 @@ clear(EntroChart *chart)
 
 /* ---- sizes ------------------------------------------------------------------------------------- */
 
-/* Half a label of the axis across may reach beyond the plot. */
-static double
-label_room(const EntroCurveChart *lines, const EntroFigure *figure)
-{
-    EntroAxis axis = entro_scale_axis(&lines->chart.x);
-
-    axis.to = figure->theme.plot_max;
-    entro_axis_fit_across(&axis, figure, G_MAXDOUBLE);
-    return entro_axis_label_width(&axis, figure) / 2;
-}
-
 static void
 measure(EntroChart *chart, const EntroFigure *figure)
 {
-    const EntroCurveChart *lines = (EntroCurveChart *)chart;
     EntroMargins *around = &chart->need.around;
-    const double room = label_room(lines, figure);
+    const double room = entro_scale_half_label(&chart->x, figure);
 
     around->left =
         MAX(room, entro_axes_tick_width(figure, entro_scale_labels_width(&chart->y, figure)));
@@ -117,9 +105,12 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
         entro_band_add(figure, lines->bands->pdata[k], &x, &y, plot);
     draw_ceiling(lines, figure, &y, plot);
     draw_limit(lines, figure, &x, plot);
-    for (guint k = 0; k < lines->curves->len; k++)
-        entro_curve_add(figure, lines->curves->pdata[k], g_array_index(lines->pens, EntroPen, k),
-                        &x, &y, plot, lines->crosses);
+    for (guint k = 0; k < lines->curves->len; k++) {
+        const EntroPen pen = g_array_index(lines->pens, EntroPen, k);
+        entro_curve_add(figure, lines->curves->pdata[k], pen, &x, &y, plot, lines->crosses);
+        if (lines->dots)
+            entro_curve_add_dots(figure, lines->curves->pdata[k], pen, &x, &y, plot);
+    }
 }
 
 static const EntroChartKind kind = {

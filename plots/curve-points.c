@@ -123,6 +123,20 @@ entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, cons
         add_cross(figure, &path, curve, pen, plot);
 }
 
+void
+entro_curve_add_dots(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
+                     const EntroAxis *y, EntroBox plot)
+{
+    g_autoptr(GArray) dots = g_array_new(FALSE, FALSE, sizeof(double));
+    const Path path = {x, y, NULL, dots};
+
+    for (gsize i = 0; i < curve->n; i++)
+        if (entro_curve_is_drawn(curve, i, y->kind == ENTRO_AXIS_LOG))
+            append_point(&path, dots, curve, i);
+    if (dots->len > 0)
+        entro_figure_add_points(figure, ENTRO_MARK_DOTS, plot, pen, figure->theme.dot, dots);
+}
+
 /* ---- bands ------------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -46,6 +46,13 @@ typedef struct {
     const char *by;  /* configuration key that groups them, NULL: none */
     double level;    /* confidence */
     gint64 decimals; /* of the numbers in cells and above bars; -1: by their size */
+    /* Views that draw several charts: */
+    const char *part; /* this one alone; NULL: all */
+    /* The view `cost`: */
+    const char *const *archs;         /* instead of runs */
+    gint64 sizes[ENTRO_COST_N_SIZES]; /* ENTRO_COST_NOT_GIVEN: the run's, or GPT-2 small's */
+    double bandwidth;                 /* Mbit/s; NaN: as it was measured */
+    const char *const *measured;      /* "GB/MINUTES", one a bar; NULL: none */
     /* The figure: */
     const char *title;   /* NULL: the view's own; "": none */
     const char *preset;  /* widths, fonts and lines of a venue; NULL: default */
@@ -67,6 +74,8 @@ typedef struct {
                         .sample = ENTRO_ALL,                                                       \
                         .level = 0.95,                                                             \
                         .decimals = -1,                                                            \
+                        .sizes = ENTRO_COST_NO_SIZES,                                              \
+                        .bandwidth = NAN,                                                          \
                         .width = NAN,                                                              \
                         .height = NAN,                                                             \
                         .font_size = NAN,                                                          \

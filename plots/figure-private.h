@@ -113,6 +113,7 @@ typedef struct {
     double line_range;       /* share of a palette used for lines: its light end fades on white */
     double label_max;        /* widest name of a run in a legend */
     guint legend_lines;      /* more layers than this get a colour bar */
+    guint timeline_rows;     /* more findings than this share rows */
     guint vector_cells;      /* more cells than this become an image */
     guint image_side;        /* pixels; a cell is magnified to at most 16 within it */
     gsize cells_side;        /* more cells a side are refused */
@@ -120,6 +121,7 @@ typedef struct {
     double curve_buckets;    /* per point of width, when thinned */
     gsize map_cells;         /* cells of all stretched heat maps, or attention maps, of a view */
     EntroColour ink, faint, grid, missing, alarm, paper;
+    EntroColour severity[ENTRO_SEVERITY_CRITICAL + 1];
 } EntroTheme;
 
 const EntroTheme *entro_theme_default(void);

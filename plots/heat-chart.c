@@ -77,6 +77,14 @@ labels_width(const EntroHeatChart *heat, const EntroFigure *figure)
                : rows;
 }
 
+static int
+decimals_of(const EntroHeatChart *heat)
+{
+    const EntroRange range = heat->chart.colour.range;
+
+    return heat->decimals >= 0 ? (int)heat->decimals : entro_cell_decimals(range.low, range.high);
+}
+
 static double
 cell_wish(const EntroHeatChart *heat, const EntroFigure *figure)
 {
@@ -84,8 +92,8 @@ cell_wish(const EntroHeatChart *heat, const EntroFigure *figure)
 
     if (!heat->values || isnan(heat->chart.colour.range.low))
         return 0;
-    entro_cell_measure(figure, heat->chart.colour.range.low, heat->chart.colour.range.high, &width,
-                       &height);
+    entro_cell_measure(figure, heat->chart.colour.range.low, heat->chart.colour.range.high,
+                       decimals_of(heat), &width, &height);
     return width * figure->theme.value_min / figure->theme.value_fill;
 }
 
@@ -125,7 +133,7 @@ row_wish(const EntroHeatChart *heat, const EntroFigure *figure)
     if (heat->name_rows)
         wish = 1.15 * entro_text_height(figure->text, entro_style_tick(figure).size);
     if (heat->values && !isnan(range.low)) {
-        entro_cell_measure(figure, range.low, range.high, &width, &tall);
+        entro_cell_measure(figure, range.low, range.high, decimals_of(heat), &width, &tall);
         wish = MAX(wish, tall * theme->value_min / theme->value_fill);
     }
     return wish;
@@ -190,7 +198,7 @@ value_size(const EntroHeatChart *heat, const EntroFigure *figure, EntroBox plot)
     const EntroRange range = heat->chart.colour.range;
     double width = 0, tall = 0;
 
-    entro_cell_measure(figure, range.low, range.high, &width, &tall);
+    entro_cell_measure(figure, range.low, range.high, decimals_of(heat), &width, &tall);
     const double size = MIN(plot.width / heat->n_columns * theme->value_fill / width,
                             plot.height / heat->n_rows * theme->value_fill / tall);
     return size >= theme->value_min * (1 - 1e-9) ? MIN(size, theme->value_max) : 0;
@@ -205,7 +213,7 @@ add_values(const EntroHeatChart *heat, EntroFigure *figure, const EntroMark *cel
 
     const double size = value_size(heat, figure, cells->box);
     if (size > 0)
-        entro_cell_add_texts(figure, heat, cells, entro_cell_decimals(range.low, range.high), size);
+        entro_cell_add_texts(figure, heat, cells, decimals_of(heat), size);
     else
         entro_figure_add_note(figure, "the cells are too small for their values: left out");
 }
@@ -339,6 +347,7 @@ entro_heat_chart_add(EntroPage *page, const char *title, gsize n_rows, gsize n_c
     heat->value = g_memdup2(value, n * sizeof *value);
     heat->state = g_memdup2(state, n * sizeof *state);
     heat->values = page->options->values;
+    heat->decimals = page->options->decimals;
     heat->chart.coloured = TRUE;
     heat->chart.palette = page->figure->palette;
     for (gsize cell = 0; cell < n; cell++)

@@ -20,15 +20,15 @@ entro_cell_text(double value, int decimals)
 }
 
 void
-entro_cell_measure(const EntroFigure *figure, double low, double high, double *ret_width,
-                   double *ret_height)
+entro_cell_measure(const EntroFigure *figure, double low, double high, int decimals,
+                   double *ret_width, double *ret_height)
 {
     const double ends[] = {low, high};
     const EntroTextStyle style = {.size = 10};
 
     *ret_width = *ret_height = 0;
     for (guint end = 0; end < G_N_ELEMENTS(ends); end++) {
-        g_autofree char *label = entro_cell_text(ends[end], entro_cell_decimals(low, high));
+        g_autofree char *label = entro_cell_text(ends[end], decimals);
         double width = 0, height = 0;
         for (char *c = label; *c; c++)
             *c = g_ascii_isdigit(*c) ? '8' : *c; /* in most fonts no digit is wider */

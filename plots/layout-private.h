@@ -12,6 +12,7 @@ typedef enum {
     ENTRO_AXIS_NUMBER,
     ENTRO_AXIS_WHOLE, /* whole numbers only */
     ENTRO_AXIS_STEP,  /* whole numbers, with K and M */
+    ENTRO_AXIS_LAYER, /* whole numbers after an L */
     ENTRO_AXIS_LOG,   /* powers of ten; low > 0 */
 } EntroAxisKind;
 
@@ -57,6 +58,12 @@ double entro_axes_steps_width(const EntroFigure *figure, const gint64 *step, gsi
  * group, of the last: the number of cells. */
 void entro_axes_add_groups(EntroFigure *figure, EntroBox plot, double x, const char *prefix,
                            const gint64 *number, const gsize *end, gsize n);
+/* Names beside the middle of each of `n` rows of one height, as many as have room; the upper one is
+ * the first. */
+void entro_axes_add_names(EntroFigure *figure, EntroBox plot, const char *const *names, guint n);
+double entro_axes_names_width(const EntroFigure *figure, const char *const *names, guint n);
+/* Usual height of a row that has a name. */
+double entro_axes_row_height(const EntroFigure *figure);
 /* What axis labels, ticks and their labels take beside a plot. */
 double entro_axes_tick_height(const EntroFigure *figure);
 double entro_axes_tick_width(const EntroFigure *figure, double label_width);

@@ -125,6 +125,8 @@ entro_page_place(EntroPage *page)
 {
     const guint n = page->charts->len;
 
+    if (page->n_columns == 0 && page->batch == 1)
+        page->n_columns = page->alone_columns;
     page->fixed_columns = page->n_columns > 0;
     put_in_columns(page, page->fixed_columns ? MIN(page->n_columns, n) : usual_columns(n));
     resolve_scales(page);

@@ -31,6 +31,8 @@ void entro_scale_add(EntroScale *scale, double value); /* not finite: passed ove
 EntroAxis entro_scale_axis(const EntroScale *scale);
 /* Width of the widest tick label, and of the bar with its ticks, that any length could ask for. */
 double entro_scale_labels_width(const EntroScale *scale, const EntroFigure *figure);
+/* So far a label of an axis across may reach beyond the plot. */
+double entro_scale_half_label(const EntroScale *scale, const EntroFigure *figure);
 
 /* ---- chart.c: what all charts have ------------------------------------------------------------ */
 
@@ -96,6 +98,7 @@ struct EntroPage {
     GPtrArray *charts;                       /* EntroChart * */
     char *title;                             /* NULL: none */
     guint n_columns;                         /* 0: chosen */
+    guint alone_columns;                     /* chosen when a view is alone on the page; 0: usual */
     gboolean letters;                        /* (a), (b) before the charts' titles */
     gboolean share_x, share_y, share_colour; /* also between batches */
     guint batch;

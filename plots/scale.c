@@ -39,3 +39,13 @@ entro_scale_labels_width(const EntroScale *scale, const EntroFigure *figure)
     }
     return widest;
 }
+
+double
+entro_scale_half_label(const EntroScale *scale, const EntroFigure *figure)
+{
+    EntroAxis axis = entro_scale_axis(scale);
+
+    axis.to = figure->theme.plot_max;
+    entro_axis_fit_across(&axis, figure, G_MAXDOUBLE);
+    return entro_axis_label_width(&axis, figure) / 2;
+}

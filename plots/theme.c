@@ -41,6 +41,7 @@ static const EntroTheme base = {
     .line_range = 0.93,
     .label_max = 150,
     .legend_lines = 16,
+    .timeline_rows = 16,
     .vector_cells = 1024,
     .image_side = 2048,
     .cells_side = 2048,
@@ -53,6 +54,7 @@ static const EntroTheme base = {
     .missing = {0.8, 0.8, 0.8, 1},
     .alarm = {0.75, 0.1, 0.1, 1},
     .paper = {1, 1, 1, 1},
+    .severity = {{0.66, 0.74, 0.84, 1}, {0.93, 0.62, 0.14, 1}, {0.67, 0.08, 0.1, 1}},
 };
 
 #define TIMES     "Times New Roman,Liberation Serif,Nimbus Roman,TeX Gyre Termes,Tinos,DejaVu Serif"

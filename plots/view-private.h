@@ -19,6 +19,7 @@ typedef struct {
     gboolean stretched;    /* as wide as there is room, with rows as thin as they have to be */
     gboolean framed;       /* where blank cells would leave the edge open */
     gboolean values;       /* the number in each cell */
+    gint64 decimals;       /* of it; -1: by the size of the values */
 } EntroHeatChart;
 
 /* The chart is the page's.  LIMIT when there are too many cells. */
@@ -47,11 +48,11 @@ EntroHeatChart *entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid 
 gboolean entro_heads_check(const EntroPage *page, GError **error);
 
 /* heat-text.c: the number in each cell. */
-int entro_cell_decimals(double low, double high);
+int entro_cell_decimals(double low, double high); /* by their size */
 char *entro_cell_text(double value, int decimals);
 /* Width and height of the largest such number, at font size 1. */
-void entro_cell_measure(const EntroFigure *figure, double low, double high, double *ret_width,
-                        double *ret_height);
+void entro_cell_measure(const EntroFigure *figure, double low, double high, int decimals,
+                        double *ret_width, double *ret_height);
 void entro_cell_add_texts(EntroFigure *figure, const EntroHeatChart *heat, const EntroMark *cells,
                           int decimals, double size);
 
@@ -72,6 +73,7 @@ typedef struct {
     double ceiling;    /* NaN: none; a dashed line */
     gboolean crosses;  /* where a curve's values end before it does */
     double limit;      /* NaN: none; a dashed line upwards */
+    gboolean dots;     /* at each value: there are few */
     double stop;       /* step from which nothing is valid; NaN: none */
 } EntroCurveChart;
 
@@ -95,6 +97,8 @@ gboolean entro_curve_is_drawn(const EntroCurve *curve, gsize i, gboolean log_y);
 gsize entro_curve_end(const EntroCurve *curve);
 void entro_curve_add(EntroFigure *figure, const EntroCurve *curve, EntroPen pen, const EntroAxis *x,
                      const EntroAxis *y, EntroBox plot, gboolean cross);
+void entro_curve_add_dots(EntroFigure *figure, const EntroCurve *curve, EntroPen pen,
+                          const EntroAxis *x, const EntroAxis *y, EntroBox plot);
 void entro_band_add(EntroFigure *figure, const EntroBand *band, const EntroAxis *x,
                     const EntroAxis *y, EntroBox plot);
 
@@ -105,14 +109,59 @@ typedef struct {
     guint n_groups, n_series;
     char **group;       /* [n_groups] tick labels */
     char **group_range; /* [n_groups] a second line, NULL: none */
-    double *share;      /* [n_series][n_groups] percent */
+    double *share;      /* [n_series][n_groups] */
     EntroColour *fill;  /* [n_series] */
+    gboolean percent;   /* of a whole: the axis ends at 100, numbers have a sign */
+    gint64 decimals;    /* of the numbers above; -1: by the size of the values */
 } EntroBarChart;
 
-/* Copies everything.  `group_range` may be NULL.  The series are in the legend `legend_title`. */
+/* Copies everything.  `group_range` may be NULL.  The series are in the legend "Runs". */
 EntroBarChart *entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups,
                                    const char *const *group, const char *const *group_range,
                                    guint n_series, const char *const *series, const double *share);
+/* "58%", "0.7%", "<1%". */
+char *entro_bar_text(double value, int decimals, const char *sign);
+
+/* ---- stack-chart.c: lying bars of parts, a row each ---------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    EntroColour colour;
+} EntroStackPart;
+
+typedef struct {
+    EntroChart chart;
+    guint n_bars, n_parts;
+    GPtrArray *names;    /* [n_bars] char * */
+    GArray *values;      /* [n_bars][n_parts] double */
+    GArray *ranges;      /* [n_bars] EntroRange: what the sum is between; NaN: as it stands */
+    GArray *marks;       /* [n_bars] double: another number for the sum, a cross; NaN: none */
+    EntroColour *colour; /* [n_parts] */
+    gint64 decimals;     /* of the sum behind each bar; -1: by the size of the sums */
+} EntroStackChart;
+
+/* The chart is the page's; the parts are in its legend. */
+EntroStackChart *entro_stack_chart_add(EntroPage *page, const char *title,
+                                       const EntroStackPart *parts, guint n_parts);
+void entro_stack_chart_add_bar(EntroStackChart *stack, const char *name, const double *value,
+                               EntroRange range, double mark);
+
+/* ---- timeline-chart.c: stretches of training steps, in rows with names --------------------------- */
+
+typedef struct {
+    EntroChart chart;
+    GPtrArray *names;  /* char *, one a row */
+    GArray *stretches; /* of this file's own kind */
+    char *nothing;     /* said where there are no rows */
+} EntroTimelineChart;
+
+/* The chart is the page's; its x axis is shared with curves of the batch. */
+EntroTimelineChart *entro_timeline_chart_add(EntroPage *page, const char *title,
+                                             const char *nothing);
+void entro_timeline_chart_add_row(EntroTimelineChart *timeline, const char *name);
+/* Later ones are painted over earlier ones.  `open`: it goes on beyond its end. */
+void entro_timeline_chart_add_stretch(EntroTimelineChart *timeline, guint row, EntroRange steps,
+                                      gboolean open, EntroColour colour);
 
 /* ---- views: store -> figure; one file each ---------------------------------------------------- */
 
@@ -155,6 +204,17 @@ void entro_view_note_origin(EntroPage *page, const EntroViewTrace *trace,
 void entro_view_set_title(EntroPage *page, const char *title, const GPtrArray *traces,
                           const gint64 *step, gint64 sample);
 
+/* A view that draws several charts: which.  `parts` ends in NULL.  ARGUMENT: there is none such. */
+gboolean entro_view_check_part(const EntroPlotOptions *options, const char *const *parts,
+                               GError **error);
+gboolean entro_view_has_part(const EntroPlotOptions *options, const char *part);
+/* grids.c: one EntroGrid a run, of the column and the steps of the options. */
+GPtrArray *entro_view_select_grids(const EntroViewInput *input, GError **error);
+gboolean entro_grids_same_step(const GPtrArray *grids);
+char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
+/* The run's, with its step where the runs are at different ones. */
+char *entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run);
+
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
     GPtrArray *grids;       /* EntroGrid *, one a run */
@@ -165,6 +225,13 @@ typedef struct {
 } EntroBandsInput;
 
 void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
+/* EntroFinding elements, most severe first, from the first to the last step of their run. */
+EntroTimelineChart *entro_findings_add(EntroPage *page, const char *title,
+                                       const GPtrArray *findings, gint64 first_step,
+                                       gint64 last_step);
+/* Variance and mean of each layer over the heads of a grid; `title`, `unit`: of the statistic. */
+void entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
+                            const char *title, const char *unit);
 /* Colours by depth: the numbers of the curves are layers; with a legend or colour bar. */
 void entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n);
 /* That, and marks where a run ends in NaN; for the charts from
@@ -175,6 +242,8 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
     entro_view_headwise_steps, entro_view_headwise_difference, entro_view_attention_map,
     entro_view_row_entropy, entro_view_query_entropy;
+EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
+EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings, entro_view_seeds;
 
 /* The step at which run number `run` is to be drawn. */
 static inline gint64

@@ -66,6 +66,14 @@ static const EntroView views[] = {
         .build = entro_view_bands,
     },
     {
+        .key = "layer-spread",
+        .title = "Mean and variance over the heads of each layer",
+        .about = "mean and variance of each layer's heads, a line a run",
+        .column = "entropy_mean",
+        .min_runs = 1,
+        .build = entro_view_layer_spread,
+    },
+    {
         .key = "scalars",
         .title = "Training curves",
         .about = "loss and other scalars over training steps, one panel a scalar",
@@ -73,6 +81,28 @@ static const EntroView views[] = {
         .all_steps = TRUE,
         .min_runs = 1,
         .build = entro_view_scalars,
+    },
+    {
+        .key = "seeds",
+        .title = "Mean over runs",
+        .about = "mean over the seeds of a group of runs, with a band of confidence",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_seeds,
+    },
+    {
+        .key = "findings",
+        .title = "Findings during training",
+        .about = "loss over training steps, below it what was found and when, a pair a run",
+        .all_steps = TRUE,
+        .min_runs = 1,
+        .build = entro_view_findings,
+    },
+    {
+        .key = "cost",
+        .title = "Cost of one private inference",
+        .about = "communication and latency of a private inference, stacked, a bar a run or --arch",
+        .build = entro_view_cost,
     },
 };
 
@@ -90,6 +120,21 @@ entro_view_find(const char *key)
         if (g_strcmp0(views[i].key, key) == 0)
             return &views[i];
     return NULL;
+}
+
+gboolean
+entro_view_check_part(const EntroPlotOptions *options, const char *const *parts, GError **error)
+{
+    if (!options->part || g_strv_contains(parts, options->part))
+        return TRUE;
+    entro_fail_unknown("part", options->part, parts, error);
+    return FALSE;
+}
+
+gboolean
+entro_view_has_part(const EntroPlotOptions *options, const char *part)
+{
+    return !options->part || g_str_equal(options->part, part);
 }
 
 char *

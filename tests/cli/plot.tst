@@ -1,10 +1,10 @@
 # Figures: options and files.  What is drawn is tested in tests/figures.  Format: see run-table.py.
 P views             entroscope plot
 S -                 entroscope analyze -q $FIX/healthy.h5 $FIX/collapsing.h5 $FIX/all-nan.h5 $FIX/one-token.h5 $FIX/restarted.h5 --db a.db
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-' -e '^cost'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o $v.$s && \
                     test -s $v.$s || echo "$v $s"; done; done
-P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-'); do for s in pdf svg png; do \
+P .                 for v in $(entroscope plot | sed '/^$/,$d; s/ .*//' | grep -v -e '^attention-map' -e '^row-' -e '^query-' -e '^cost'); do for s in pdf svg png; do \
                     entroscope plot $v --db a.db --run healthy --run collapsing -o again.$s && \
                     cmp $v.$s again.$s; done; done
 P .                 head -c 5 scalars.pdf | grep -q '%PDF-' && grep -q '<svg' scalars.svg && \
@@ -99,6 +99,43 @@ S -                 mkdir locked && cp x.png locked/ && cp a.db b.png && mkdir d
 P .                 cmp x.png scalars.png && cmp locked/x.png scalars.png && cmp a.db b.png && \
                     test "$(ls -A locked)" = x.png && ls -A | grep '^[.]'; ls dir.png
 S -                 chmod 755 locked
+
+# ---- private-inference cost: architectures, or runs with what they do not say
+P .                 entroscope plot cost --arch SM+LN+G --arch SM --measured 25.32/8.21 --measured -/- -o o.svg && \
+                    grep -q 'Latency (minutes)' o.svg && grep -q measured o.svg || echo no cost
+P .                 entroscope plot cost --arch all --layers 2 --heads 2 --dim 64 --context 32 --vocab 256 --ffn-layers 1 \
+                    --bandwidth 100 --part latency -o o.svg
+P .                 entroscope plot cost --db a.db --run healthy --dim 32 -o o.svg && grep -q 'healthy: SM' o.svg || echo no run
+2 /needs.--arch/    entroscope plot cost -o x.png
+2 /closest.first/   entroscope plot cost --arch GPT -o x.png
+2 /no.part/         entroscope plot cost --arch SM --part energy -o x.png
+2 /--layers.must/   entroscope plot cost --arch SM --layers 0 -o x.png
+2 /no.multiple/     entroscope plot cost --arch SM --heads 5 -o x.png
+2 /give.--dim/      entroscope plot cost --db a.db --run healthy -o x.png
+2 /not.GB/          entroscope plot cost --arch SM --measured 5 -o x.png
+P .                 entroscope plot layer-spread --db a.db --part variance -o o.svg
+
+# ---- findings beside the loss
+P .                 entroscope plot findings --db a.db --run collapsing -o o.svg && grep -q 'layer collapse 3' o.svg || echo no findings
+P .                 entroscope plot findings --db a.db --run healthy --run all-nan --part findings -o o.svg && \
+                    grep -q 'no findings' o.svg && grep -q 'attention NaN' o.svg || echo no timeline
+2 /the.scalar/      entroscope plot findings --db a.db --run healthy --scalar nosuch -o x.png
+
+# ---- mean over seeds
+P .                 entroscope plot seeds --db a.db --run healthy --run collapsing --scalar loss --column entropy_mean --head '1.*' --level 0.9 \
+                    -o o.svg && grep -q 'all runs (n = 2)' o.svg && grep -q '90 % confidence' o.svg || echo no band
+P .                 entroscope plot seeds --db a.db --by arch -o o.svg
+2 /no.run.has/      entroscope plot seeds --db a.db --by nosuch -o x.png
+2 /there.twice/     entroscope plot seeds --db a.db --run healthy --run healthy -o x.png
+2 /has.the.scalar/  entroscope plot seeds --db a.db --scalar nosuch -o x.png
+2 /level.must/      entroscope plot seeds --db a.db --level 1 -o x.png
+
+# ---- parts of views as panels
+S -                 printf '%s\n' '[figure]' 'columns = 2' '[panel a]' 'view = cost' 'arch = SM+LN+G; SM' 'measured = 25.32/8.21; -/-' 'part = latency' \
+                    'title = Minutes' '[panel b]' 'view = layer-spread' 'part = mean' 'title = Mean' '[panel c]' 'view = findings' 'part = findings' \
+                    'span = 2' '[panel d]' 'view = seeds' 'scalar = loss' 'span = 2' > parts.ini
+P .                 entroscope plot --recipe parts.ini --db a.db --run collapsing -o o.svg && grep -q '>Minutes<' o.svg && \
+                    grep -q '>Mean<' o.svg && grep -q 'layer collapse 3' o.svg && grep -q 'n = 1' o.svg || echo no parts
 
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg

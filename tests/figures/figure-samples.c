@@ -631,6 +631,46 @@ bands_own(GError **error)
 }
 
 static EntroFigure *
+bands_decimals(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.decimals = 2;
+    return bands_n(6, FALSE, &options, error);
+}
+
+/* Bars of something that is no share. */
+static EntroFigure *
+bars_of(double scale, GError **error)
+{
+    static const char *const groups[] = {"attention", "feed-forward", ""};
+    static const double share[] = {0.2, 10, 3, 0, 7, 12.5};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+    g_autofree double *value = g_new(double, G_N_ELEMENTS(share));
+
+    for (guint i = 0; i < G_N_ELEMENTS(share); i++)
+        value[i] = scale * share[i];
+    EntroBarChart *bars =
+        entro_bar_chart_add(page, NULL, G_N_ELEMENTS(groups), groups, NULL, 2, run_names, value);
+    bars->percent = FALSE;
+    bars->chart.y.label = g_strdup("Minutes");
+    return sample_finish(page, "Bars", TRUE, error);
+}
+
+static EntroFigure *
+bars_minutes(GError **error)
+{
+    return bars_of(1, error);
+}
+
+static EntroFigure *
+bars_huge(GError **error)
+{
+    return bars_of(1e12, error);
+}
+
+static EntroFigure *
 scalars_loss(GError **error)
 {
     static const char *const names[] = {"loss"};
@@ -756,6 +796,153 @@ curves_rows(GError **error)
     return sample_finish(page, "Rows", TRUE, error);
 }
 
+static EntroFigure *
+spread(guint n_runs, gsize n_layers, gsize n_heads, gboolean holes, GError **error)
+{
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    EntroPage *page = entro_page_new(&options, error);
+    g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+
+    page->batch++;
+    for (guint run = 0; run < n_runs; run++) {
+        EntroGrid *grid = sample_grid(run_names[run], n_layers, n_heads, 0.1 * run, 3.8 - run);
+        if (holes)
+            spoil_layer(grid, n_layers / 2, 0, ENTRO_CELL_UNDEFINED);
+        g_ptr_array_add(grids, grid);
+    }
+    entro_layer_spread_add(page, grids, run_names, "Head entropy", "nats");
+    return sample_finish(page, "Mean and variance", TRUE, error);
+}
+
+static EntroFigure *
+spread_3(GError **error)
+{
+    return spread(3, 12, 12, TRUE, error);
+}
+
+static EntroFigure *
+spread_1x1(GError **error)
+{
+    return spread(1, 1, 1, FALSE, error);
+}
+
+static EntroFigure *
+spread_128(GError **error)
+{
+    return spread(2, 128, 128, FALSE, error);
+}
+
+void
+sample_add_stack(EntroPage *page, guint n_bars, guint n_parts, double most,
+                 const char *const *names)
+{
+    g_autofree EntroStackPart *parts = g_new(EntroStackPart, n_parts);
+    g_autofree double *value = g_new(double, n_parts);
+
+    page->batch++;
+    for (guint part = 0; part < n_parts; part++)
+        parts[part] = (EntroStackPart){names[part], entro_line_pen(part).colour};
+    EntroStackChart *stack = entro_stack_chart_add(page, "Latency", parts, n_parts);
+    stack->chart.x.label = g_strdup("Latency (minutes)");
+    for (guint bar = 0; bar < n_bars; bar++) {
+        double sum = 0;
+        for (guint part = 0; part < n_parts; part++)
+            sum += value[part] = most / n_parts * (0.5 + 0.5 * sin(bar + 2.385 * part));
+        const EntroRange range = {bar % 2 ? 0.8 * sum : NAN, bar % 2 ? 1.2 * sum : NAN};
+        entro_stack_chart_add_bar(stack, names[bar % n_parts], value, range,
+                                  bar % 3 ? NAN : 1.1 * sum);
+    }
+}
+
+EntroFigure *
+sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
+             const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    sample_add_stack(page, n_bars, n_parts, most, names);
+    return sample_finish(page, "Cost", TRUE, error);
+}
+
+static EntroFigure *
+stack_5(GError **error)
+{
+    return sample_stack(5, 6, 8, run_names, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+stack_zero(GError **error)
+{
+    return sample_stack(3, 2, 0, run_names, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+stack_odd(GError **error)
+{
+    static const char *const names[] = {long_name, "", "a\xff\n<b>&amp;"};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    options.width = 3.25;
+    return sample_stack(60, 3, 1e12, names, &options, error);
+}
+
+void
+sample_add_timeline(EntroPage *page, guint n_rows, guint n_stretches, const char *const *names,
+                    guint n_names)
+{
+    page->batch++;
+    EntroCurveChart *lines = entro_curve_chart_add(page, names[0], "loss");
+    EntroTimelineChart *timeline = entro_timeline_chart_add(page, "Findings", "no findings");
+    entro_curve_chart_add_curve(lines, sample_curve(0, 50, 30000, 5, 2), entro_line_pen(0));
+    for (guint row = 0; row < n_rows; row++)
+        entro_timeline_chart_add_row(timeline, names[row % n_names]);
+    for (guint i = 0; n_rows > 0 && i < n_stretches; i++) {
+        const double from = 15000 * (1 + sin(2.385 * i));
+        const EntroRange steps = {from, i % 4 == 0 ? 30000 : i % 4 == 1 ? from : from / 2 + 15000};
+        entro_timeline_chart_add_stretch(timeline, i % n_rows, steps, i % 4 == 0,
+                                         page->figure->theme.severity[i % 3]);
+    }
+    page->alone_columns = 1;
+}
+
+EntroFigure *
+sample_timeline(guint n_rows, guint n_stretches, const char *const *names, guint n_names,
+                const EntroPlotOptions *options, GError **error)
+{
+    EntroPage *page = entro_page_new(options, error);
+    if (!page)
+        return NULL;
+
+    sample_add_timeline(page, n_rows, n_stretches, names, n_names);
+    return sample_finish(page, "Findings", TRUE, error);
+}
+
+static EntroFigure *
+timeline_5(GError **error)
+{
+    static const char *const names[] = {"layer collapse 3", "run overload", "head overload (98)"};
+
+    return sample_timeline(5, 12, names, G_N_ELEMENTS(names), &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+timeline_none(GError **error)
+{
+    return sample_timeline(0, 0, run_names, 1, &ENTRO_PLOT_OPTIONS_DEFAULT, error);
+}
+
+static EntroFigure *
+timeline_slides(GError **error)
+{
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    static const char *const names[] = {"layer collapse 3", long_name};
+
+    options.preset = "slides";
+    return sample_timeline(2, 2, names, G_N_ELEMENTS(names), &options, error);
+}
+
 /* A band with a gap, one of a single place, one that leaves a logarithmic axis, and a long one. */
 static EntroFigure *
 curves_bands(GError **error)
@@ -857,14 +1044,26 @@ static const FigureSample samples[] = {
     {"bands-all-nan", bands_all_nan},
     {"bands-all-zero", bands_all_zero},
     {"bands-own", bands_own},
+    {"bands-decimals", bands_decimals},
+    {"bars-minutes", bars_minutes},
+    {"bars-huge", bars_huge},
     {"scalars-loss", scalars_loss},
     {"scalars-many", scalars_many},
     {"scalars-log", scalars_log},
     {"scalars-ranges", scalars_ranges},
     {"maps-16", maps_16},
     {"maps-shared", maps_shared},
-    {"curves-bands", curves_bands},
     {"curves-of-rows", curves_rows},
+    {"timeline-5", timeline_5},
+    {"timeline-none", timeline_none},
+    {"timeline-slides", timeline_slides},
+    {"stack-5", stack_5},
+    {"stack-zero", stack_zero},
+    {"stack-odd", stack_odd},
+    {"spread-3", spread_3},
+    {"spread-1x1", spread_1x1},
+    {"spread-128", spread_128},
+    {"curves-bands", curves_bands},
     {"page-of-all-kinds", page_of_all_kinds},
     {"page-shared", page_shared},
 };

@@ -34,5 +34,15 @@ EntroFigure *sample_bands(EntroGrid **grids, guint n, const EntroPlotOptions *op
                           GError **error);
 EntroFigure *sample_layers(guint n_runs, guint n_layers, gsize n_steps,
                            const EntroPlotOptions *options, GError **error);
+/* Lying bars; `names`: [n_parts], of the parts and, again and again, of the bars. */
+void sample_add_stack(EntroPage *page, guint n_bars, guint n_parts, double most,
+                      const char *const *names);
+EntroFigure *sample_stack(guint n_bars, guint n_parts, double most, const char *const *names,
+                          const EntroPlotOptions *options, GError **error);
+/* A loss above a timeline. */
+void sample_add_timeline(EntroPage *page, guint n_rows, guint n_stretches, const char *const *names,
+                         guint n_names);
+EntroFigure *sample_timeline(guint n_rows, guint n_stretches, const char *const *names,
+                             guint n_names, const EntroPlotOptions *options, GError **error);
 
 #endif

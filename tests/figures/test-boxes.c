@@ -316,6 +316,21 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
     return sample_finish(page, "", entro_curves_check(page, error), error);
 }
 
+static EntroFigure *
+random_stacks(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    return sample_stack(g_rand_int_range(rand, 1, 40),
+                        g_rand_int_range(rand, 1, G_N_ELEMENTS(odd_names)), fabs(random_end(rand)),
+                        odd_names, options, error);
+}
+
+static EntroFigure *
+random_timelines(GRand *rand, const EntroPlotOptions *options, GError **error)
+{
+    return sample_timeline(g_rand_int_range(rand, 0, 40), g_rand_int_range(rand, 0, 100), odd_names,
+                           G_N_ELEMENTS(odd_names), options, error);
+}
+
 static void
 add_random_lines(GRand *rand, EntroPage *page)
 {
@@ -341,7 +356,7 @@ add_random_batch(GRand *rand, EntroPage *page, GError **error)
 {
     EntroGrid *grids[4];
     const guint n = g_rand_int_range(rand, 1, G_N_ELEMENTS(grids));
-    const int kind = g_rand_int_range(rand, 0, 4);
+    const int kind = g_rand_int_range(rand, 0, 6);
 
     for (guint i = 0; i < n && kind < 2; i++)
         grids[i] = random_grid(rand);
@@ -353,6 +368,13 @@ add_random_batch(GRand *rand, EntroPage *page, GError **error)
         return TRUE;
     case 2:
         sample_add_layers(page, n, g_rand_int_range(rand, 1, 24), g_rand_int_range(rand, 1, 30));
+        return TRUE;
+    case 3:
+        sample_add_stack(page, g_rand_int_range(rand, 1, 20), n, fabs(random_end(rand)), odd_names);
+        return TRUE;
+    case 4:
+        sample_add_timeline(page, g_rand_int_range(rand, 0, 20), 4 * n, odd_names,
+                            G_N_ELEMENTS(odd_names));
         return TRUE;
     default:
         add_random_lines(rand, page);
@@ -391,8 +413,10 @@ static void
 test_any_combination(void)
 {
     static EntroFigure *(*const make[])(GRand *, const EntroPlotOptions *,
-                                        GError **) = {random_heat_maps, random_bands, random_curves,
-                                                      random_steps, random_page};
+                                        GError **) = {random_heat_maps, random_bands,
+                                                      random_curves,    random_stacks,
+                                                      random_timelines, random_steps,
+                                                      random_page};
     guint n_drawn = 0;
 
     for (guint32 seed = 0; seed < N_COMBINATIONS; seed++) {
