@@ -82,10 +82,10 @@ def check_sample(name, drawn):
 
 
 def check_can_fail(drawn):
-    """A patch of 12 x 12 pixels, and a picture that is moved by two."""
+    """A patch of 20 x 20 pixels, and a picture that is moved by two."""
     name = min(path.stem for path in GOLDEN.glob("*.png"))
     spoilt = picture(drawn[name])
-    spoilt.paste((255, 0, 255), (20, 20, 32, 32))
+    spoilt.paste((255, 0, 255), (20, 20, 40, 40))
     moved = ImageChops.offset(picture(drawn[name]), 2, 0)
     for other in (spoilt, moved):
         assert share_off(other, picture(GOLDEN / f"{name}.png")) > SHARE
