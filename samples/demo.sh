@@ -38,6 +38,7 @@ echo "== Analysing both traces into one database"
 echo
 echo "== What was found"
 "$entroscope" report healthy broken --db runs.db
+"$entroscope" report healthy broken --db runs.db --html report.html
 
 # The step at which the broken model shows both failures best: the largest k such that k of its heads
 # are overloaded and k are collapsed.
@@ -66,7 +67,8 @@ done
 cat <<END
 
 Done.  In $out:
-  layerwise-entropy.pdf .png   start here: the entropy of every layer while training.  In the healthy
+  report.html                  start here: everything about both in one page, to be opened in a browser
+  layerwise-entropy.pdf .png   the figure: the entropy of every layer while training.  In the healthy
                                model all layers settle between the extremes; in the broken one the
                                first stay at the ceiling (overload), the deep ones fall to 0
                                (collapse), and then everything is NaN
