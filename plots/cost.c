@@ -105,21 +105,6 @@ add_runs(GPtrArray *bars, const EntroViewInput *input, GError **error)
     return TRUE;
 }
 
-static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean
-refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_autofree char *clean = entro_text_clean_long(message);
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s", clean);
-    return FALSE;
-}
-
 /* "25.32/8.21", "-" for what is not known. */
 static gboolean
 parse_measured(const char *text, Bar *bar, GError **error)
@@ -135,7 +120,8 @@ parse_measured(const char *text, Bar *bar, GError **error)
         good =
             end != parts[i] && *end == '\0' && isfinite(bar->measured[i]) && bar->measured[i] >= 0;
     }
-    return good || refuse(error, "measured: \"%s\" is not GB/MINUTES, as in 25.32/8.21", text);
+    return good ||
+           entro_plot_refuse(error, "measured: \"%s\" is not GB/MINUTES, as in 25.32/8.21", text);
 }
 
 static gboolean
@@ -144,8 +130,9 @@ set_measured(const GPtrArray *bars, const char *const *measured, GError **error)
     const guint n = measured ? g_strv_length((char **)measured) : 0;
 
     if (n > 0 && n != bars->len)
-        return refuse(error, "%u times measured, but %u bars: give one for each, or none", n,
-                      bars->len);
+        return entro_plot_refuse(error,
+                                 "%u times measured, but %u bars: give one for each, or none", n,
+                                 bars->len);
     for (guint i = 0; i < n; i++)
         if (!parse_measured(measured[i], bars->pdata[i], error))
             return FALSE;
@@ -161,9 +148,9 @@ choose_bars(GPtrArray *bars, const EntroViewInput *input, GError **error)
         !(options->archs ? add_archs(bars, options, error) : add_runs(bars, input, error)))
         return FALSE;
     if (bars->len == 0)
-        return refuse(error,
-                      "the view cost needs --arch ARCH (--arch all: every one), or runs of a "
-                      "database");
+        return entro_plot_refuse(
+            error, "the view cost needs --arch ARCH (--arch all: every one), or runs of a "
+                   "database");
     if (bars->len > MOST_BARS) {
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
                     "%u bars: there is room for %d; choose some with --run", bars->len, MOST_BARS);

@@ -233,6 +233,8 @@ struct EntroFigure {
     double dpi, max_pixels;
 };
 
+/* ARGUMENT, with what files may have in their names made safe.  Returns FALSE. */
+gboolean entro_plot_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Theme, font and limits from the options; nothing on it yet. */
 EntroFigure *entro_figure_new(const EntroPlotOptions *options, GError **error);
 /* "there is no KIND "NAME"; there are ...": ARGUMENT. */

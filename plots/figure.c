@@ -7,6 +7,19 @@ G_DEFINE_QUARK(entro-plot-error-quark, entro_plot_error)
 
 static const char default_date[] = "1970-01-01T00:00:00Z"; /* same input, same bytes */
 
+gboolean
+entro_plot_refuse(GError **error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_autofree char *clean = entro_text_clean_long(message);
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s", clean);
+    return FALSE;
+}
+
 static void
 mark_free(gpointer data)
 {

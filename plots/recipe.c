@@ -76,8 +76,7 @@ entro_recipe_refuse(const EntroRecipe *recipe, const char *group, const char *ke
     va_start(arguments, format);
     g_autofree char *message = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_autofree char *clean = entro_text_clean_long(message);
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s", clean);
+    entro_plot_refuse(error, "%s", message);
     return entro_recipe_blame(recipe, group, key, error);
 }
 

@@ -20,21 +20,6 @@ typedef gboolean SetValue(EntroPlotSettings *settings, const EntroPlotSetting *r
 
 /* ---- kinds of values --------------------------------------------------------------------------- */
 
-static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean
-refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_autofree char *clean = entro_text_clean_long(message);
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s", clean);
-    return FALSE;
-}
-
 static gpointer
 place_of(EntroPlotSettings *settings, const EntroPlotSetting *row)
 {
@@ -61,7 +46,7 @@ set_flag(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *v
 {
     if (entro_plot_parse_flag(value, place_of(settings, row)))
         return TRUE;
-    return refuse(error, "%s: \"%s\" is neither yes nor no", row->key, value);
+    return entro_plot_refuse(error, "%s: \"%s\" is neither yes nor no", row->key, value);
 }
 
 static gboolean
@@ -100,9 +85,10 @@ parse_number(const EntroPlotSetting *row, const char *value, double *ret_number,
 
     *ret_number = g_ascii_strtod(value, &end);
     if (end == value || *end != '\0' || !isfinite(*ret_number))
-        return refuse(error, "%s: \"%s\" is not a number", row->key, value);
+        return entro_plot_refuse(error, "%s: \"%s\" is not a number", row->key, value);
     if (*ret_number < row->least || *ret_number > row->most)
-        return refuse(error, "%s must be %.15g to %.15g", row->key, row->least, row->most);
+        return entro_plot_refuse(error, "%s must be %.15g to %.15g", row->key, row->least,
+                                 row->most);
     return TRUE;
 }
 
@@ -122,7 +108,7 @@ set_whole(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *
     if (!parse_number(row, value, &number, error))
         return FALSE;
     if (number != floor(number))
-        return refuse(error, "%s: \"%s\" is not a whole number", row->key, value);
+        return entro_plot_refuse(error, "%s: \"%s\" is not a whole number", row->key, value);
     *(gint64 *)place_of(settings, row) = (gint64)number;
     return TRUE;
 }
@@ -135,7 +121,8 @@ set_step(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *v
 
     if (!g_str_equal(value, "last") &&
         !g_ascii_string_to_signed(value, 10, G_MININT64 + 1, G_MAXINT64 - 1, &step, NULL))
-        return refuse(error, "%s: \"%s\" is neither a step nor \"last\"", row->key, value);
+        return entro_plot_refuse(error, "%s: \"%s\" is neither a step nor \"last\"", row->key,
+                                 value);
     g_array_append_val(settings->steps, step);
     return TRUE;
 }
@@ -153,8 +140,9 @@ set_band_max(EntroPlotSettings *settings, const EntroPlotSetting *row, const cha
     if (end != value && *end == '\0' && isfinite(options->band_value) && options->band_value > 0)
         return TRUE;
     options->band_value = NAN;
-    return refuse(error, "%s: \"%s\" is not pooled, own, ceiling, lnT or a number above 0",
-                  row->key, value);
+    return entro_plot_refuse(error,
+                             "%s: \"%s\" is not pooled, own, ceiling, lnT or a number above 0",
+                             row->key, value);
 }
 
 /* LAYER or LAYER.HEAD, "*" for every one. */
@@ -176,7 +164,8 @@ set_head(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *v
 
     if (n < 1 || n > 2 || !parse_choice(parts[0], &choice.layer) ||
         (n == 2 && !parse_choice(parts[1], &choice.head)))
-        return refuse(error, "%s: \"%s\" is not LAYER.HEAD, as in 3.0 or 3.*", row->key, value);
+        return entro_plot_refuse(error, "%s: \"%s\" is not LAYER.HEAD, as in 3.0 or 3.*", row->key,
+                                 value);
     g_array_append_val(settings->heads, choice);
     return TRUE;
 }
@@ -438,7 +427,7 @@ set_row(EntroPlotSettings *settings, guint i, const char *value, GError **error)
     const EntroPlotSetting *row = &rows[i].setting;
 
     if (!g_utf8_validate(value, -1, NULL))
-        return refuse(error, "%s: the text is not valid UTF-8", row->key);
+        return entro_plot_refuse(error, "%s: the text is not valid UTF-8", row->key);
     if (!rows[i].set(settings, row, value, error))
         return FALSE;
     g_ptr_array_add(settings->given, g_strdup(row->key));
@@ -453,7 +442,7 @@ entro_plot_settings_set(EntroPlotSettings *settings, const char *key, const char
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         if (g_str_equal(rows[i].setting.key, key))
             return set_row(settings, i, value, error);
-    return refuse(error, "there is no option \"%s\"", key);
+    return entro_plot_refuse(error, "there is no option \"%s\"", key);
 }
 
 gboolean
@@ -480,8 +469,9 @@ static gboolean
 one_a_run(const char *key, guint n, guint n_runs, GError **error)
 {
     return n == n_runs ||
-           refuse(error, "%s is given %u times, and %u runs are named: give one for each run", key,
-                  n, n_runs);
+           entro_plot_refuse(error,
+                             "%s is given %u times, and %u runs are named: give one for each run",
+                             key, n, n_runs);
 }
 
 gboolean
