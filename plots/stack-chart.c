@@ -89,10 +89,16 @@ factor_of(const EntroChart *chart, const EntroFigure *figure)
     return entro_axis_factor(&axis);
 }
 
+/* Of what the page writes above the plot, and has room for. */
 static double
 annotation_height(const EntroChart *chart, const EntroFigure *figure)
 {
-    return chart->annotation ? entro_text_height(figure->text, entro_style_note(figure).size) : 0;
+    const EntroTextStyle style = entro_style_note(figure);
+    double width = 0, height = 0;
+
+    if (chart->annotation)
+        entro_text_measure(figure->text, chart->annotation, &style, &width, &height);
+    return height > 0 ? height + figure->theme.gap / 2 : 0;
 }
 
 static void
@@ -108,8 +114,7 @@ measure(EntroChart *chart, const EntroFigure *figure)
     chart->need.around.right = room;
     g_autofree char *factor = factor_of(chart, figure);
     chart->need.around.top =
-        annotation_height(chart, figure) +
-        (*factor ? entro_text_height(figure->text, entro_style_tick(figure).size) : 0);
+        *factor ? entro_text_height(figure->text, entro_style_tick(figure).size) : 0;
 }
 
 static double

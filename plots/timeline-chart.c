@@ -41,8 +41,6 @@ measure(EntroChart *chart, const EntroFigure *figure)
     chart->need.around.left = MAX(room, entro_axes_names_width(figure, names_of(timeline), n));
     chart->need.around.right = MAX(2 * figure->theme.gap, room);
     chart->need.around.bottom = entro_axes_tick_height(figure);
-    chart->need.around.top =
-        chart->annotation ? entro_text_height(figure->text, entro_style_note(figure).size) : 0;
 }
 
 static double
