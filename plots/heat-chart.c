@@ -421,7 +421,7 @@ entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid, const cha
     heat->chart.x.label = g_strdup("Training step");
     heat->chart.y.label = g_strdup(heat->name_rows ? "Layer and head index" : "Layer index");
     heat->chart.colour.label = g_strdup(value_label);
-    heat->chart.colour.shared = page->options->shared_scale ? heat->chart.colour.label : NULL;
+    heat->chart.colour.shared = page->options->shared_scale ? "value" : NULL;
     if (!is_even(grid->step, grid->n_columns))
         entro_chart_add_note(&heat->chart, "Columns are captures; their steps are not evenly "
                                            "spaced.");

@@ -1,7 +1,7 @@
 /* test-boxes.c: nothing overlaps, nothing leaves the canvas, on every sample and on many shapes. */
 #include "figure-samples.h"
 
-enum { N_COMBINATIONS = 600 };
+enum { N_COMBINATIONS = 800 };
 
 static const double slack = 0.01; /* points */
 
