@@ -178,6 +178,7 @@ draw(const EntroView *view, const char *redraw, GError **error)
     const guint n_named = chosen.runs ? g_strv_length(chosen.runs) : 0;
 
     if ((chosen.db && !store) || runs == NULL ||
+        !entro_plot_settings_check(chosen.settings, view->key, error) ||
         !entro_plot_settings_get(chosen.settings, n_named, &options, error))
         return FALSE;
     options.redraw = redraw;

@@ -101,6 +101,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroPlotSettings, entro_plot_settings_free)
 /* ARGUMENT, with a message that begins with the key. */
 ENTRO_API gboolean entro_plot_settings_set(EntroPlotSettings *settings, const char *key,
                                            const char *value, GError **error);
+/* ARGUMENT when something was set that means nothing to the view. */
+ENTRO_API gboolean entro_plot_settings_check(const EntroPlotSettings *settings, const char *view,
+                                             GError **error);
 /* The options, which point into the settings.  ARGUMENT when steps or labels are neither one nor as
  * many as the runs. */
 ENTRO_API gboolean entro_plot_settings_get(EntroPlotSettings *settings, guint n_runs,
@@ -118,6 +121,7 @@ typedef struct {
     gboolean all_steps; /* draws every step; else one */
     guint min_runs;     /* 0: needs none */
     guint max_runs;     /* 0: any number */
+    const char *takes;  /* keys of the settings that mean something to it, blanks between */
     EntroViewBuild *build;
 } EntroView;
 

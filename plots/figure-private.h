@@ -273,6 +273,8 @@ EntroTextStyle entro_style_note(const EntroFigure *figure);
 /* ---- settings.c ----------------------------------------------------------------------------- */
 
 gboolean entro_plot_parse_flag(const char *value, gboolean *ret_flag); /* FALSE: neither */
+/* Whether it means something to the view, or belongs to the whole figure. */
+gboolean entro_plot_setting_fits(const EntroPlotSetting *row, const EntroView *view);
 gboolean entro_plot_settings_has(const EntroPlotSettings *settings, const char *key);
 gboolean entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *from,
                                   const char *key, GError **error);

@@ -155,7 +155,9 @@ entro_figure_add_note(EntroFigure *figure, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *raw = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_ptr_array_add(figure->notes, entro_text_clean(raw));
+    g_autofree char *note = entro_text_clean(raw);
+    if (!g_ptr_array_find_with_equal_func(figure->notes, note, g_str_equal, NULL))
+        g_ptr_array_add(figure->notes, g_steal_pointer(&note)); /* each chart may say the same */
 }
 
 void

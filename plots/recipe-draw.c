@@ -70,29 +70,37 @@ set_from_file(const EntroRecipe *recipe, const char *group, const EntroPlotSetti
     return TRUE;
 }
 
-/* Of the panel (NULL: of the figure), the command line or [figure]: the first that has it. */
+/* Of the panel (NULL: of the figure), the command line or [figure]: the first that has it.  What stands
+ * in [figure] or on the command line is for the panels that it means something to. */
 static gboolean
-choose_setting(const Cook *cook, const char *panel, const EntroPlotSetting *row,
-               EntroPlotSettings *settings, GError **error)
+choose_setting(const Cook *cook, const char *panel, const EntroView *view,
+               const EntroPlotSetting *row, EntroPlotSettings *settings, GError **error)
 {
     GKeyFile *file = cook->recipe->file;
+    const gboolean fits = !view || entro_plot_setting_fits(row, view);
 
     if (panel && g_key_file_has_key(file, panel, row->key, NULL))
-        return set_from_file(cook->recipe, panel, row, settings, error);
-    if (entro_plot_settings_has(cook->given, row->key))
+        return fits ? set_from_file(cook->recipe, panel, row, settings, error)
+                    : entro_recipe_refuse(cook->recipe, panel, row->key, error,
+                                          "%s means nothing to the view %s, which takes: %s",
+                                          row->key, view->key, view->takes);
+    if (fits && entro_plot_settings_has(cook->given, row->key))
         return entro_plot_settings_copy(settings, cook->given, row->key, error);
-    if (g_key_file_has_key(file, ENTRO_RECIPE_FIGURE, row->key, NULL))
+    if (fits && g_key_file_has_key(file, ENTRO_RECIPE_FIGURE, row->key, NULL))
         return set_from_file(cook->recipe, ENTRO_RECIPE_FIGURE, row, settings, error);
     return TRUE;
 }
 
+/* `panel` and `view` NULL: what belongs to the whole figure. */
 static gboolean
-choose_settings(const Cook *cook, const char *panel, EntroPlotSettings *settings, GError **error)
+choose_settings(const Cook *cook, const char *panel, const EntroView *view,
+                EntroPlotSettings *settings, GError **error)
 {
     const EntroPlotSetting *row = NULL;
 
     for (guint i = 0; (row = entro_plot_setting(i)) != NULL; i++)
-        if (row->of_figure == (panel == NULL) && !choose_setting(cook, panel, row, settings, error))
+        if (row->of_figure == (panel == NULL) &&
+            !choose_setting(cook, panel, view, row, settings, error))
             return FALSE;
     return TRUE;
 }
@@ -241,7 +249,7 @@ add_panel(Cook *cook, const char *group, GError **error)
 
     g_ptr_array_add(cook->panels, panel);
     panel->settings = entro_plot_settings_new();
-    if (!view || !choose_settings(cook, group, panel->settings, error))
+    if (!view || !choose_settings(cook, group, view, panel->settings, error))
         return FALSE;
     panel->runs = find_runs(cook, group, &n_named, error);
     if (!panel->runs)
@@ -263,7 +271,7 @@ make_page(Cook *cook, const char *redraw, GError **error)
 {
     guint n_columns = 0;
 
-    if (!choose_settings(cook, NULL, cook->settings, error) ||
+    if (!choose_settings(cook, NULL, NULL, cook->settings, error) ||
         !entro_plot_settings_get(cook->settings, 0, &cook->options, error))
         return FALSE;
     cook->options.redraw = redraw;

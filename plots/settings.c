@@ -455,6 +455,28 @@ entro_plot_settings_has(const EntroPlotSettings *settings, const char *key)
 }
 
 gboolean
+entro_plot_setting_fits(const EntroPlotSetting *row, const EntroView *view)
+{
+    g_auto(GStrv) keys = g_strsplit(view->takes, " ", -1);
+
+    return row->of_figure || g_strv_contains((const char *const *)keys, row->key);
+}
+
+gboolean
+entro_plot_settings_check(const EntroPlotSettings *settings, const char *key, GError **error)
+{
+    const EntroView *view = entro_view_find(key);
+
+    g_return_val_if_fail(view, FALSE);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (entro_plot_settings_has(settings, rows[i].setting.key) &&
+            !entro_plot_setting_fits(&rows[i].setting, view))
+            return entro_plot_refuse(error, "%s means nothing to the view %s, which takes: %s",
+                                     rows[i].setting.key, view->key, view->takes);
+    return TRUE;
+}
+
+gboolean
 entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *from,
                          const char *key, GError **error)
 {

@@ -11,6 +11,7 @@ static const EntroView views[] = {
         .about = "heat map of layers and heads, one panel a run",
         .column = "entropy_mean",
         .min_runs = 1,
+        .takes = "step label column values shared-scale decimals palette",
         .build = entro_view_headwise,
     },
     {
@@ -20,6 +21,7 @@ static const EntroView views[] = {
         .column = "entropy_mean",
         .all_steps = TRUE,
         .min_runs = 1,
+        .takes = "label column head values shared-scale decimals palette",
         .build = entro_view_headwise_steps,
     },
     {
@@ -28,6 +30,7 @@ static const EntroView views[] = {
         .about = "heat map of each run minus the first one, head by head",
         .column = "entropy_mean",
         .min_runs = 2,
+        .takes = "step label column values shared-scale decimals palette",
         .build = entro_view_headwise_difference,
     },
     {
@@ -37,24 +40,28 @@ static const EntroView views[] = {
         .column = "entropy_mean",
         .all_steps = TRUE,
         .min_runs = 1,
+        .takes = "label column shared-scale log-y palette",
         .build = entro_view_layerwise,
     },
     {
         .key = "attention-map",
         .title = "Attention weights",
         .about = "heat map of queries and keys straight from a trace, one panel a head",
+        .takes = "trace head sample step values shared-scale decimals palette",
         .build = entro_view_attention_map,
     },
     {
         .key = "row-entropy",
         .title = "Distribution of row entropy",
         .about = "share of the rows by their entropy straight from a trace, one line a layer",
+        .takes = "trace head sample step shared-scale log-y palette",
         .build = entro_view_row_entropy,
     },
     {
         .key = "query-entropy",
         .title = "Row entropy by query position",
         .about = "mean entropy of rows by query straight from a trace, one line a layer",
+        .takes = "trace head sample step shared-scale log-y palette",
         .build = entro_view_query_entropy,
     },
     {
@@ -63,6 +70,7 @@ static const EntroView views[] = {
         .about = "share of the heads in each quarter of the largest entropy, grouped by run",
         .column = "entropy_mean",
         .min_runs = 1,
+        .takes = "step label column band-max shared-scale decimals palette",
         .build = entro_view_bands,
     },
     {
@@ -71,6 +79,7 @@ static const EntroView views[] = {
         .about = "mean and variance of each layer's heads, a line a run",
         .column = "entropy_mean",
         .min_runs = 1,
+        .takes = "step label column part shared-scale log-y",
         .build = entro_view_layer_spread,
     },
     {
@@ -80,6 +89,7 @@ static const EntroView views[] = {
         .column = NULL,
         .all_steps = TRUE,
         .min_runs = 1,
+        .takes = "label scalar shared-scale log-y",
         .build = entro_view_scalars,
     },
     {
@@ -88,6 +98,7 @@ static const EntroView views[] = {
         .about = "mean over the seeds of a group of runs, with a band of confidence",
         .all_steps = TRUE,
         .min_runs = 1,
+        .takes = "label by level scalar column head shared-scale log-y",
         .build = entro_view_seeds,
     },
     {
@@ -96,12 +107,15 @@ static const EntroView views[] = {
         .about = "loss over training steps, below it what was found and when, a pair a run",
         .all_steps = TRUE,
         .min_runs = 1,
+        .takes = "label scalar part shared-scale log-y",
         .build = entro_view_findings,
     },
     {
         .key = "cost",
         .title = "Cost of one private inference",
         .about = "communication and latency of a private inference, stacked, a bar a run or --arch",
+        .takes =
+            "label part arch layers heads dim context vocab ffn-layers bandwidth measured decimals",
         .build = entro_view_cost,
     },
 };

@@ -169,3 +169,7 @@ P .                 for f in all-nan one-token uneven hybrid square damaged; do 
 2 /no.layer.77/     entroscope plot attention-map --trace $FIX/healthy.h5 --head 77.0 -o none.svg
 2 /no.sample.99/    entroscope plot row-entropy --trace $FIX/healthy.h5 --sample 99 -o none.svg
 P .                 test ! -e none.svg
+
+# ---- what means nothing to a view
+2 no-use            entroscope plot headwise-entropy --db a.db --scalar loss -o x.png
+2 no-use-of-trace   entroscope plot scalars --db a.db --trace x.h5 -o x.png

@@ -44,3 +44,7 @@ P .                 entroscope plot --recipe two.ini --width 5 --title '' -o w.s
 4 folder            entroscope plot --recipe elsewhere --db a.db -o x.svg
 5 too-large         head -c 2000000 /dev/zero | tr '\0' '#' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
 P .                 test ! -e x.svg
+
+# ---- what means nothing to a view is refused in its panel, and passed over where it is for all panels
+2 no-use            printf '[panel a]\nview = headwise-entropy\nscalar = loss\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+P .                 printf '[figure]\nscalar = loss\nrun = healthy\n[panel a]\nview = headwise-entropy\n[panel b]\nview = scalars\n' > r.ini; entroscope plot --recipe r.ini --db a.db --values -o y.svg
