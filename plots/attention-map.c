@@ -157,7 +157,8 @@ add_map(EntroPage *page, const EntroHeadMap *map, const char *trace, guint n_map
     heat->chart.y.label = g_strdup("Query position");
     heat->chart.colour.label = g_strdup("Attention weight");
     heat->chart.colour.from_zero = TRUE;
-    heat->chart.colour.shared = page->options->shared_scale ? "weight" : NULL;
+    heat->chart.colour.shared = "weight";
+    heat->chart.colour.together = page->options->shared_scale;
     explain_map(heat, map);
     return heat;
 }

@@ -277,10 +277,12 @@ static const EntroChartKind kind = {
 
 /* Distinct colours while there are enough, else a way through the palette. */
 static EntroColour
-series_colour(const EntroFigure *figure, guint n_series, guint series)
+series_colour(EntroPage *page, guint n_series, guint series, const char *name)
 {
+    const EntroFigure *figure = page->figure;
+
     return n_series <= figure->lines->n
-               ? entro_line_pen_of(figure->lines, series).colour
+               ? entro_page_pen(page, name).colour
                : entro_palette_at(figure->palette, series / (n_series - 1.0));
 }
 
@@ -310,7 +312,7 @@ entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups, const ch
     bars->share = g_memdup2(share, n * sizeof *share);
     bars->fill = g_new(EntroColour, n_series);
     for (guint k = 0; k < n_series; k++) {
-        bars->fill[k] = series_colour(page->figure, n_series, k);
+        bars->fill[k] = series_colour(page, n_series, k, series[k]);
         entro_legend_add(&chart->legend, ENTRO_SWATCH_PATCH, (EntroPen){.colour = bars->fill[k]},
                          series[k]);
     }
@@ -319,7 +321,8 @@ entro_bar_chart_add(EntroPage *page, const char *title, guint n_groups, const ch
     bars->percent = TRUE;
     bars->decimals = page->options->decimals;
     chart->y.from_zero = TRUE;
-    chart->y.shared = page->options->shared_scale ? "share" : NULL;
+    chart->y.shared = "share";
+    chart->y.together = page->options->shared_scale;
     chart->legend_title = "Runs";
     entro_page_add(page, bars);
     return bars;

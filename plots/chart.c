@@ -53,3 +53,13 @@ entro_chart_add_note(EntroChart *chart, const char *format, ...)
     va_end(arguments);
     g_ptr_array_add(chart->notes, entro_text_clean(raw));
 }
+
+void
+entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot)
+{
+    EntroTextStyle style = entro_style_note(figure);
+
+    style.max_width = plot.width;
+    entro_figure_add_text(figure, ENTRO_ROLE_VALUE, plot.x + plot.width / 2,
+                          plot.y + plot.height / 2, 0.5, 0.5, "no values", &style);
+}

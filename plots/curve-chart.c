@@ -103,6 +103,8 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     entro_axes_add_y(figure, &y, plot, TRUE);
     for (guint k = 0; k < lines->bands->len; k++)
         entro_band_add(figure, lines->bands->pdata[k], &x, &y, plot);
+    if (isnan(chart->y.range.low) && isnan(lines->stop))
+        entro_chart_draw_nothing(figure, plot);
     draw_ceiling(lines, figure, &y, plot);
     draw_limit(lines, figure, &x, plot);
     for (guint k = 0; k < lines->curves->len; k++) {
@@ -136,11 +138,13 @@ entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label)
     lines->crosses = TRUE;
     chart->x.kind = ENTRO_AXIS_STEP;
     chart->x.shared = "step";
+    chart->x.together = TRUE;
     chart->x.label = g_strdup("Training step");
     chart->y.kind = page->options->log_y ? ENTRO_AXIS_LOG : ENTRO_AXIS_NUMBER;
     chart->y.label = g_strdup(y_label);
     chart->y.widen = widen_y;
-    chart->y.shared = page->options->shared_scale ? "value" : NULL;
+    chart->y.shared = "value";
+    chart->y.together = page->options->shared_scale;
     entro_page_add(page, lines);
     return lines;
 }
@@ -227,8 +231,9 @@ entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure, con
     if (n_hidden > 0)
         entro_chart_add_note(&lines->chart,
                              "%s: %" G_GSIZE_FORMAT
-                             " values at or below 0 have no place on a logarithmic axis.",
-                             lines->chart.title, n_hidden);
+                             " value%s at or below 0 %s no place on a logarithmic axis.",
+                             lines->chart.title, n_hidden, n_hidden == 1 ? "" : "s",
+                             n_hidden == 1 ? "has" : "have");
 }
 
 gboolean

@@ -28,15 +28,15 @@ typedef enum {
 
 typedef struct {
     const char *column;        /* statistic, NULL: the view's own */
-    gint64 step;               /* headwise-entropy, entropy-bands: of every run, or */
+    gint64 step;               /* views of one capture: of every run, or */
     const gint64 *steps;       /* [n_runs] of each; NULL: `step` */
     const char *const *labels; /* [n_runs] what each run is called; NULL: its name */
     gboolean values;           /* write the number into each cell */
     gboolean shared_scale;     /* one colour scale, or one y axis, for all runs */
     EntroBandMax band_max;
     double band_value;          /* a fixed M; NaN: by band_max */
-    const char *const *scalars; /* names for the view `scalars`; NULL: the ones the runs have */
-    gboolean log_y;             /* the view `scalars` */
+    const char *const *scalars; /* names; NULL: by the view, in `scalars` all that there are */
+    gboolean log_y;             /* of curves */
     /* Views that read a trace: */
     const char *const *traces; /* paths, NULL-terminated; NULL: none */
     const EntroHeadChoice *heads;
@@ -86,6 +86,7 @@ typedef struct {
 typedef struct {
     const char *key, *argument, *about; /* argument NULL: takes none, "yes" turns it on */
     gboolean many;                      /* may be repeated */
+    gboolean may_be_empty;              /* a text */
     gboolean of_figure;                 /* of the whole figure, not of one view in it */
     gsize offset;                       /* of this stage */
     double least, most;                 /* of a number */

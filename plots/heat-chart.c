@@ -265,22 +265,12 @@ draw_groups(const EntroHeatChart *heat, EntroFigure *figure, EntroBox plot)
 }
 
 static void
-draw_nothing(EntroFigure *figure, EntroBox plot)
-{
-    EntroTextStyle style = entro_style_note(figure);
-
-    style.max_width = plot.width;
-    entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, plot);
-    entro_figure_add_text(figure, ENTRO_ROLE_VALUE, plot.x + plot.width / 2,
-                          plot.y + plot.height / 2, 0.5, 0.5, "no values", &style);
-}
-
-static void
 draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
 {
     const EntroHeatChart *heat = (const EntroHeatChart *)chart;
     if (heat->n_rows == 0 || heat->n_columns == 0) {
-        draw_nothing(figure, plot);
+        entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, plot);
+        entro_chart_draw_nothing(figure, plot);
         return;
     }
     const EntroMark *cells = add_cells(heat, figure, plot);
@@ -370,7 +360,8 @@ entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid, const char *t
     heat->chart.x.label = g_strdup("Head index");
     heat->chart.y.label = g_strdup("Layer index");
     heat->chart.colour.label = g_strdup(value_label);
-    heat->chart.colour.shared = page->options->shared_scale ? "value" : NULL;
+    heat->chart.colour.shared = "value";
+    heat->chart.colour.together = page->options->shared_scale;
     return heat;
 }
 
@@ -421,7 +412,8 @@ entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid, const cha
     heat->chart.x.label = g_strdup("Training step");
     heat->chart.y.label = g_strdup(heat->name_rows ? "Layer and head index" : "Layer index");
     heat->chart.colour.label = g_strdup(value_label);
-    heat->chart.colour.shared = page->options->shared_scale ? "value" : NULL;
+    heat->chart.colour.shared = "value";
+    heat->chart.colour.together = page->options->shared_scale;
     if (!is_even(grid->step, grid->n_columns))
         entro_chart_add_note(&heat->chart, "Columns are captures; their steps are not evenly "
                                            "spaced.");

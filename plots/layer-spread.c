@@ -105,7 +105,6 @@ add_chart(EntroPage *page, const char *title, const char *y_label)
     chart->x.kind = ENTRO_AXIS_LAYER;
     chart->x.shared = "layer";
     chart->y.from_zero = TRUE;
-    chart->y.shared = NULL; /* a mean and a variance are no values of one axis */
     chart->legend_title = "Runs";
     return lines;
 }

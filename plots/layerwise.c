@@ -57,6 +57,7 @@ explain_layers(EntroCurveChart *lines, const Layers *layers)
         chart->colour.kind = ENTRO_AXIS_WHOLE;
         chart->colour.label = g_strdup("Layer index");
         chart->colour.shared = "layer";
+        chart->colour.together = TRUE;
         chart->bar_downwards = TRUE; /* layer 0 on top, as in the heat maps */
         entro_scale_add(&chart->colour, layers->first);
         entro_scale_add(&chart->colour, layers->last);

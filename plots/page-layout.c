@@ -16,17 +16,23 @@ chart_at(const EntroPage *page, guint i)
 /* ---- scales that charts share ------------------------------------------------------------------ */
 
 static gboolean
-share(const EntroScale *a, const EntroScale *b, gboolean same_batch)
+alike(const EntroScale *a, const EntroScale *b)
 {
-    return a == b || (same_batch && a->shared && g_strcmp0(a->shared, b->shared) == 0 &&
-                      g_strcmp0(a->label, b->label) == 0);
+    return a->shared && g_strcmp0(a->shared, b->shared) == 0 && g_strcmp0(a->label, b->label) == 0;
+}
+
+/* `of_page`: the page wants all that are alike to share. */
+static gboolean
+share(const EntroScale *a, const EntroScale *b, gboolean same_batch, gboolean of_page)
+{
+    return a == b || (alike(a, b) && (of_page || (same_batch && a->together && b->together)));
 }
 
 static gboolean
 share_colours(const EntroPage *page, const EntroChart *a, const EntroChart *b)
 {
     return a->coloured && b->coloured &&
-           share(&a->colour, &b->colour, page->share_colour || a->batch == b->batch);
+           share(&a->colour, &b->colour, a->batch == b->batch, page->share_colour);
 }
 
 static void
@@ -49,9 +55,9 @@ resolve_scales(EntroPage *page)
         for (guint j = 0; j < n; j++) {
             const EntroChart *b = chart_at(page, j);
             const gboolean same = a->batch == b->batch;
-            if (share(&a->x, &b->x, same || page->share_x))
+            if (share(&a->x, &b->x, same, page->share_x))
                 pool(&range[3 * i], b->x.range);
-            if (share(&a->y, &b->y, same || page->share_y))
+            if (share(&a->y, &b->y, same, page->share_y))
                 pool(&range[3 * i + 1], b->y.range);
             if (a == b || share_colours(page, a, b))
                 pool(&range[3 * i + 2], b->colour.range);
@@ -108,9 +114,11 @@ choose_bars(EntroPage *page)
 {
     const guint n = page->charts->len;
 
-    page->one_bar = n > 0 && has_colours(chart_at(page, 0)) && chart_at(page, 0)->colour.shared;
+    const EntroChart *first = chart_at(page, 0);
+
+    page->one_bar = has_colours(first) && (first->colour.together || page->share_colour);
     for (guint i = 1; i < n; i++)
-        page->one_bar &= share_colours(page, chart_at(page, 0), chart_at(page, i));
+        page->one_bar &= share_colours(page, first, chart_at(page, i));
     for (guint i = 0; i < n; i++) {
         EntroChart *chart = chart_at(page, i);
         const EntroChart *next = i + 1 < n ? chart_at(page, i + 1) : NULL;
@@ -510,6 +518,22 @@ set_outer(EntroPage *page)
     page->side = side_width(page);
 }
 
+/* The largest page of a PDF; what is larger many programs do not open. */
+static gboolean
+check_size(const EntroPage *page, GError **error)
+{
+    const EntroFigure *figure = page->figure;
+    const double most = 200 * ENTRO_INCH;
+    if (figure->width <= most && figure->height <= most)
+        return TRUE;
+
+    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
+                "%u charts: a figure of %.0f x %.0f in is over the limit of 200 a side: draw fewer "
+                "runs, or put more charts in a row",
+                page->charts->len, figure->width / ENTRO_INCH, figure->height / ENTRO_INCH);
+    return FALSE;
+}
+
 gboolean
 entro_page_fit(EntroPage *page, GError **error)
 {
@@ -522,7 +546,7 @@ entro_page_fit(EntroPage *page, GError **error)
     entro_page_add_header(page);
     page->footer = entro_page_fit_footer(page);
     set_rows(page);
-    return fit_height(page, error);
+    return fit_height(page, error) && check_size(page, error);
 }
 
 EntroBox

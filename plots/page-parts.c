@@ -137,7 +137,7 @@ full_title(const EntroPage *page, const EntroChart *chart, guint position, Entro
         g_string_printf(title, "(%c)", 'a' + (char)position);
     if (chart->title && *chart->title)
         g_string_append_printf(title, "%s%s", title->len > 0 ? " " : "", chart->title);
-    if (*factor && chart->y.label)
+    if (*factor)
         g_string_append_printf(title, "%s(%s)", title->len > 0 ? " " : "", factor);
     return g_string_free(title, FALSE);
 }

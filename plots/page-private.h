@@ -18,10 +18,10 @@ typedef struct {
 /* One of the three scales of a chart: across, upwards, colours. */
 typedef struct {
     EntroAxisKind kind;
-    EntroRange range; /* of the chart's own data; after sharing, of all */
-    const char
-        *shared; /* charts of one batch with this word and label share the range; NULL: own */
-    char *label; /* NULL or "": none */
+    EntroRange range;   /* of the chart's own data; after sharing, of all */
+    const char *shared; /* charts with this word and label may share the range; NULL: never */
+    gboolean together;  /* they do, within a batch; between batches it is for the page to say */
+    char *label;        /* NULL or "": none */
     gboolean from_zero; /* a range that is not below zero starts there */
     gboolean centred;   /* zero is in the middle: for differences */
     double widen;       /* part of the length, added at each end */
@@ -88,6 +88,8 @@ struct EntroChart {
 /* `size` bytes, of which the first are an EntroChart. */
 gpointer entro_chart_new(const EntroChartKind *kind, gsize size, const char *title);
 void entro_chart_free(EntroChart *chart);
+/* In the place of a chart that has nothing to show. */
+void entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot);
 void entro_chart_add_note(EntroChart *chart, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- page.c ----------------------------------------------------------------------------------- */
@@ -102,6 +104,7 @@ struct EntroPage {
     gboolean letters;                        /* (a), (b) before the charts' titles */
     gboolean share_x, share_y, share_colour; /* also between batches */
     guint batch;
+    GPtrArray *runs; /* char *: what has a colour of its own, in the order of the colours */
 
     /* Layout, points. */
     gboolean fixed_columns;
@@ -125,6 +128,8 @@ void entro_page_free(EntroPage *page);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroPage, entro_page_free)
 void entro_page_add(EntroPage *page, gpointer chart);          /* takes it */
 void entro_page_set_title(EntroPage *page, const char *title); /* unless it has one */
+/* The pen of what is called so: one and the same wherever on the page. */
+EntroPen entro_page_pen(EntroPage *page, const char *name);
 /* Lays everything out and draws it.  The figure is the caller's. */
 EntroFigure *entro_page_finish(EntroPage *page, GError **error);
 

@@ -29,6 +29,7 @@ entro_page_new(const EntroPlotOptions *options, GError **error)
     page->charts = g_ptr_array_new_with_free_func(chart_free);
     page->legends = g_ptr_array_new_with_free_func(legend_free);
     page->notes = g_ptr_array_new_with_free_func(g_free);
+    page->runs = g_ptr_array_new_with_free_func(g_free);
     entro_legend_init(&page->signs);
     return page;
 }
@@ -42,6 +43,7 @@ entro_page_free(EntroPage *page)
     g_ptr_array_unref(page->charts);
     g_ptr_array_unref(page->legends);
     g_ptr_array_unref(page->notes);
+    g_ptr_array_unref(page->runs);
     entro_legend_clear(&page->signs);
     g_free(page->title);
     g_free(page->left);
@@ -64,6 +66,16 @@ entro_page_set_title(EntroPage *page, const char *title)
 {
     if (!page->title)
         page->title = g_strdup(title);
+}
+
+EntroPen
+entro_page_pen(EntroPage *page, const char *name)
+{
+    guint position = page->runs->len;
+
+    if (!g_ptr_array_find_with_equal_func(page->runs, name, g_str_equal, &position))
+        g_ptr_array_add(page->runs, g_strdup(name));
+    return entro_line_pen_of(page->figure->lines, position);
 }
 
 static void

@@ -33,7 +33,7 @@ add_scalar(EntroPage *page, const EntroViewInput *input, const char *name, GErro
     lines->chart.legend_title = "Runs";
     for (guint run = 0; run < input->n_runs; run++) {
         g_autoptr(GError) local = NULL;
-        const EntroPen pen = entro_line_pen_of(page->figure->lines, run);
+        const EntroPen pen = entro_page_pen(page, entro_view_run_name(input, run));
         EntroCurve *curve =
             entro_store_select_scalar(input->store, input->runs[run]->id, name, &local);
         entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, pen,

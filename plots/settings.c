@@ -51,10 +51,12 @@ set_flag(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *v
 
 static gboolean
 set_text(EntroPlotSettings *settings, const EntroPlotSetting *row, const char *value,
-         GError **error G_GNUC_UNUSED)
+         GError **error)
 {
-    char *copy = g_strdup(value);
+    if (*value == '\0' && !row->may_be_empty)
+        return entro_plot_refuse(error, "%s must not be empty", row->key);
 
+    char *copy = g_strdup(value);
     g_ptr_array_add(settings->words, copy);
     *(const char **)place_of(settings, row) = copy;
     return TRUE;
@@ -134,6 +136,7 @@ set_band_max(EntroPlotSettings *settings, const EntroPlotSetting *row, const cha
     EntroPlotOptions *options = &settings->options;
     char *end = NULL;
 
+    options->band_value = NAN;
     if (entro_band_max_parse(value, &options->band_max))
         return TRUE;
     options->band_value = g_ascii_strtod(value, &end);
@@ -209,7 +212,7 @@ static const struct {
       .offset = AT(scalars),
       .many = TRUE},
      set_texts},
-    {{.key = "log-y", .about = "Logarithmic y axis of scalars", .offset = AT(log_y)}, set_flag},
+    {{.key = "log-y", .about = "Logarithmic y axis of curves", .offset = AT(log_y)}, set_flag},
     {{.key = "trace",
       .argument = "FILE",
       .about = "Trace to read, for views of single rows; may be repeated",
@@ -323,6 +326,7 @@ static const struct {
     {{.key = "title",
       .argument = "TEXT",
       .about = "Title (\"\": none)",
+      .may_be_empty = TRUE,
       .offset = AT(title),
       .of_figure = TRUE},
      set_text},

@@ -140,6 +140,7 @@ entro_timeline_chart_add(EntroPage *page, const char *title, const char *nothing
     timeline->nothing = g_strdup(nothing);
     chart->x.kind = ENTRO_AXIS_STEP;
     chart->x.shared = "step";
+    chart->x.together = TRUE;
     chart->x.label = g_strdup("Training step");
     entro_page_add(page, timeline);
     return timeline;

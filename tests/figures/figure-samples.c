@@ -742,7 +742,8 @@ maps(const EntroPlotOptions *options, gsize side, guint n, GError **error)
         heat->chart.y.label = g_strdup("Query position");
         heat->chart.colour.label = g_strdup("Attention weight");
         heat->chart.colour.from_zero = TRUE;
-        heat->chart.colour.shared = options->shared_scale ? "weight" : NULL;
+        heat->chart.colour.shared = "weight";
+        heat->chart.colour.together = options->shared_scale;
         entro_chart_add_note(&heat->chart, "Mean over 4 samples.");
     }
     return page ? sample_finish(page, "Attention weights at step 600", added, error) : NULL;
