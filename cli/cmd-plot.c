@@ -171,15 +171,22 @@ check_output(const char *db, GError **error)
 static gboolean
 draw(const EntroView *view, const char *redraw, GError **error)
 {
+    const gboolean of_runs = entro_plot_settings_draw_runs(chosen.settings, view->key);
     EntroPlotOptions options;
-    g_autoptr(EntroStore) store =
-        chosen.db ? entro_store_open(chosen.db, ENTRO_STORE_READ, error) : NULL;
-    g_autoptr(GPtrArray) runs = store ? find_runs(store, error) : g_ptr_array_new();
-    const guint n_named = chosen.runs ? g_strv_length(chosen.runs) : 0;
 
-    if ((chosen.db && !store) || runs == NULL ||
-        !entro_plot_settings_check(chosen.settings, view->key, error) ||
-        !entro_plot_settings_get(chosen.settings, n_named, &options, error))
+    if (!entro_plot_settings_check(chosen.settings, view->key, error))
+        return FALSE;
+    if (view->min_runs > 0 && !entro_require(chosen.db, "--db DB", error))
+        return FALSE;
+    if (!of_runs && chosen.runs != NULL)
+        return entro_usage_error(error, "--run means nothing here: %s draws no runs of a database",
+                                 view->key);
+    const gboolean opens = of_runs && chosen.db != NULL;
+    g_autoptr(EntroStore) store =
+        opens ? entro_store_open(chosen.db, ENTRO_STORE_READ, error) : NULL;
+    g_autoptr(GPtrArray) runs = store ? find_runs(store, error) : g_ptr_array_new();
+    if ((opens && store == NULL) || runs == NULL ||
+        !entro_plot_settings_get(chosen.settings, runs->len, &options, error))
         return FALSE;
     options.redraw = redraw;
     g_autoptr(EntroFigure) figure =
@@ -223,8 +230,7 @@ draw_view(const char *key, const char *redraw, GError **error)
 {
     const EntroView *view = find_view(key, error);
 
-    return view != NULL && (view->min_runs == 0 || entro_require(chosen.db, "--db DB", error)) &&
-           check_output(chosen.db, error) && draw(view, redraw, error);
+    return view != NULL && check_output(chosen.db, error) && draw(view, redraw, error);
 }
 
 static gboolean
@@ -238,6 +244,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_plot, entries, more, &argc, &argv, error))
         return FALSE;
+    if (argc == 1 && chosen.recipe == NULL && (chosen.db != NULL || chosen.output != NULL))
+        return entro_usage_error(error, "needs a VIEW or --recipe FILE; plot alone lists them");
     if (argc == 1 && chosen.recipe == NULL) {
         print_tables();
         return TRUE;
@@ -250,7 +258,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
 
 const EntroCommand entro_command_plot = {
     .name = "plot",
-    .arguments = "[VIEW|--recipe FILE] --db DB [--run RUN...] -o FILE",
+    .arguments = "[VIEW|--recipe FILE] [--db DB] [--run RUN...] -o FILE",
     .about = "Draws a figure as PDF, SVG or PNG",
     .details = "Without VIEW: lists the views, presets, palettes and colours of lines.",
     .run = run};

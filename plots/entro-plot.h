@@ -105,6 +105,9 @@ ENTRO_API gboolean entro_plot_settings_set(EntroPlotSettings *settings, const ch
 /* ARGUMENT when something was set that means nothing to the view. */
 ENTRO_API gboolean entro_plot_settings_check(const EntroPlotSettings *settings, const char *view,
                                              GError **error);
+/* Whether the view draws runs with these settings: not if it reads traces, or architectures are named. */
+ENTRO_API gboolean entro_plot_settings_draw_runs(const EntroPlotSettings *settings,
+                                                 const char *view);
 /* The options, which point into the settings.  ARGUMENT when steps or labels are neither one nor as
  * many as the runs. */
 ENTRO_API gboolean entro_plot_settings_get(EntroPlotSettings *settings, guint n_runs,
@@ -121,7 +124,6 @@ typedef struct {
     const char *column; /* default statistic, NULL if the view has none */
     gboolean all_steps; /* draws every step; else one */
     guint min_runs;     /* 0: needs none */
-    guint max_runs;     /* 0: any number */
     const char *takes;  /* keys of the settings that mean something to it, blanks between */
     EntroViewBuild *build;
 } EntroView;

@@ -130,17 +130,28 @@ choose_pair(const Track *track, gsize start, gsize end, gsize pair[2])
     pair[1] = MAX(least, greatest);
 }
 
-/* Two columns for each of n_pairs stretches. */
+/* Captures that two thinned columns stand for: an even number, so that columns are as even as steps. */
+static gsize
+stretch_of(gsize n_steps, gsize n_columns)
+{
+    const gsize n_pairs = (n_columns + 1) / 2, length = (n_steps + n_pairs - 1) / n_pairs;
+
+    return length + length % 2;
+}
+
+/* Two columns for each stretch; the last one may have a single capture, and a single column. */
 static void
 fill_thinned(EntroStepGrid *grid, gsize row, const Track *track)
 {
-    const gsize n_steps = track->history->n_steps, n_pairs = grid->n_columns / 2;
+    const gsize n_steps = track->history->n_steps;
+    const gsize length = stretch_of(n_steps, grid->n_columns);
 
-    for (gsize k = 0; k < n_pairs; k++) {
+    for (gsize column = 0; column < grid->n_columns; column += 2) {
+        const gsize start = column / 2 * length;
         gsize pair[2];
-        choose_pair(track, k * n_steps / n_pairs, (k + 1) * n_steps / n_pairs, pair);
-        for (guint side = 0; side < 2; side++) {
-            const gsize cell = row * grid->n_columns + 2 * k + side;
+        choose_pair(track, start, MIN(start + length, n_steps), pair);
+        for (gsize side = 0; side < 2 && column + side < grid->n_columns; side++) {
+            const gsize cell = row * grid->n_columns + column + side;
             grid->value[cell] = value_at(track, pair[side]);
             grid->state[cell] = (guint8)state_at(track, pair[side]);
         }
@@ -156,26 +167,28 @@ fill_all(EntroStepGrid *grid, gsize row, const Track *track)
     }
 }
 
-/* Columns that n_steps captures get; an even number when there are fewer than that. */
+/* Columns that n_steps captures get. */
 static gsize
 count_columns(const EntroFigure *figure, gsize n_rows, gsize n_steps)
 {
     const EntroTheme *theme = &figure->theme;
     const gsize most = CLAMP(theme->map_cells / MAX(n_rows, 1), COLUMNS_MIN, theme->cells_side);
+    if (n_steps <= most)
+        return n_steps;
 
-    return n_steps <= most ? n_steps : most / 2 * 2;
+    const gsize length = stretch_of(n_steps, most);
+    return 2 * (n_steps / length) + MIN(n_steps % length, 2);
 }
 
-/* The step of a thinned column is that of the first or the last capture that it stands for. */
+/* The step of a thinned column is that where its half of the stretch begins. */
 static gint64
 step_of(const EntroHistory *history, gsize n_columns, gsize column)
 {
-    const gsize n_pairs = n_columns / 2, k = column / 2;
+    const gsize length = stretch_of(history->n_steps, n_columns);
 
     if (n_columns == history->n_steps)
         return history->step[column];
-    return column % 2 == 0 ? history->step[k * history->n_steps / n_pairs]
-                           : history->step[(k + 1) * history->n_steps / n_pairs - 1];
+    return history->step[MIN(column * (length / 2), history->n_steps - 1)];
 }
 
 static EntroStepGrid *

@@ -76,7 +76,6 @@ double entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *a
 /* ---- legend.c -------------------------------------------------------------------------------- */
 
 typedef enum {
-    ENTRO_SWATCH_NONE, /* a name alone: a heading */
     ENTRO_SWATCH_LINE,
     ENTRO_SWATCH_PATCH,
     ENTRO_SWATCH_HATCH,
@@ -85,6 +84,7 @@ typedef enum {
 
 typedef struct {
     GArray *entries; /* of this file's own kind */
+    char *heading;   /* above them, NULL: none */
     guint n_columns, n_rows;
     double column_width, row_height;
     double width, height; /* 0 when it is empty */
@@ -95,7 +95,7 @@ void entro_legend_clear(EntroLegend *legend);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroLegend, entro_legend_clear)
 void entro_legend_add(EntroLegend *legend, EntroSwatch swatch, EntroPen pen, const char *label);
 void entro_legend_fit_width(EntroLegend *legend, const EntroFigure *figure, double max_width);
-void entro_legend_set_heading(EntroLegend *legend, const char *heading); /* before the entries */
+void entro_legend_set_heading(EntroLegend *legend, const char *heading);
 /* Whether one name stands for two things. */
 gboolean entro_legend_contradicts(const EntroLegend *legend, const EntroLegend *other);
 /* Adds the entries that are not there yet. */

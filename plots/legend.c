@@ -29,6 +29,7 @@ void
 entro_legend_clear(EntroLegend *legend)
 {
     g_clear_pointer(&legend->entries, g_array_unref);
+    g_clear_pointer(&legend->heading, g_free);
 }
 
 void
@@ -42,9 +43,8 @@ entro_legend_add(EntroLegend *legend, EntroSwatch swatch, EntroPen pen, const ch
 void
 entro_legend_set_heading(EntroLegend *legend, const char *heading)
 {
-    const Entry entry = {ENTRO_SWATCH_NONE, {{0}, ENTRO_SOLID}, entro_text_clean(heading)};
-
-    g_array_prepend_val(legend->entries, entry);
+    g_free(legend->heading);
+    legend->heading = entro_text_clean(heading);
 }
 
 /* The same name in the same colour is the same thing, whether it is drawn as a line or as bars. */
@@ -142,7 +142,7 @@ set_columns(EntroLegend *legend, const EntroFigure *figure, guint n_columns)
     legend->n_rows = (n + n_columns - 1) / n_columns;
     legend->n_columns = (n + legend->n_rows - 1) / legend->n_rows; /* no column left empty */
     legend->width = legend->n_columns * (legend->column_width + gap) - gap;
-    legend->height = legend->n_rows * legend->row_height;
+    legend->height = (legend->n_rows + (legend->heading ? 1 : 0)) * legend->row_height;
 }
 
 void
@@ -167,12 +167,6 @@ entro_legend_fit_height(EntroLegend *legend, const EntroFigure *figure, double m
     measure(legend, figure, G_MAXDOUBLE);
     const guint rows = (guint)CLAMP(max_height / legend->row_height, 1, n);
     set_columns(legend, figure, (n + rows - 1) / rows);
-}
-
-static void
-draw_no_swatch(EntroFigure *figure G_GNUC_UNUSED, const Entry *entry G_GNUC_UNUSED,
-               EntroBox box G_GNUC_UNUSED)
-{
 }
 
 static void
@@ -214,8 +208,9 @@ draw_cross_swatch(EntroFigure *figure, const Entry *entry, EntroBox box)
 }
 
 static void (*const swatches[])(EntroFigure *figure, const Entry *entry, EntroBox box) = {
-    [ENTRO_SWATCH_NONE] = draw_no_swatch,     [ENTRO_SWATCH_LINE] = draw_line_swatch,
-    [ENTRO_SWATCH_PATCH] = draw_patch_swatch, [ENTRO_SWATCH_HATCH] = draw_hatch_swatch,
+    [ENTRO_SWATCH_LINE] = draw_line_swatch,
+    [ENTRO_SWATCH_PATCH] = draw_patch_swatch,
+    [ENTRO_SWATCH_HATCH] = draw_hatch_swatch,
     [ENTRO_SWATCH_CROSS] = draw_cross_swatch,
 };
 
@@ -226,6 +221,13 @@ entro_legend_draw(const EntroLegend *legend, EntroFigure *figure, double x, doub
     const double pitch = legend->column_width + column_gap * font;
     const EntroTextStyle style = name_style(figure, legend->column_width - name_offset(figure) + 1);
 
+    if (legend->heading) {
+        EntroTextStyle heading = style;
+        heading.max_width = legend->width;
+        entro_figure_add_text(figure, ENTRO_ROLE_LEGEND, x + legend->width / 2,
+                              y + 0.5 * legend->row_height, 0.5, 0.5, legend->heading, &heading);
+        y += legend->row_height;
+    }
     for (guint i = 0; i < legend->entries->len; i++) {
         const Entry *entry = &g_array_index(legend->entries, Entry, i);
         const double left = x + i % legend->n_columns * pitch;

@@ -170,21 +170,6 @@ line_height(const EntroFigure *figure, const char *text, const EntroTextStyle *s
     return MAX(height, entro_text_height(figure->text, style->size));
 }
 
-/* A gap, the title, and the half line by which a tick label may reach above the plot. */
-static double
-title_height(const EntroFigure *figure, const EntroChart *chart)
-{
-    const EntroTextStyle style = entro_style_label(figure);
-    EntroAxis y = entro_scale_axis(&chart->y);
-
-    y.to = figure->theme.plot_max;
-    entro_axis_fit_upright(&y, figure);
-    g_autofree char *factor = entro_axis_factor(&y); /* stands beside the title */
-    return figure->theme.gap +
-           MAX(line_height(figure, chart->title, &style), line_height(figure, factor, &style)) +
-           entro_text_height(figure->text, entro_style_tick(figure).size) / 2;
-}
-
 /* With its ticks, and the power of ten above it. */
 static double
 bar_width(const EntroChart *chart, const EntroFigure *figure)
@@ -359,8 +344,8 @@ plot_left(const EntroPage *page, guint column)
     return x + page->left[column];
 }
 
-static double
-chart_width(const EntroPage *page, const EntroChart *chart)
+double
+entro_page_chart_width(const EntroPage *page, const EntroChart *chart)
 {
     const guint last = chart->column + chart->span - 1;
 
@@ -393,12 +378,13 @@ set_rows(EntroPage *page)
     for (guint i = 0; i < page->charts->len; i++) {
         const EntroChart *chart = chart_at(page, i);
         const guint row = chart->row;
-        const double height = chart->kind->height(chart, page->figure, chart_width(page, chart));
+        const double height =
+            chart->kind->height(chart, page->figure, entro_page_chart_width(page, chart));
         const double bottom =
             chart->need.around.bottom + (chart->own_x && chart->x.label ? label : 0);
         page->plot_height[row] = MAX(page->plot_height[row], MAX(height, chart->need.least_height));
         page->top[row] =
-            MAX(page->top[row], title_height(page->figure, chart) + chart->need.around.top +
+            MAX(page->top[row], entro_page_title_height(page, chart) + chart->need.around.top +
                                     annotation_height(page, chart));
         page->bottom[row] = MAX(page->bottom[row], bottom + (page->n_rows > 1 ? theme->gap : 0));
     }
@@ -557,7 +543,7 @@ entro_page_plot(const EntroPage *page, const EntroChart *chart)
     for (guint row = 0; row < chart->row; row++)
         y += page->top[row] + page->plot_height[row] + page->bottom[row];
     return (EntroBox){plot_left(page, chart->column), y + page->top[chart->row],
-                      chart_width(page, chart), page->plot_height[chart->row]};
+                      entro_page_chart_width(page, chart), page->plot_height[chart->row]};
 }
 
 EntroBox

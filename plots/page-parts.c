@@ -74,9 +74,8 @@ collect_legends(EntroPage *page)
     if (titles->len < 2)
         return;
     for (guint i = 0; i < titles->len; i++) {
-        g_autofree char *heading = g_strdup_printf("%s:", (const char *)titles->pdata[i]);
         if (titles->pdata[i])
-            entro_legend_set_heading(page->legends->pdata[i], heading);
+            entro_legend_set_heading(page->legends->pdata[i], titles->pdata[i]);
     }
 }
 
@@ -125,53 +124,81 @@ entro_page_add_header(EntroPage *page)
 
 /* Letter, name, and the power of ten that the labels on the y axis are to be multiplied with. */
 static char *
-full_title(const EntroPage *page, const EntroChart *chart, guint position, EntroBox plot)
+full_title(const EntroPage *page, const EntroChart *chart)
 {
+    guint position = 0;
     EntroAxis y = entro_scale_axis(&chart->y);
-    y.to = plot.height;
+
+    g_ptr_array_find(page->charts, chart, &position);
+    y.to = page->figure->theme.plot_max;
     entro_axis_fit_upright(&y, page->figure);
     g_autofree char *factor = entro_axis_factor(&y);
-    GString *title = g_string_new(NULL);
-
+    g_autoptr(GString) title = g_string_new(NULL);
     if (page->letters && position < 26)
         g_string_printf(title, "(%c)", 'a' + (char)position);
     if (chart->title && *chart->title)
         g_string_append_printf(title, "%s%s", title->len > 0 ? " " : "", chart->title);
     if (*factor)
         g_string_append_printf(title, "%s(%s)", title->len > 0 ? " " : "", factor);
-    return g_string_free(title, FALSE);
+    return entro_text_clean(title->str);
 }
 
 /* How wide a title may be: beyond the plot on both sides, but not to what stands beside it. */
 static double
-title_room(const EntroPage *page, const EntroChart *chart, EntroBox plot)
+title_room(const EntroPage *page, const EntroChart *chart)
 {
     const double gap = page->figure->theme.gap;
     const double left = page->left[chart->column];
     const double right = page->right[chart->column + chart->span - 1];
     const double beside = MIN(left, right);
 
-    return plot.width + (chart->with_bar ? MIN(3 * gap, beside) : MAX(2 * beside - gap, 0));
+    return entro_page_chart_width(page, chart) +
+           (chart->with_bar ? MIN(3 * gap, beside) : MAX(2 * beside - gap, 0));
+}
+
+/* On one line, if need be a little smaller; else on two. */
+static EntroTextStyle
+title_style(const EntroPage *page, const EntroChart *chart, const char *title)
+{
+    EntroTextStyle style = entro_style_label(page->figure);
+    double width = 0, height = 0;
+
+    entro_text_measure(page->figure->text, title, &style, &width, &height);
+    style.max_width = title_room(page, chart);
+    if (width <= style.max_width)
+        return style;
+    style.size *= MAX(style.max_width / width, smallest_title);
+    if (width * smallest_title > style.max_width) {
+        style.max_lines = 2;
+        style.centred = TRUE;
+    }
+    return style;
+}
+
+double
+entro_page_title_height(const EntroPage *page, const EntroChart *chart)
+{
+    const EntroFigure *figure = page->figure;
+    g_autofree char *title = full_title(page, chart);
+    const EntroTextStyle style = title_style(page, chart, title);
+    double width = 0, height = 0;
+
+    entro_text_measure(figure->text, *title ? title : " ", &style, &width, &height);
+    return figure->theme.gap + height +
+           entro_text_height(figure->text, entro_style_tick(figure).size) / 2;
 }
 
 static void
-add_title(EntroPage *page, guint position)
+add_title(EntroPage *page, const EntroChart *chart)
 {
-    const EntroChart *chart = chart_at(page, position);
     const EntroBox plot = entro_page_plot(page, chart);
-    EntroTextStyle style = entro_style_label(page->figure);
-    g_autofree char *full = full_title(page, chart, position, plot);
-    g_autofree char *title = entro_text_clean(full);
-    double width = 0, height = 0;
-    if (!*title)
-        return;
+    g_autofree char *title = full_title(page, chart);
+    const EntroTextStyle style = title_style(page, chart, title);
 
-    entro_text_measure(page->figure->text, title, &style, &width, &height);
-    style.max_width = title_room(page, chart, plot);
-    style.size *= CLAMP(style.max_width / width, smallest_title, 1);
-    entro_figure_add_text(page->figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
-                          plot.y - page->top[chart->row] + page->figure->theme.gap, 0.5, 0, title,
-                          &style);
+    if (*title)
+        entro_figure_add_text(page->figure, ENTRO_ROLE_PANEL_TITLE, plot.x + plot.width / 2,
+                              plot.y - page->top[chart->row] + page->figure->theme.gap, 0.5, 0,
+                              title, &style);
 }
 
 static void
@@ -366,7 +393,7 @@ void
 entro_page_draw_parts(EntroPage *page)
 {
     for (guint i = 0; i < page->charts->len; i++) {
-        add_title(page, i);
+        add_title(page, chart_at(page, i));
         add_annotation(page, chart_at(page, i));
         add_own_labels(page, chart_at(page, i));
     }

@@ -95,13 +95,15 @@ void entro_chart_add_note(EntroChart *chart, const char *format, ...) G_GNUC_PRI
 /* ---- page.c ----------------------------------------------------------------------------------- */
 
 struct EntroPage {
-    const EntroPlotOptions *options;         /* sizes; of the view that adds charts: its own */
-    EntroFigure *figure;                     /* for its theme and palette */
-    GPtrArray *charts;                       /* EntroChart * */
-    char *title;                             /* NULL: none */
-    guint n_columns;                         /* 0: chosen */
-    guint alone_columns;                     /* chosen when a view is alone on the page; 0: usual */
-    gboolean letters;                        /* (a), (b) before the charts' titles */
+    const EntroPlotOptions *options; /* sizes; of the view that adds charts: its own */
+    EntroFigure *figure;             /* for its theme and palette */
+    GPtrArray *charts;               /* EntroChart * */
+    char *title;                     /* NULL: none */
+    guint n_columns;                 /* 0: chosen */
+    guint alone_columns;             /* chosen when a view is alone on the page; 0: usual */
+    gboolean composed; /* by a recipe: charts say themselves what a title would have said */
+    char *batch_title; /* what the last view would call the figure */
+    gboolean letters;  /* (a), (b) before the charts' titles */
     gboolean share_x, share_y, share_colour; /* also between batches */
     guint batch;
     GPtrArray *runs; /* char *: what has a colour of its own, in the order of the colours */
@@ -138,7 +140,8 @@ EntroFigure *entro_page_finish(EntroPage *page, GError **error);
 void entro_page_place(EntroPage *page); /* rows and columns; resolves the shared scales */
 gboolean entro_page_fit(EntroPage *page, GError **error);
 EntroBox entro_page_plot(const EntroPage *page, const EntroChart *chart);
-EntroBox entro_page_plots(const EntroPage *page); /* all of them */
+EntroBox entro_page_plots(const EntroPage *page);                              /* all of them */
+double entro_page_chart_width(const EntroPage *page, const EntroChart *chart); /* of its plot */
 double entro_page_label_size(const EntroFigure *figure);
 double entro_page_label_length(const EntroFigure *figure, const char *label);
 
@@ -147,6 +150,8 @@ double entro_page_label_length(const EntroFigure *figure, const char *label);
 void entro_page_collect(EntroPage *page);      /* legends, signs, notes */
 void entro_page_share_labels(EntroPage *page); /* after each choice of rows and columns */
 void entro_page_add_header(EntroPage *page);
+/* A gap, the title, and the half line by which a tick label may reach above the plot. */
+double entro_page_title_height(const EntroPage *page, const EntroChart *chart);
 double entro_page_fit_footer(EntroPage *page);
 void entro_page_draw_parts(EntroPage *page);
 

@@ -46,6 +46,7 @@ entro_page_free(EntroPage *page)
     g_ptr_array_unref(page->runs);
     entro_legend_clear(&page->signs);
     g_free(page->title);
+    g_free(page->batch_title);
     g_free(page->left);
     g_free(page->right);
     g_free(page->top);
@@ -64,6 +65,8 @@ entro_page_add(EntroPage *page, gpointer chart)
 void
 entro_page_set_title(EntroPage *page, const char *title)
 {
+    g_free(page->batch_title);
+    page->batch_title = g_strdup(title);
     if (!page->title)
         page->title = g_strdup(title);
 }

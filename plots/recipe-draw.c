@@ -45,29 +45,46 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cook, cook_clear)
 
 /* ---- settings ---------------------------------------------------------------------------------- */
 
-/* A value of the file, or each of a list of them; a path is made one of the recipe's folder. */
+/* The values of a key, blanks around them taken away; NULL with an error if they cannot be read.  A key
+ * that takes one value has a list of one. */
+static char **
+read_values(const EntroRecipe *recipe, const char *group, const char *key, gboolean many,
+            GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_auto(GStrv) values = many ? g_key_file_get_string_list(recipe->file, group, key, NULL, &local)
+                                : g_new0(char *, 2);
+
+    if (!many)
+        values[0] = g_key_file_get_string(recipe->file, group, key, &local);
+    if (local) { /* GKeyFile may give a part of the value all the same */
+        entro_recipe_refuse(recipe, group, key, error, "%s", local->message);
+        return NULL;
+    }
+    for (guint i = 0; many && values[i]; i++)
+        g_strstrip(values[i]); /* "a; b" */
+    if (many && !values[0]) {
+        entro_recipe_refuse(recipe, group, key, error, "%s has no value", key);
+        return NULL;
+    }
+    return g_steal_pointer(&values);
+}
+
+/* A path is made one of the recipe's folder. */
 static gboolean
 set_from_file(const EntroRecipe *recipe, const char *group, const EntroPlotSetting *row,
               EntroPlotSettings *settings, GError **error)
 {
-    g_auto(GStrv) values =
-        row->many ? g_key_file_get_string_list(recipe->file, group, row->key, NULL, error)
-                  : g_new0(char *, 2);
+    const gboolean is_path = g_str_equal(row->key, "trace");
+    g_auto(GStrv) values = read_values(recipe, group, row->key, row->many, error);
 
-    if (!row->many)
-        values[0] = g_key_file_get_string(recipe->file, group, row->key, error);
-    if (!values || (!row->many && !values[0]))
-        return entro_recipe_blame(recipe, group, row->key, error);
-    for (guint i = 0; values[i]; i++) {
-        const gboolean is_path = g_str_equal(row->key, "trace");
-        if (row->many)
-            g_strstrip(values[i]); /* "a; b" */
+    for (guint i = 0; values && values[i]; i++) {
         g_autofree char *value =
             is_path ? entro_recipe_resolve(recipe, values[i]) : g_strdup(values[i]);
         if (!entro_plot_settings_set(settings, row->key, value, error))
             return entro_recipe_blame(recipe, group, row->key, error);
     }
-    return TRUE;
+    return values != NULL;
 }
 
 /* Of the panel (NULL: of the figure), the command line or [figure]: the first that has it.  What stands
@@ -168,23 +185,39 @@ group_with_runs(const Cook *cook, const char *panel)
                : NULL;
 }
 
-/* `ret_n_named` is 0 when all runs are taken. */
+/* All runs where nobody says which. */
 static GPtrArray *
-find_runs(const Cook *cook, const char *panel, guint *ret_n_named, GError **error)
+find_runs(const Cook *cook, const char *panel, GError **error)
 {
     const char *group = group_with_runs(cook, panel);
     g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
-    g_auto(GStrv) listed =
-        group ? g_key_file_get_string_list(cook->recipe->file, group, "run", NULL, NULL) : NULL;
+    g_auto(GStrv) listed = group ? read_values(cook->recipe, group, "run", TRUE, error) : NULL;
     const char *const *names = group ? (const char *const *)listed : cook->runs;
 
-    *ret_n_named = names ? g_strv_length((char **)names) : 0;
-    if (*ret_n_named == 0)
+    if (group && !listed)
+        return NULL;
+    if (!names)
         return cook->store ? entro_store_list_runs(cook->store, error) : g_steal_pointer(&runs);
     for (guint i = 0; names[i]; i++)
         if (!find_run(cook, group ? group : panel, names[i], runs, error))
             return NULL;
     return g_steal_pointer(&runs);
+}
+
+/* Views that read traces, or architectures instead of runs, draw no runs; to name some is a mistake. */
+static gboolean
+select_runs(const Cook *cook, const char *group, const EntroView *view, Panel *panel,
+            GError **error)
+{
+    const gboolean draws = entro_plot_settings_draw_runs(panel->settings, view->key);
+
+    if (!draws && g_key_file_has_key(cook->recipe->file, group, "run", NULL))
+        return entro_recipe_refuse(cook->recipe, group, "run", error,
+                                   "run means nothing to this panel: it draws %s",
+                                   strstr(view->takes, "trace") ? "traces" : "architectures");
+    panel->runs = draws ? find_runs(cook, group, error)
+                        : g_ptr_array_new_with_free_func((GDestroyNotify)entro_run_info_free);
+    return panel->runs != NULL;
 }
 
 /* ---- panels ------------------------------------------------------------------------------------ */
@@ -214,8 +247,7 @@ view_of(const Cook *cook, const char *group, GError **error)
 
 /* Titles and spans of the charts from `first` on, which the panel has added. */
 static gboolean
-finish_charts(const Cook *cook, const char *group, const EntroView *view, guint first,
-              GError **error)
+finish_charts(const Cook *cook, const char *group, guint first, GError **error)
 {
     const GPtrArray *charts = cook->page->charts;
     g_autofree char *title = g_key_file_get_string(cook->recipe->file, group, "title", NULL);
@@ -233,10 +265,19 @@ finish_charts(const Cook *cook, const char *group, const EntroView *view, guint 
         chart->span = span;
         if (title || !chart->title || !*chart->title) {
             g_free(chart->title);
-            chart->title = g_strdup(title ? title : view->title);
+            chart->title = g_strdup(title ? title : cook->page->batch_title);
         }
     }
     return TRUE;
+}
+
+/* The key that a message of the settings begins with; NULL: none of those that count runs. */
+static const char *
+key_in_message(const GError *error)
+{
+    return g_str_has_prefix(error->message, "step")    ? "step"
+           : g_str_has_prefix(error->message, "label") ? "label"
+                                                       : NULL;
 }
 
 static gboolean
@@ -245,26 +286,37 @@ add_panel(Cook *cook, const char *group, GError **error)
     const EntroView *view = view_of(cook, group, error);
     const guint first = cook->page->charts->len;
     Panel *panel = g_new0(Panel, 1);
-    guint n_named = 0;
 
     g_ptr_array_add(cook->panels, panel);
     panel->settings = entro_plot_settings_new();
     if (!view || !choose_settings(cook, group, view, panel->settings, error))
         return FALSE;
-    panel->runs = find_runs(cook, group, &n_named, error);
-    if (!panel->runs)
+    if (!select_runs(cook, group, view, panel, error))
         return FALSE;
-    if (!entro_plot_settings_get(panel->settings, n_named, &panel->options, error))
-        return entro_recipe_blame(cook->recipe, group, NULL, error);
+    if (!entro_plot_settings_get(panel->settings, panel->runs->len, &panel->options, error))
+        return entro_recipe_blame(cook->recipe, group, key_in_message(*error), error);
 
     const EntroViewInput input = {cook->store, (const EntroRunInfo *const *)panel->runs->pdata,
                                   panel->runs->len, &panel->options};
     if (!entro_page_add_view(cook->page, view, &input, error))
         return entro_recipe_blame(cook->recipe, group, NULL, error);
-    return finish_charts(cook, group, view, first, error);
+    return finish_charts(cook, group, first, error);
 }
 
 /* ---- the figure -------------------------------------------------------------------------------- */
+
+/* Preset, palette and lines are names that only the figure can look up. */
+static gboolean
+blame_figure(const Cook *cook, GError **error)
+{
+    const char *key = !entro_theme_find(cook->options.preset, NULL)     ? "preset"
+                      : !entro_line_set_find(cook->options.lines, NULL) ? "lines"
+                                                                        : NULL;
+
+    if (key && entro_plot_settings_has(cook->given, key))
+        return FALSE; /* of the command line */
+    return entro_recipe_blame(cook->recipe, ENTRO_RECIPE_FIGURE, key, error);
+}
 
 static gboolean
 make_page(Cook *cook, const char *redraw, GError **error)
@@ -277,7 +329,7 @@ make_page(Cook *cook, const char *redraw, GError **error)
     cook->options.redraw = redraw;
     cook->page = entro_page_new(&cook->options, error);
     if (!cook->page)
-        return entro_recipe_blame(cook->recipe, ENTRO_RECIPE_FIGURE, NULL, error);
+        return blame_figure(cook, error);
     entro_page_set_title(cook->page, cook->options.title ? cook->options.title : "");
     if (!number(cook, ENTRO_RECIPE_FIGURE, "columns", 0, &n_columns, error) ||
         !flag(cook, "letters", &cook->page->letters, error) ||
@@ -286,6 +338,7 @@ make_page(Cook *cook, const char *redraw, GError **error)
         !flag(cook, "share-colour", &cook->page->share_colour, error))
         return FALSE;
     cook->page->n_columns = n_columns;
+    cook->page->composed = TRUE;
     return TRUE;
 }
 

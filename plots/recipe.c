@@ -17,7 +17,8 @@
 
 #include "recipe-private.h"
 
-static const gsize largest_recipe = 1 << 20; /* bytes */
+static const gsize largest_recipe = 1 << 20;          /* bytes */
+static const char byte_order_mark[] = "\xef\xbb\xbf"; /* some editors write one */
 
 /* Keys that are no settings. */
 static const struct {
@@ -165,6 +166,10 @@ load(EntroRecipe *recipe, GError **error)
     if (!text)
         return FALSE;
 
+    if (g_str_has_prefix(text, byte_order_mark)) {
+        length -= strlen(byte_order_mark);
+        memmove(text, text + strlen(byte_order_mark), length + 1);
+    }
     if (length > largest_recipe)
         g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
                     "%s has %" G_GSIZE_FORMAT " bytes: a recipe has at most %" G_GSIZE_FORMAT, file,

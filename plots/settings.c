@@ -481,6 +481,16 @@ entro_plot_settings_check(const EntroPlotSettings *settings, const char *key, GE
 }
 
 gboolean
+entro_plot_settings_draw_runs(const EntroPlotSettings *settings, const char *key)
+{
+    const EntroView *view = entro_view_find(key);
+
+    g_return_val_if_fail(view, FALSE);
+    return view->min_runs > 0 ||
+           (!strstr(view->takes, "trace") && !entro_plot_settings_has(settings, "arch"));
+}
+
+gboolean
 entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *from,
                          const char *key, GError **error)
 {

@@ -203,18 +203,13 @@ entro_view_run_name(const EntroViewInput *input, guint run)
 static gboolean
 check_runs(const EntroView *view, guint n_runs, GError **error)
 {
-    const char *least = view->min_runs == view->max_runs ? "" : "at least ";
-
-    if (n_runs < view->min_runs)
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY,
-                    "the view %s needs %s%u run%s, got %u", view->key, least, view->min_runs,
-                    view->min_runs == 1 ? "" : "s", n_runs);
-    else if (view->max_runs > 0 && n_runs > view->max_runs)
-        g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
-                    "the view %s draws at most %u run%s, got %u", view->key, view->max_runs,
-                    view->max_runs == 1 ? "" : "s", n_runs);
-    else
+    if (n_runs >= view->min_runs)
         return TRUE;
+    g_set_error(error, ENTRO_PLOT_ERROR,
+                n_runs == 0 ? ENTRO_PLOT_ERROR_EMPTY : ENTRO_PLOT_ERROR_ARGUMENT,
+                "the view %s needs at least %u run%s, got %u%s", view->key, view->min_runs,
+                view->min_runs == 1 ? "" : "s", n_runs,
+                n_runs == 1 ? "; one run may be named twice, with two steps" : "");
     return FALSE;
 }
 

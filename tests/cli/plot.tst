@@ -140,7 +140,6 @@ P .                 entroscope plot --recipe parts.ini --db a.db --run collapsin
 # ---- a step for each run
 P .                 entroscope plot headwise-entropy --db a.db --run healthy --step 0 --run healthy --step last -o o.svg
 2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
-2 steps-and-runs    entroscope plot headwise-entropy --db a.db --run healthy --step 0 --step 10 --step 20 -o x.png
 
 # ---- heads over steps, differences, rows of traces
 P .                 entroscope plot headwise-steps --db a.db --run healthy --run restarted --head '1.*' --head 0.3 --shared-scale --values -o o.svg && \
@@ -153,7 +152,7 @@ P .                 entroscope plot headwise-difference --db a.db --run healthy 
 P .                 entroscope plot headwise-difference --db a.db --run healthy --run one-token --run all-nan -o o.svg && \
                     grep -q 'blank where only' o.svg
 P /does.not.diverge/ entroscope plot headwise-difference --db a.db --run healthy --run collapsing --palette magma -o o.svg
-4 /needs.at.least.2.runs/ entroscope plot headwise-difference --db a.db --run healthy -o none.svg
+2 /needs.at.least.2.runs/ entroscope plot headwise-difference --db a.db --run healthy -o none.svg
 P .                 for v in attention-map row-entropy query-entropy; do for s in pdf svg png; do \
                     entroscope plot $v --trace $FIX/healthy.h5 --trace $FIX/diverged.h5 --step 40 -o $v.$s && \
                     entroscope plot $v --trace $FIX/healthy.h5 --trace $FIX/diverged.h5 --step 40 -o again.$s && \
@@ -173,3 +172,8 @@ P .                 test ! -e none.svg
 # ---- what means nothing to a view
 2 no-use            entroscope plot headwise-entropy --db a.db --scalar loss -o x.png
 2 no-use-of-trace   entroscope plot scalars --db a.db --trace x.h5 -o x.png
+2 no-view-given     entroscope plot --db a.db --run healthy -o x.pdf
+2 run-and-trace     entroscope plot attention-map --trace $FIX/healthy.h5 --db a.db --run healthy -o x.png
+2 run-and-arch      entroscope plot cost --arch SM --db a.db --run healthy -o x.png
+2 no-font-name      entroscope plot scalars --db a.db --font '' -o x.png
+P .                 entroscope plot entropy-bands --db a.db --run healthy --band-max 3 --band-max pooled -o a.svg && ! grep -q 'as given' a.svg

@@ -48,3 +48,19 @@ P .                 test ! -e x.svg
 # ---- what means nothing to a view is refused in its panel, and passed over where it is for all panels
 2 no-use            printf '[panel a]\nview = headwise-entropy\nscalar = loss\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
 P .                 printf '[figure]\nscalar = loss\nrun = healthy\n[panel a]\nview = headwise-entropy\n[panel b]\nview = scalars\n' > r.ini; entroscope plot --recipe r.ini --db a.db --values -o y.svg
+
+# ---- what GKeyFile would let pass
+2 bad-escape        printf '[panel a]\nview = headwise-entropy\nrun = hea\\qlthy\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+2 bad-title         printf '[figure]\ntitle = a\\qb\n[panel a]\nview = headwise-entropy\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+2 empty-run         printf '[panel a]\nview = headwise-entropy\nrun =\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+2 run-of-traces     printf '[panel a]\nview = attention-map\nrun = healthy\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+2 preset-line       printf '[figure]\ncolumns = 1\npreset = foo\n[panel a]\nview = scalars\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o x.svg
+2 preset-given      printf '[panel a]\nview = scalars\n' > r.ini; entroscope plot --recipe r.ini --preset foo --db a.db -o x.svg
+P .                 printf '\357\273\277[panel a]\r\nview = scalars\r\nrun = healthy\r\n' > r.ini; entroscope plot --recipe r.ini --db a.db -o y.svg
+
+# ---- sharing, and one colour for a run
+P .                 printf '[figure]\nshare-colour = yes\n[panel a]\nview = headwise-entropy\nrun = healthy\n[panel b]\nview = headwise-entropy\nrun = collapsing\n' > r.ini; \
+                    entroscope plot --recipe r.ini --db a.db -o one.svg && test "$(grep -o 'fill="url' one.svg | wc -l)" = 1 && \
+                    sed /^share/d r.ini > s.ini && entroscope plot --recipe s.ini --db a.db -o two.svg && test "$(grep -o 'fill="url' two.svg | wc -l)" = 2
+P .                 printf '[panel a]\nview = scalars\nscalar = loss\nrun = healthy\n[panel b]\nview = scalars\nscalar = loss\nrun = collapsing\n' > r.ini; \
+                    entroscope plot --recipe r.ini --db a.db -o c.svg && grep -q 4477aa c.svg && grep -qi ee6677 c.svg

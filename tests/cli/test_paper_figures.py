@@ -91,8 +91,8 @@ def recipes_of_the_study_name_what_they_draw(world):
 @test
 def the_recipe_of_the_readme_works(world):
     text = (ROOT / "README.md").read_text()
-    recipe = re.search(r"^    \[figure\]\n(?:    .*\n|\n)+", text, re.M)[0]
-    (world / "r.ini").write_text(re.sub(r"^    |\s+#.*$", "", recipe, flags=re.M))
+    recipe = re.search(r"^    # What belongs.*\n    \[figure\]\n(?:    .*\n|\n)+", text, re.M)[0]
+    (world / "r.ini").write_text(re.sub(r"^    ", "", recipe, flags=re.M))
     for run in ("healthy", "broken"):
         source = {"healthy": "healthy", "broken": "collapsing"}[run]
         world.run("analyze", clitest.FIXTURES / f"{source}.h5", "--run", run, "--db", "runs.db",

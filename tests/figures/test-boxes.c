@@ -402,8 +402,10 @@ random_page(GRand *rand, const EntroPlotOptions *options, GError **error)
     for (guint i = 0; i < page->charts->len; i++) {
         EntroChart *chart = page->charts->pdata[i];
         chart->span = g_rand_int_range(rand, 1, 4);
-        if (g_rand_int_range(rand, 0, 4) == 0)
+        if (g_rand_int_range(rand, 0, 4) == 0) {
+            g_free(chart->annotation); /* that it ends in NaN */
             chart->annotation = g_strdup(random_name(rand));
+        }
     }
     return sample_finish(page, random_name(rand), added, error);
 }

@@ -256,6 +256,18 @@ test_ticks_and_lines(void)
     assert_colour(pixel(&picture, x, entro_box_bottom(plot) + 1.5), 0x000000);
 }
 
+/* The labels of the ticks are 1, 2, 3: what they are to be multiplied with must not be left out. */
+static void
+test_power_of_ten(void)
+{
+    EntroCurve *curve = sample_curve(0, 2, 100, 0, 0);
+
+    curve->y[0] = 1e-12;
+    curve->y[1] = 3e-12;
+    g_autoptr(EntroFigure) figure = figure_of_curve(curve, entro_line_pen(0));
+    g_assert_nonnull(find_text(figure, ENTRO_ROLE_PANEL_TITLE, "run (×10⁻¹²)"));
+}
+
 static void
 test_bars_are_proportional(void)
 {
@@ -337,6 +349,7 @@ main(int argc, char **argv)
     g_test_add_func("/pixels/boxes-of-hatched-cells", test_hatch_boxes);
     g_test_add_func("/pixels/values-in-cells", test_values);
     g_test_add_func("/pixels/ticks-and-lines-agree", test_ticks_and_lines);
+    g_test_add_func("/pixels/power-of-ten", test_power_of_ten);
     g_test_add_func("/pixels/bars-are-proportional", test_bars_are_proportional);
     g_test_add_func("/pixels/gaps-break-the-line", test_gaps_break_the_line);
     g_test_add_func("/pixels/bands-lie-between-curves", test_bands_between_curves);
