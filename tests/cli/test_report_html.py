@@ -225,6 +225,17 @@ def numbers_of_any_size_keep_four_digits(world):
 
 
 @test
+def what_is_not_known_is_a_dash(world):
+    path = empty_database(world)
+    run = add_run(path, "a", 1, 1, 1, scalars=())
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE runs SET context_length = NULL, producer = NULL WHERE id = ?", (run,))
+    page = report(world, "a")
+    for name in ("Context length", "Last loss", "Written by"):
+        assert f"<div><dt>{name}</dt><dd>–</dd></div>" in page.source, name
+
+
+@test
 def the_static_map_is_the_last_capture(world):
     path = empty_database(world)
     run = add_run(path, "a", 2, 3, 4)
