@@ -118,7 +118,7 @@ find_cell(const Cells *cells, gsize i)
 
 typedef struct {
     double low, high;
-    gboolean any, constant; /* constant: every head that is there has it */
+    gboolean any, constant; /* constant: every head is there at every capture, and has it */
 } Range;
 
 static Range
@@ -129,9 +129,7 @@ find_range(const Cells *cells)
     for (gsize i = 0; i < cells->captures->n * cells->n_heads; i++) {
         gsize cell = find_cell(cells, i);
         double value = cells->value[cell];
-        if (isnan(cells->rows[cell]))
-            continue;
-        if (isnan(value)) {
+        if (isnan(cells->rows[cell]) || isnan(value)) {
             range.constant = FALSE;
             continue;
         }

@@ -175,6 +175,19 @@ def the_script_and_the_static_map_have_the_same_colours(world):
 
 
 @test
+def a_head_that_is_not_there_has_no_numbers(world):
+    world.analyze("damaged.h5", check=3)
+    url = show(world, "damaged")
+    steps = script("return JSON.parse(document.getElementById('data').textContent).runs[0].steps")
+    move_to(steps.index(20))
+    cell = find("#run1 .cells").find_elements(By.CSS_SELECTOR, "rect:not(.cursor)")[fills().index("none")]
+    script("arguments[0].dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))", cell)
+    assert find("#run1 .readout h4").text.startswith("Layer 1, "), find("#run1 .readout h4").text
+    assert set(readout().values()) == {"not there"}, readout()
+    quiet(url)
+
+
+@test
 def the_pointer_tells_the_numbers(world):
     path = empty_database(world)
     run = add_run(path, "a", 3, 4, 4, undefined=lambda step, layer, head: step == 10 and head == 2)
