@@ -161,7 +161,8 @@ add_column(JsonBuilder *data, const MapColumn *column, const Cells *cells)
 {
     Range range = find_range(cells);
 
-    if (!range.any)
+    /* what the static map shows is there even without a value, or the script would show another */
+    if (!range.any && !g_str_equal(column->column->name, "entropy_mean"))
         return;
     json_builder_begin_object(data);
     entro_json_string(data, "name", column->column->name);

@@ -175,6 +175,18 @@ def the_script_and_the_static_map_have_the_same_colours(world):
 
 
 @test
+def without_any_value_the_map_stays_hatched(world):
+    world.analyze("all-nan.h5")
+    url = show(world, "all-nan")
+    assert set(fills()) == {"url(#run1-none)"}, fills()
+    assert find("#run1-column").get_attribute("value") == "entropy_mean"
+    assert find("#run1 .high").text == ""
+    ActionChains(driver).move_to_element(find("#run1 .cells rect")).perform()
+    assert readout()["entropy_mean"] == "no value"
+    quiet(url)
+
+
+@test
 def a_head_that_is_not_there_has_no_numbers(world):
     world.analyze("damaged.h5", check=3)
     url = show(world, "damaged")

@@ -239,6 +239,17 @@ def a_head_that_is_not_there_has_no_number(world):
 
 
 @test
+def without_any_value_the_page_says_so(world):
+    world.analyze("all-nan.h5")
+    page = report(world, "all-nan")
+    column = next(c for c in page.data()["runs"][0]["columns"] if c["name"] == "entropy_mean")
+    assert column["low"] is None and column["high"] is None
+    data = page.data()
+    assert {decode(data, data["runs"][0], column, 0, head)
+            for head in range(len(data["runs"][0]["heads"]))} == {None}
+
+
+@test
 def what_is_not_known_is_a_dash(world):
     path = empty_database(world)
     run = add_run(path, "a", 1, 1, 1, scalars=())
@@ -343,7 +354,7 @@ def runs_that_hold_little(world):
     assert report(world, "head").data()["runs"][0]["heads"] == [0]
     page = report(world, "nan")
     names = {c["name"] for c in page.data()["runs"][0]["columns"]}
-    assert names == set(reportdb.COUNTS), names
+    assert names == {"entropy_mean", *reportdb.COUNTS}, names
     page = report(world, "none", "single", "head", "nan")
     assert page.sections == SECTIONS and len(page.data()["runs"]) == 3
 
