@@ -58,7 +58,7 @@ code_of_real(double value)
 {
     double size = fabs(value);
 
-    if (isnan(value))
+    if (!isfinite(value)) /* infinite: not from this program, and no number for a reader */
         return UNDEFINED;
     if (size < 1e-22)
         return ZERO;
@@ -81,7 +81,7 @@ code_of(const MapColumn *column, double value)
 {
     if (!column->count)
         return code_of_real(value);
-    return isnan(value) ? UNDEFINED : ZERO + (guint64)CLAMP(value, 0, 1e15);
+    return !isfinite(value) ? UNDEFINED : ZERO + (guint64)CLAMP(value, 0, 1e15);
 }
 
 static void
@@ -129,7 +129,7 @@ find_range(const Cells *cells)
     for (gsize i = 0; i < cells->captures->n * cells->n_heads; i++) {
         gsize cell = find_cell(cells, i);
         double value = cells->value[cell];
-        if (isnan(cells->rows[cell]) || isnan(value)) {
+        if (isnan(cells->rows[cell]) || !isfinite(value)) {
             range.constant = FALSE;
             continue;
         }

@@ -225,6 +225,28 @@ def numbers_of_any_size_keep_four_digits(world):
 
 
 @test
+def an_infinite_value_is_none(world):
+    path = empty_database(world)
+    run = add_run(path, "a", 2, 3, 2)
+    with sqlite3.connect(path) as db:
+        for name in ("entropy_mean", "entropy_ceiling", "distance"):
+            for head, value in ((0, 9e999), (1, -9e999)):
+                db.execute(f"UPDATE head_stats SET {name} = ? WHERE run_id = ? AND layer = 1 AND head = ?",
+                           (value, run, head))
+    page = report(world, "a")
+    data = page.data()
+    columns = {column["name"]: column for column in data["runs"][0]["columns"]}
+    assert abs(data["scale"] - math.log(128)) < 1e-9, data["scale"]
+    for name in ("entropy_mean", "entropy_ceiling", "distance"):
+        for position in (0, 1):
+            shown = [decode(data, data["runs"][0], columns[name], position, i) for i in range(6)]
+            assert shown[3:5] == [None, None] and None not in shown[:3] + shown[5:], (name, shown)
+        assert abs(columns[name]["low"]) < 1e4 and abs(columns[name]["high"]) < 1e4, columns[name]
+    titles = re.findall(r"<title>(layer 1, head \d+: [^<]*)</title>", page.source)
+    assert titles[:2] == ["layer 1, head 0: no value", "layer 1, head 1: no value"], titles
+
+
+@test
 def a_head_that_is_not_there_has_no_number(world):
     world.analyze("damaged.h5", check=3)
     data = report(world, "damaged").data()
