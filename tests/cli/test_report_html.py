@@ -473,6 +473,18 @@ def what_cannot_be_done_is_refused(world):
 
 
 @test
+def scalars_that_cannot_be_read_are_an_error(world):
+    path = empty_database(world)
+    add_run(path, "a", 1, 1, 2, scalars=("loss", "lr"))
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE scalars RENAME TO stored")
+        db.execute("CREATE VIEW scalars AS SELECT run_id, name, step, state, CASE name WHEN 'lr' THEN"
+                   " abs(-9223372036854775807 - 1) ELSE value END AS value FROM stored")
+    done = world.run("report", "a", "--db", "r.db", "--html", "p.html", check=6)
+    assert "integer overflow" in done.err and "p.html" not in world.names(), done
+
+
+@test
 def a_failure_leaves_the_old_file(world):
     world.analyze("healthy.h5")
     world.run("report", "healthy", "--db", "r.db", "--html", "/dev/full", check=6)
