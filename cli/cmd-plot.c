@@ -58,40 +58,6 @@ list_settings(void)
     return (GOptionEntry *)g_array_free(list, FALSE);
 }
 
-/* ---- how to redraw it ------------------------------------------------------------------------------------ */
-
-/* The words that an argument takes if it names the output: 0 if it does not. */
-static guint
-is_output(const char *argument)
-{
-    if (g_str_equal(argument, "-o") || g_str_equal(argument, "--output"))
-        return 2;
-    return g_str_has_prefix(argument, "-o") || g_str_has_prefix(argument, "--output=");
-}
-
-/* The command as it was typed, before GOption takes it to pieces; without the output's name, so that
- * the same figure under another name is the same file. */
-static char *
-quote_command(int argc, char **argv)
-{
-    GString *command = g_string_new("entroscope plot");
-
-    for (int i = 1; i < argc; i++) {
-        const guint n = is_output(argv[i]);
-        if (n > 0) {
-            i += (int)n - 1;
-            continue;
-        }
-        g_autofree char *quoted = g_shell_quote(argv[i]);
-        const gboolean plain =
-            strspn(argv[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                            "0123456789-_=+,./:@%") == strlen(argv[i]);
-        g_string_append_printf(command, " %s", plain && *argv[i] ? argv[i] : quoted);
-    }
-    g_string_append(command, " -o FILE");
-    return g_string_free(command, FALSE);
-}
-
 /* ---- the command ------------------------------------------------------------------------------------------- */
 
 static char *
@@ -239,7 +205,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     extern const EntroCommand entro_command_plot;
     g_autoptr(EntroPlotSettings) settings = chosen.settings = entro_plot_settings_new();
     g_autofree GOptionEntry *more = list_settings();
-    g_autofree char *redraw = quote_command(argc, argv);
+    /* without the output's name: the same figure under another one is the same file */
+    g_autofree char *redraw = entro_quote_command(argc, argv, entries, more, "output");
 
     (void)ret_exit;
     if (!entro_options_parse(&entro_command_plot, entries, more, &argc, &argv, error))

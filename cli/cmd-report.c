@@ -301,23 +301,6 @@ report_json(EntroStore *store, char **refs, const Options *options, int *ret_exi
 
 /* ---- as a page -------------------------------------------------------------------------------------- */
 
-/* What was typed, so that it can be typed again; before GOption takes it apart. */
-static char *
-quote_command(int argc, char **argv)
-{
-    GString *text = g_string_new("entroscope");
-
-    for (int i = 0; i < argc; i++) {
-        g_autofree char *quoted = g_shell_quote(argv[i]);
-        /* as it is where nothing in it means anything to a shell */
-        gboolean plain =
-            *argv[i] != '\0' &&
-            argv[i][strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_./=,:+@")] == '\0';
-        g_string_append_printf(text, " %s", plain ? argv[i] : quoted);
-    }
-    return g_string_free(text, FALSE);
-}
-
 static gboolean
 check_twice(const GPtrArray *works, const Work *work, GError **error)
 {
@@ -353,7 +336,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
 {
     extern const EntroCommand entro_command_report;
     Options options = {0};
-    g_autofree char *command = quote_command(argc, argv);
+    g_autofree char *command = entro_quote_command(argc, argv, entries, NULL, NULL);
 
     if (!entro_options_parse(&entro_command_report, entries, NULL, &argc, &argv, error) ||
         !parse_options(&options, error) || !entro_require(chosen.db, "--db DB", error))

@@ -58,6 +58,11 @@ extern EntroCommonOptions entro_common;
 /* Parses argv in place; leaves argv[1 ..] as the arguments.  `group`: more entries, may be NULL. */
 gboolean entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
                              const GOptionEntry *more, int *argc, char ***argv, GError **error);
+/* The command as it was typed, quoted for a shell; before entro_options_parse() takes it to pieces,
+ * with the same tables.  `output`, the long name of an option or NULL, is left out wherever it
+ * stands, and "-o FILE" from its entry ends the options.  To be freed. */
+char *entro_quote_command(int argc, char *const *argv, const GOptionEntry *entries,
+                          const GOptionEntry *more, const char *output);
 /* A USAGE error.  The name of a run is an option of type FILENAME: it may be no UTF-8. */
 gboolean entro_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* FALSE (USAGE) if the option is missing. */

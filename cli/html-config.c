@@ -214,14 +214,6 @@ html_add_definitions(HtmlPage *page, GError **error)
 /* ---- how it was made ---------------------------------------------------------------------------------- */
 
 static void
-add_fact(GString *out, const char *name, const char *text)
-{
-    html_printf(out, "<div><dt>%s</dt>", name);
-    html_element(out, "dd", text);
-    g_string_append(out, "</div>\n");
-}
-
-static void
 add_run(GString *out, const HtmlRun *run)
 {
     const EntroRunInfo *info = run->report->one->run;
@@ -229,13 +221,13 @@ add_run(GString *out, const HtmlRun *run)
         g_strdup_printf("#%" G_GINT64_FORMAT ", attempt %u", info->id, info->attempt);
 
     html_printf(out, "<h3><bdi>%s</bdi></h3>\n<dl class=\"facts\">\n", run->label);
-    add_fact(out, "Run", id);
-    add_fact(out, "Trace", info->source);
-    add_fact(out, "Fingerprint of the trace", info->fingerprint);
-    add_fact(out, "Written by", info->producer);
-    add_fact(out, "Analysed", info->created_at);
-    add_fact(out, "Analysed by entroscope", info->tool_version);
-    add_fact(out, "Judged", run->report->stored ? info->findings_at : "for this page");
+    html_fact(out, "Run", id);
+    html_fact(out, "Trace", info->source);
+    html_fact(out, "Fingerprint of the trace", info->fingerprint);
+    html_fact(out, "Written by", info->producer);
+    html_fact(out, "Analysed", info->created_at);
+    html_fact(out, "Analysed by entroscope", info->tool_version);
+    html_fact(out, "Judged", run->report->stored ? info->findings_at : "for this page");
     g_string_append(out, "</dl>\n");
 }
 
@@ -245,9 +237,9 @@ html_add_origin(HtmlPage *page)
 {
     g_string_append(page->out, "<section id=\"origin\">\n<h2>How this was made</h2>\n"
                                "<dl class=\"facts\">\n");
-    add_fact(page->out, "Program", "entroscope " ENTRO_VERSION);
-    add_fact(page->out, "Command", page->options->command);
-    add_fact(page->out, "Database", page->options->db);
+    html_fact(page->out, "Program", "entroscope " ENTRO_VERSION);
+    html_fact(page->out, "Command", page->options->command);
+    html_fact(page->out, "Database", page->options->db);
     g_string_append(page->out, "</dl>\n");
     for (guint i = 0; i < page->n_runs; i++)
         add_run(page->out, &page->run[i]);

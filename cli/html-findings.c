@@ -16,16 +16,6 @@ status_of(const EntroRunReport *report)
     return report->count.n == 0 ? "unknown" : "good";
 }
 
-static void
-add_fact(GString *out, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    html_printf(out, "<div><dt>%s</dt>", name);
-    html_element(out, "dd", text);
-    g_string_append(out, "</div>");
-}
-
 /* The last value that is a number, and where. */
 static char *
 format_final(const EntroEvidence *evidence, const char *name)
@@ -93,13 +83,13 @@ add_facts(GString *out, const EntroRunReport *report)
     g_autofree char *found = count_findings(report->findings);
 
     g_string_append(out, "<dl class=\"facts\">");
-    add_fact(out, "Architecture", run->arch);
-    add_fact(out, "Shape", shape);
-    add_fact(out, "Context length", context);
-    add_fact(out, "Captures", captures);
-    add_fact(out, "Last loss", loss);
-    add_fact(out, "Last eval_loss", eval_loss);
-    add_fact(out, "Findings", found);
+    html_fact(out, "Architecture", run->arch);
+    html_fact(out, "Shape", shape);
+    html_fact(out, "Context length", context);
+    html_fact(out, "Captures", captures);
+    html_fact(out, "Last loss", loss);
+    html_fact(out, "Last eval_loss", eval_loss);
+    html_fact(out, "Findings", found);
     g_string_append(out, "</dl>\n");
 }
 

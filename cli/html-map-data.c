@@ -58,7 +58,7 @@ code_of_real(double value)
 {
     double size = fabs(value);
 
-    if (isnan(value))
+    if (!isfinite(value)) /* infinite: not from this program, and no number for a reader */
         return UNDEFINED;
     if (size < 1e-22)
         return ZERO;
@@ -81,7 +81,7 @@ code_of(const MapColumn *column, double value)
 {
     if (!column->count)
         return code_of_real(value);
-    return isnan(value) ? UNDEFINED : ZERO + (guint64)CLAMP(value, 0, 1e15);
+    return !isfinite(value) ? UNDEFINED : ZERO + (guint64)CLAMP(value, 0, 1e15);
 }
 
 static void
@@ -118,7 +118,7 @@ find_cell(const Cells *cells, gsize i)
 
 typedef struct {
     double low, high;
-    gboolean any, constant; /* constant: every head that is there has it */
+    gboolean any, constant; /* constant: every head is there at every capture, and has it */
 } Range;
 
 static Range
@@ -129,9 +129,7 @@ find_range(const Cells *cells)
     for (gsize i = 0; i < cells->captures->n * cells->n_heads; i++) {
         gsize cell = find_cell(cells, i);
         double value = cells->value[cell];
-        if (isnan(cells->rows[cell]))
-            continue;
-        if (isnan(value)) {
+        if (isnan(cells->rows[cell]) || !isfinite(value)) {
             range.constant = FALSE;
             continue;
         }
@@ -163,7 +161,8 @@ add_column(JsonBuilder *data, const MapColumn *column, const Cells *cells)
 {
     Range range = find_range(cells);
 
-    if (!range.any)
+    /* what the static map shows is there even without a value, or the script would show another */
+    if (!range.any && !g_str_equal(column->column->name, "entropy_mean"))
         return;
     json_builder_begin_object(data);
     entro_json_string(data, "name", column->column->name);

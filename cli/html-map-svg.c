@@ -77,7 +77,7 @@ look_at(const EntroHistory *heads, gsize position, gsize head, double *ret_value
     *ret_value = heads->value[ENTRO_EVIDENCE_ENTROPY][cell];
     if (isnan(heads->value[ENTRO_EVIDENCE_ROWS][cell]))
         return CELL_ABSENT;
-    return isnan(*ret_value) ? CELL_UNDEFINED : CELL_VALUE;
+    return isfinite(*ret_value) ? CELL_VALUE : CELL_UNDEFINED;
 }
 
 /* ---- the large map ---------------------------------------------------------------------------------- */

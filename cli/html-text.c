@@ -31,6 +31,14 @@ html_element(GString *out, const char *element, const char *text)
     g_string_append_printf(out, "</%s>", element);
 }
 
+void
+html_fact(GString *out, const char *name, const char *text)
+{
+    html_printf(out, "<div><dt>%s</dt>", name);
+    html_element(out, "dd", text);
+    g_string_append(out, "</div>\n");
+}
+
 char *
 html_count(gsize n, const char *word)
 {

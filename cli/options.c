@@ -49,6 +49,119 @@ entro_options_parse(const EntroCommand *command, const GOptionEntry *entries,
                : entro_usage_error(error, "usage: %s", failure->message);
 }
 
+/* ---- the command as it was typed --------------------------------------------------------------------- */
+
+typedef struct {
+    const GOptionEntry *tables[3]; /* any may be NULL */
+    const GOptionEntry *output;    /* left out; may be NULL */
+    GString *text;
+} Typed;
+
+/* By its long name, or if that is NULL by its letter. */
+static const GOptionEntry *
+find_entry(const Typed *typed, const char *name, char letter)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(typed->tables); i++)
+        for (const GOptionEntry *row = typed->tables[i]; row && row->long_name; row++)
+            if (name != NULL ? g_str_equal(row->long_name, name) : row->short_name == letter)
+                return row;
+    return NULL;
+}
+
+static gboolean
+takes_value(const GOptionEntry *entry)
+{
+    return entry != NULL && entry->arg != G_OPTION_ARG_NONE &&
+           !(entry->flags & G_OPTION_FLAG_NO_ARG);
+}
+
+/* As it is where nothing in it means anything to a shell. */
+static void
+put_word(Typed *typed, const char *word)
+{
+    static const char plain[] = G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=+,./:@%";
+    g_autofree char *quoted = g_shell_quote(word);
+    gboolean as_it_is = *word != '\0' && word[strspn(word, plain)] == '\0';
+
+    g_string_append_printf(typed->text, " %s", as_it_is ? word : quoted);
+}
+
+/* Puts "--name" or "--name=value"; returns whether the next word is its value, and in ret_put
+ * whether that is to be put too. */
+static gboolean
+put_long(Typed *typed, const char *word, gboolean *ret_put)
+{
+    g_auto(GStrv) parts = g_strsplit(word + strlen("--"), "=", 2);
+    const GOptionEntry *entry = find_entry(typed, parts[0], 0);
+
+    *ret_put = entry == NULL || entry != typed->output;
+    if (*ret_put)
+        put_word(typed, word);
+    return parts[1] == NULL && takes_value(entry);
+}
+
+/* The same of "-o" and of clusters: the value of a letter in one is the next word ("-qo FILE",
+ * "-oq FILE"). */
+static gboolean
+put_short(Typed *typed, const char *word, gboolean *ret_put)
+{
+    g_autoptr(GString) rest = g_string_new("-");
+    gboolean valued = FALSE;
+
+    *ret_put = TRUE;
+    for (const char *letter = word + 1; *letter != '\0'; letter++) {
+        const GOptionEntry *entry = find_entry(typed, NULL, *letter);
+        valued |= takes_value(entry);
+        if (entry != NULL && entry == typed->output)
+            *ret_put = FALSE;
+        else
+            g_string_append_c(rest, *letter);
+    }
+    if (rest->len > 1)
+        put_word(typed, rest->str);
+    return valued;
+}
+
+/* Returns the first word behind the options: "--" or the end. */
+static int
+put_options(Typed *typed, int argc, char *const *argv)
+{
+    int i = 0;
+
+    for (; i < argc && !(i > 0 && g_str_equal(argv[i], "--")); i++) {
+        gboolean put = TRUE, valued = FALSE;
+        if (g_str_has_prefix(argv[i], "--"))
+            valued = put_long(typed, argv[i], &put);
+        else if (argv[i][0] == '-' && argv[i][1] != '\0')
+            valued = put_short(typed, argv[i], &put);
+        else
+            put_word(typed, argv[i]);
+        if (valued && i + 1 < argc && put)
+            put_word(typed, argv[i + 1]);
+        i += valued;
+    }
+    return MIN(i, argc);
+}
+
+char *
+entro_quote_command(int argc, char *const *argv, const GOptionEntry *entries,
+                    const GOptionEntry *more, const char *output)
+{
+    Typed typed = {{entries, more, common_entries}, NULL, g_string_new("entroscope")};
+
+    if (output != NULL)
+        typed.output = find_entry(&typed, output, 0);
+    int rest = put_options(&typed, argc, argv);
+    if (typed.output != NULL)
+        g_string_append_printf(typed.text, " -%c %s", typed.output->short_name,
+                               typed.output->arg_description);
+    for (int i = rest; i < argc; i++)
+        put_word(&typed, argv[i]);
+    return g_string_free(typed.text, FALSE);
+}
+
+/* ---- usage -------------------------------------------------------------------------------------------- */
+
 gboolean
 entro_usage_error(GError **error, const char *format, ...)
 {

@@ -63,7 +63,8 @@ find_scale(HtmlPage *page)
     for (guint i = 0; i < page->n_runs; i++) {
         const EntroHistory *heads = page->run[i].report->one->evidence->heads;
         for (gsize k = 0; k < heads->n_steps * heads->n_heads; k++)
-            page->scale = fmax(page->scale, heads->value[ENTRO_EVIDENCE_CEILING][k]);
+            if (isfinite(heads->value[ENTRO_EVIDENCE_CEILING][k]))
+                page->scale = fmax(page->scale, heads->value[ENTRO_EVIDENCE_CEILING][k]);
     }
 }
 

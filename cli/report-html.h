@@ -56,6 +56,8 @@ void html_printf(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void html_text(GString *out, const char *text);
 /* The same within an element without attributes: "td", "dd"; NULL is a dash. */
 void html_element(GString *out, const char *element, const char *text);
+/* A row of a <dl class="facts">; NULL is a dash: a fact that is not known is said to be so. */
+void html_fact(GString *out, const char *name, const char *text);
 /* JSON as it may stand in a <script>; NULL from nowhere. */
 char *html_script_json(JsonBuilder *builder);
 /* "1 capture", "2 captures" */

@@ -39,10 +39,12 @@
   const withUnit = (text, unit) => (unit ? `${text} ${unit}` : text);
 
   // One scale for all runs, so that colours can be compared: entropies to the largest possible.
+  // No head of any run has a value: to null.
   function domainOf(name) {
     if (name === "entropy_mean" && data.scale > 0) return [0, data.scale];
     const columns = [].concat(...data.runs.map((run) => run.columns))
-      .filter((column) => column.name === name);
+      .filter((column) => column.name === name && column.high !== null);
+    if (columns.length === 0) return [0, null];
     return [Math.min(0, ...columns.map((column) => column.low)),
       Math.max(...columns.map((column) => column.high))];
   }
@@ -204,7 +206,8 @@
       this.find(".what").textContent = this.column.title;
       this.find(".at").textContent = this.step();
       this.find(".low").textContent = format(domain[0]);
-      this.find(".high").textContent = withUnit(format(domain[1]), this.column.unit);
+      this.find(".high").textContent =
+        domain[1] === null ? "" : withUnit(format(domain[1]), this.column.unit);
       if (this.shown !== null) this.show(this.shown);
     }
 

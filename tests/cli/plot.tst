@@ -28,6 +28,9 @@ P .                 grep -q 'width="396pt"' neurips.svg && grep -q 'width="252pt
 P .                 entroscope plot scalars --db a.db --preset neurips --width 4 --font 'DejaVu Sans' -o o.svg && grep -q 'width="288pt"' o.svg
 P preset-font       entroscope plot scalars --db a.db --preset icml --font 'No Such Venue Font,DejaVu Sans' -o o.svg
 P redraw            entroscope plot headwise-entropy --db a.db --run "#1" --title "it's 'so' <x>" --output=o.svg && grep -E 'dc:(source|description)' o.svg
+P .                 entroscope plot scalars --db a.db -qo one.svg && for o in '-qo two.svg' '-oq two.svg' '-q -o two.svg' '-o two.svg -q' \
+                    '-q --output two.svg' '--output=two.svg -q'; do entroscope plot scalars --db a.db $o && cmp one.svg two.svg; rm two.svg; done
+P redraw-words      entroscope plot --title -o scalars -qo o.svg --db a.db --scalar=loss -- && grep dc:source o.svg
 P .                 for s in pdf svg png; do SOURCE_DATE_EPOCH=86399 entroscope plot scalars --db a.db -o one.$s && \
                     sleep 1.1 && SOURCE_DATE_EPOCH=86399 entroscope plot scalars --db a.db -o other.$s && \
                     cmp one.$s other.$s && ! cmp -s one.$s scalars.$s && grep -aqE '19700101235959|1970-01-01T23:59:59Z' one.$s || echo "$s"; done

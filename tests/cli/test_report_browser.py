@@ -175,6 +175,31 @@ def the_script_and_the_static_map_have_the_same_colours(world):
 
 
 @test
+def without_any_value_the_map_stays_hatched(world):
+    world.analyze("all-nan.h5")
+    url = show(world, "all-nan")
+    assert set(fills()) == {"url(#run1-none)"}, fills()
+    assert find("#run1-column").get_attribute("value") == "entropy_mean"
+    assert find("#run1 .high").text == ""
+    ActionChains(driver).move_to_element(find("#run1 .cells rect")).perform()
+    assert readout()["entropy_mean"] == "no value"
+    quiet(url)
+
+
+@test
+def a_head_that_is_not_there_has_no_numbers(world):
+    world.analyze("damaged.h5", check=3)
+    url = show(world, "damaged")
+    steps = script("return JSON.parse(document.getElementById('data').textContent).runs[0].steps")
+    move_to(steps.index(20))
+    cell = find("#run1 .cells").find_elements(By.CSS_SELECTOR, "rect:not(.cursor)")[fills().index("none")]
+    script("arguments[0].dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))", cell)
+    assert find("#run1 .readout h4").text.startswith("Layer 1, "), find("#run1 .readout h4").text
+    assert set(readout().values()) == {"not there"}, readout()
+    quiet(url)
+
+
+@test
 def the_pointer_tells_the_numbers(world):
     path = empty_database(world)
     run = add_run(path, "a", 3, 4, 4, undefined=lambda step, layer, head: step == 10 and head == 2)

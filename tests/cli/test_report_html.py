@@ -155,7 +155,7 @@ def compare_values(path, run_id, data, run):
                 key = (step, *place)
                 shown = decode(data, run, column, position, head)
                 if key not in there:
-                    assert shown == "absent" or "codes" not in column, (name, key, shown)
+                    assert shown == "absent", (name, key, shown)
                     continue
                 value = stored.get(key)
                 assert (shown is None) == (value is None), (name, key, shown, value)
@@ -222,6 +222,64 @@ def numbers_of_any_size_keep_four_digits(world):
                        (value, 10 ** head // 7, run, head))
     data = report(world, "a").data()
     compare_values(path, run, data, data["runs"][0])
+
+
+@test
+def an_infinite_value_is_none(world):
+    path = empty_database(world)
+    run = add_run(path, "a", 2, 3, 2)
+    with sqlite3.connect(path) as db:
+        for name in ("entropy_mean", "entropy_ceiling", "distance"):
+            for head, value in ((0, 9e999), (1, -9e999)):
+                db.execute(f"UPDATE head_stats SET {name} = ? WHERE run_id = ? AND layer = 1 AND head = ?",
+                           (value, run, head))
+    page = report(world, "a")
+    data = page.data()
+    columns = {column["name"]: column for column in data["runs"][0]["columns"]}
+    assert abs(data["scale"] - math.log(128)) < 1e-9, data["scale"]
+    for name in ("entropy_mean", "entropy_ceiling", "distance"):
+        for position in (0, 1):
+            shown = [decode(data, data["runs"][0], columns[name], position, i) for i in range(6)]
+            assert shown[3:5] == [None, None] and None not in shown[:3] + shown[5:], (name, shown)
+        assert abs(columns[name]["low"]) < 1e4 and abs(columns[name]["high"]) < 1e4, columns[name]
+    titles = re.findall(r"<title>(layer 1, head \d+: [^<]*)</title>", page.source)
+    assert titles[:2] == ["layer 1, head 0: no value", "layer 1, head 1: no value"], titles
+
+
+@test
+def a_head_that_is_not_there_has_no_number(world):
+    world.analyze("damaged.h5", check=3)
+    data = report(world, "damaged").data()
+    run = data["runs"][0]
+    there = set(clitest.query(world / "r.db", "SELECT step, layer, head FROM head_stats"))
+    places = [(p, h) for p, step in enumerate(run["steps"])
+              for h, place in enumerate(zip(run["layers"], run["heads"])) if (step, *place) not in there]
+    assert places
+    for column in run["columns"]:
+        for place in places:
+            assert decode(data, run, column, *place) == "absent", (column["name"], place)
+
+
+@test
+def without_any_value_the_page_says_so(world):
+    world.analyze("all-nan.h5")
+    page = report(world, "all-nan")
+    column = next(c for c in page.data()["runs"][0]["columns"] if c["name"] == "entropy_mean")
+    assert column["low"] is None and column["high"] is None
+    data = page.data()
+    assert {decode(data, data["runs"][0], column, 0, head)
+            for head in range(len(data["runs"][0]["heads"]))} == {None}
+
+
+@test
+def what_is_not_known_is_a_dash(world):
+    path = empty_database(world)
+    run = add_run(path, "a", 1, 1, 1, scalars=())
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE runs SET context_length = NULL, producer = NULL WHERE id = ?", (run,))
+    page = report(world, "a")
+    for name in ("Context length", "Last loss", "Written by"):
+        assert f"<div><dt>{name}</dt><dd>–</dd></div>" in page.source, name
 
 
 @test
@@ -318,7 +376,7 @@ def runs_that_hold_little(world):
     assert report(world, "head").data()["runs"][0]["heads"] == [0]
     page = report(world, "nan")
     names = {c["name"] for c in page.data()["runs"][0]["columns"]}
-    assert names == set(reportdb.COUNTS), names
+    assert names == {"entropy_mean", *reportdb.COUNTS}, names
     page = report(world, "none", "single", "head", "nan")
     assert page.sections == SECTIONS and len(page.data()["runs"]) == 3
 
@@ -412,6 +470,18 @@ def what_cannot_be_done_is_refused(world):
     assert world.names() == ["r.db"], world.names()
     empty_database(world, "empty.db")
     done = world.run("report", "x", "--db", "empty.db", "--html", "p.html", check=2)
+
+
+@test
+def scalars_that_cannot_be_read_are_an_error(world):
+    path = empty_database(world)
+    add_run(path, "a", 1, 1, 2, scalars=("loss", "lr"))
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE scalars RENAME TO stored")
+        db.execute("CREATE VIEW scalars AS SELECT run_id, name, step, state, CASE name WHEN 'lr' THEN"
+                   " abs(-9223372036854775807 - 1) ELSE value END AS value FROM stored")
+    done = world.run("report", "a", "--db", "r.db", "--html", "p.html", check=6)
+    assert "integer overflow" in done.err and "p.html" not in world.names(), done
 
 
 @test
