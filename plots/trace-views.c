@@ -69,7 +69,7 @@ entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 
     for (guint i = 0; i < options->n_heads; i++) {
         const EntroHeadChoice choice = options->heads[i];
         if ((choice.layer == ENTRO_ALL || choice.layer == layer) &&
-            (choice.head == ENTRO_ALL || choice.head == head))
+            (choice.head == ENTRO_ALL || head == ENTRO_ALL || choice.head == head))
             return TRUE;
     }
     return options->n_heads == 0;

@@ -177,6 +177,9 @@ struct EntroViewInput {
 gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                              GError **error);
 const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* *ret_curve is NULL, without error, when the run has no such scalar. */
+gboolean entro_view_select_scalar(const EntroViewInput *input, guint run, const char *name,
+                                  EntroCurve **ret_curve, GError **error);
 /* "layer 3, head 0", "layer 3", "head 0 of each layer", "all heads". */
 char *entro_view_head_name(EntroHeadChoice choice);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
@@ -191,6 +194,7 @@ typedef struct {
 /* EntroViewTrace *, freed with the array.  ARGUMENT when none is named. */
 GPtrArray *entro_view_open_traces(const EntroViewInput *input, GError **error);
 EntroRowOptions entro_view_row_options(const EntroPlotOptions *options);
+/* `head` ENTRO_ALL: any head of the layer. */
 gboolean entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 head);
 /* Lines of a chart: the layers of a trace, or the heads that were chosen. */
 GArray *entro_view_row_groups(const EntroTrace *trace, const EntroPlotOptions *options);

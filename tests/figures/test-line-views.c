@@ -2,6 +2,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "db-private.h"
 #include "figure-samples.h"
 
 /* ---- a store ------------------------------------------------------------------------------------ */
@@ -612,6 +613,59 @@ test_seeds_of_chosen_heads(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(has_note(page, "differ in more than their seed: arch"));
 }
 
+/* A group whose runs have one label has it too; notes say labels. */
+static void
+test_labels_of_seeds(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const labels[] = {"softmax", "softmax", "softmax", "norm", "norm"};
+    static const char *const scalars[] = {"loss", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    for (guint i = 0; i < 4; i++)
+        put_run(fixture, &seeds[i]);
+    options.labels = labels;
+    options.scalars = scalars;
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        options.by = i == 0 ? "arch" : NULL;
+        EntroPage *page = build(fixture, "seeds", &options, &error);
+        g_assert_no_error(error);
+        g_assert_true(has_note(page, "softmax has no value at step 300"));
+        g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, &error);
+        g_assert_true(says(figure, i == 0 ? "softmax (n = 3)" : "all runs (n = 4)"));
+    }
+}
+
+/* Heads of a layer choose the layer where a statistic is of layers. */
+static void
+test_seeds_of_a_layer(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const EntroHeadChoice heads[] = {{1, 2}};
+    const EntroPlotOptions options = {.heads = heads, .n_heads = 1};
+
+    (void)fixture;
+    g_assert_true(entro_view_head_is_chosen(&options, 1, ENTRO_ALL));
+    g_assert_false(entro_view_head_is_chosen(&options, 0, ENTRO_ALL));
+    g_assert_false(entro_view_head_is_chosen(&options, 1, 1));
+}
+
+/* Not as if no run had a loss. */
+static void
+test_failure_of_the_database(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const views[] = {"seeds", "findings", "scalars"};
+
+    put_run(fixture, &seeds[0]);
+    g_assert_true(entro_sql_exec(fixture->store, "ALTER TABLE scalars RENAME TO away", NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(views); i++) {
+        const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+        g_autoptr(GError) error = NULL;
+        g_assert_null(build(fixture, views[i], &options, &error));
+        g_assert_nonnull(error);
+        g_assert_nonnull(strstr(error->message, "scalars"));
+    }
+}
+
 static void
 test_seeds_are_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -655,6 +709,9 @@ main(int argc, char **argv)
     TEST("/line-views/findings-from-the-store", test_findings_from_store);
     TEST("/line-views/seeds-by-architecture", test_seeds_by_architecture);
     TEST("/line-views/seeds-of-chosen-heads", test_seeds_of_chosen_heads);
+    TEST("/line-views/labels-of-seeds", test_labels_of_seeds);
+    TEST("/line-views/seeds-of-a-layer", test_seeds_of_a_layer);
+    TEST("/line-views/failure-of-the-database", test_failure_of_the_database);
     TEST("/line-views/seeds-are-refused", test_seeds_are_refused);
     return g_test_run();
 }
