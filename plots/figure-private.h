@@ -148,6 +148,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroText, entro_text_free)
 
 char *entro_text_clean(const char *raw);      /* valid UTF-8, no control characters, not too long */
 char *entro_text_clean_long(const char *raw); /* the same, of any length */
+/* A title within a sentence: "head entropy"; "FFN" and "NaN" keep their capitals. */
+char *entro_text_lower_first(const char *title);
 char *
 entro_text_missing_font(const EntroText *text); /* what is used instead of the first, or NULL */
 /* Width and height of the box that the text takes. */

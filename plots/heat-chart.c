@@ -428,12 +428,22 @@ entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid, const cha
     return heat;
 }
 
+/* Lines over the layers have a point for each. */
+static gboolean
+has_heads(const EntroChart *chart)
+{
+    const EntroHeatChart *heat = (const EntroHeatChart *)chart;
+
+    return chart->kind == &kind ? heat->n_rows > 0 && heat->n_columns > 0
+                                : !isnan(chart->x.range.low);
+}
+
 gboolean
 entro_heads_check(const EntroPage *page, GError **error)
 {
     for (guint i = 0; i < page->charts->len; i++) {
-        const EntroHeatChart *heat = page->charts->pdata[i];
-        if (heat->chart.batch == page->batch && heat->n_rows > 0 && heat->n_columns > 0)
+        const EntroChart *chart = page->charts->pdata[i];
+        if (chart->batch == page->batch && has_heads(chart))
             return TRUE;
     }
     g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");

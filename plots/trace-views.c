@@ -146,11 +146,10 @@ entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const Entro
 static void
 note_steps(EntroPage *page, const GPtrArray *traces, const gint64 *step)
 {
-    g_autoptr(GString) list = g_string_new("Steps: ");
+    g_autoptr(GString) list = g_string_new(NULL);
 
     for (guint i = 0; i < traces->len; i++)
-        g_string_append_printf(list, "%s%s %" G_GINT64_FORMAT, i ? ", " : "",
-                               ((const EntroViewTrace *)traces->pdata[i])->name, step[i]);
+        entro_steps_append(list, ((const EntroViewTrace *)traces->pdata[i])->name, step[i]);
     entro_chart_add_note(page->charts->pdata[page->charts->len - 1], "%s.", list->str);
 }
 

@@ -44,7 +44,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStepGrid, entro_step_grid_free)
 EntroHeatChart *entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
-/* EMPTY when no heat map of the page's batch has a cell; it has no other charts. */
+/* EMPTY when no heat map of the page's batch has a cell, and none of its lines a point. */
 gboolean entro_heads_check(const EntroPage *page, GError **error);
 
 /* heat-text.c: the number in each cell. */
@@ -218,6 +218,8 @@ gboolean entro_grids_same_step(const GPtrArray *grids);
 char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
 /* The run's, with its step where the runs are at different ones. */
 char *entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run);
+/* "Steps: a 100, b 200", one by one. */
+void entro_steps_append(GString *list, const char *name, gint64 step);
 
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
@@ -233,9 +235,9 @@ void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
 EntroTimelineChart *entro_findings_add(EntroPage *page, const char *title,
                                        const GPtrArray *findings, gint64 first_step,
                                        gint64 last_step);
-/* Variance and mean of each layer over the heads of a grid; `title`, `unit`: of the statistic. */
+/* Variance and mean of each layer over the heads of a grid; `unit`: the one in `value_label`. */
 void entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
-                            const char *title, const char *unit);
+                            const char *value_label, const char *unit);
 /* Colours by depth: the numbers of the curves are layers; with a legend or colour bar. */
 void entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n);
 /* That, and marks where a run ends in NaN; for the charts from

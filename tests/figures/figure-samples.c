@@ -810,7 +810,7 @@ spread(guint n_runs, gsize n_layers, gsize n_heads, gboolean holes, GError **err
             spoil_layer(grid, n_layers / 2, 0, ENTRO_CELL_UNDEFINED);
         g_ptr_array_add(grids, grid);
     }
-    entro_layer_spread_add(page, grids, run_names, "Head entropy", "nats");
+    entro_layer_spread_add(page, grids, run_names, "Head entropy (nats)", "nats");
     return sample_finish(page, "Mean and variance", TRUE, error);
 }
 

@@ -200,7 +200,7 @@ test_spread_of_published_thresholds(void)
     memcpy(grid->value, thresholds, sizeof thresholds);
     grid->row_layer[1] = 3;
     g_ptr_array_add(grids, grid);
-    entro_layer_spread_add(page, grids, names, "Entropy threshold", "E_max");
+    entro_layer_spread_add(page, grids, names, "Entropy threshold (E_max)", "E_max");
     const EntroCurve *variance = curve_of(page, 0, 0), *mean = curve_of(page, 1, 0);
     g_assert_cmpfloat(mean->x[1], ==, 3);
     g_assert_cmpfloat_with_epsilon(mean->y[0], 0.438, 0.00051);
@@ -210,6 +210,26 @@ test_spread_of_published_thresholds(void)
     g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->y.label, ==,
                     "Variance of entropy threshold (E_max²)");
     g_assert_true(has_note(page, "population"));
+}
+
+static void
+test_spread_of_nothing(void)
+{
+    static const char *const names[] = {"none"};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    for (guint n_layers = 0; n_layers < 2; n_layers++) {
+        g_autoptr(EntroPage) page = entro_page_new(&options, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) grids =
+            g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+        g_ptr_array_add(grids, sample_grid("none", n_layers, 2, 0, 1));
+        entro_layer_spread_add(page, grids, names, "Effective keys", NULL);
+        g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->y.label, ==,
+                        "Variance of effective keys");
+        g_assert_cmpint(entro_heads_check(page, &error), ==, n_layers > 0);
+        g_assert_true(n_layers > 0 || strstr(error->message, "no heads"));
+    }
 }
 
 /* Heads 1.4 + 0.2 k at step 400: mean of three neighbours is the middle one's, variance 2/3 0.2^2. */
@@ -696,6 +716,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/line-views/spread-of-published-thresholds",
                     test_spread_of_published_thresholds);
+    g_test_add_func("/line-views/spread-of-nothing", test_spread_of_nothing);
     TEST("/line-views/spread-from-the-store", test_spread_from_store);
     g_test_add_func("/line-views/numbers-of-bars", test_numbers_of_bars);
     g_test_add_func("/line-views/decimals-of-figures", test_decimals_of_figures);
