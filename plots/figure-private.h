@@ -81,7 +81,6 @@ EntroColour entro_palette_at(const EntroPalette *palette, double t);
 const EntroLineSet *entro_line_set_find(const char *name, GError **error); /* NULL: the default */
 /* Colour and dash of the k-th of any number of lines. */
 EntroPen entro_line_pen_of(const EntroLineSet *set, guint k);
-EntroPen entro_line_pen(guint k);                     /* of the default set */
 EntroColour entro_colour_text_on(EntroColour ground); /* black or white */
 
 /* ---- theme.c -------------------------------------------------------------------------------- */

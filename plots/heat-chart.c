@@ -322,12 +322,21 @@ check_sides(const EntroPage *page, gsize n_rows, gsize n_columns, GError **error
     return FALSE;
 }
 
+void
+entro_heat_chart_explain_hatch(EntroHeatChart *heat, const EntroFigure *figure, const char *words)
+{
+    if (!has_state(heat, ENTRO_CELL_UNDEFINED))
+        return;
+    entro_legend_clear(&heat->chart.signs);
+    entro_legend_init(&heat->chart.signs);
+    entro_legend_add(&heat->chart.signs, ENTRO_SWATCH_HATCH,
+                     (EntroPen){.colour = figure->theme.missing}, words);
+}
+
 static void
 explain_states(EntroHeatChart *heat, const EntroFigure *figure)
 {
-    if (has_state(heat, ENTRO_CELL_UNDEFINED))
-        entro_legend_add(&heat->chart.signs, ENTRO_SWATCH_HATCH,
-                         (EntroPen){.colour = figure->theme.missing}, "no valid row (NaN)");
+    entro_heat_chart_explain_hatch(heat, figure, "no valid row (NaN)");
     if (has_state(heat, ENTRO_CELL_ABSENT))
         entro_chart_add_note(&heat->chart,
                              "Blank: the layer has no such head, or could not be read.");

@@ -30,6 +30,9 @@ EntroHeatChart *entro_heat_chart_add(EntroPage *page, const char *title, gsize n
 EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
+/* What the hatched cells are, if there are any, instead of "no valid row (NaN)". */
+void entro_heat_chart_explain_hatch(EntroHeatChart *heat, const EntroFigure *figure,
+                                    const char *words);
 /* Heads over training: rows are heads, one layer under the other, columns are captures. */
 typedef struct {
     gsize n_rows, n_columns;
@@ -199,6 +202,8 @@ gboolean entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer
 /* Lines of a chart: the layers of a trace, or the heads that were chosen. */
 GArray *entro_view_row_groups(const EntroTrace *trace, const EntroPlotOptions *options);
 void entro_view_colour_groups(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* Why rows are not valid: "6 NaN, 2 masked", or without numbers; "" when all are. */
+char *entro_view_row_classes(const gsize *count, gboolean numbers);
 /* How many rows have no entropy, and why. */
 void entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set);
 /* What could not be read, and what was assumed. */
@@ -248,7 +253,6 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
     entro_view_headwise_steps, entro_view_headwise_difference, entro_view_attention_map,
     entro_view_row_entropy, entro_view_query_entropy;
-EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
 EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings, entro_view_seeds;
 
 /* The step at which run number `run` is to be drawn. */

@@ -265,15 +265,19 @@ test_numbers_of_bars(void)
         int decimals;
         const char *sign, *text;
     } cases[] = {
-        {58, 0, "%", "58%"},           {0.4, 0, "%", "<1%"},    {0, 0, "%", "0%"},
-        {100 / 144., 1, "%", "0.7%"},  {0.04, 1, "%", "<0.1%"}, {25.32, 1, "", "25.3"},
-        {300 / 144., 2, "%", "2.08%"},
+        {58, 0, "%", "58%"},           {0.4, 0, "%", "<1%"},       {0, 0, "%", "0%"},
+        {100 / 144., 1, "%", "0.7%"},  {0.04, 1, "%", "<0.1%"},    {25.32, 1, "", "25.3"},
+        {300 / 144., 2, "%", "2.08%"}, {123456, 0, "", "1.2e+05"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = entro_bar_text(cases[i].value, cases[i].decimals, cases[i].sign);
         g_assert_cmpstr(text, ==, cases[i].text);
     }
+    /* the same in a cell of a map, and as wide as any between 1e5 and 2e5 */
+    g_autofree char *cell = entro_cell_text(123456, 0), *even = entro_cell_text(1e5, 0);
+    g_assert_cmpstr(cell, ==, "1.2e+05");
+    g_assert_cmpstr(even, ==, "1.0e+05");
 }
 
 static gboolean
@@ -370,8 +374,7 @@ static void
 test_places_of_stacked_bars(void)
 {
     const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
-    const EntroStackPart parts[] = {{"a", entro_line_pen(0).colour},
-                                    {"b", entro_line_pen(1).colour}};
+    const EntroStackPart parts[] = {{"a", sample_pen(0).colour}, {"b", sample_pen(1).colour}};
     static const double value[] = {1, 3};
     EntroPage *page = entro_page_new(&options, NULL);
     EntroStackChart *stack = entro_stack_chart_add(page, NULL, parts, G_N_ELEMENTS(parts));
@@ -402,6 +405,27 @@ test_cost_of_one_part(void)
     g_assert_cmpuint(((EntroStackChart *)page->charts->pdata[0])->n_bars, ==,
                      g_strv_length((char **)entro_cost_arch_names()));
     g_assert_true(has_note(page, "an estimate"));
+}
+
+static void
+test_bandwidths(void)
+{
+    static const char *const archs[] = {"SM", NULL};
+    static const struct {
+        double bandwidth;
+        const char *note;
+    } cases[] = {{0.4, "Network: 0.4 Mbit/s."},
+                 {2.5, "Network: 2.5 Mbit/s."},
+                 {1000, "Network: 1000 Mbit/s."},
+                 {NAN, "Network: 1131 Mbit/s."}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+        options.archs = archs;
+        options.bandwidth = cases[i].bandwidth;
+        g_autoptr(EntroPage) page = build_cost(&options, NULL);
+        g_assert_true(has_note(page, cases[i].note));
+    }
 }
 
 static void
@@ -723,6 +747,7 @@ main(int argc, char **argv)
     g_test_add_func("/line-views/cost-of-architectures", test_cost_of_architectures);
     g_test_add_func("/line-views/places-of-stacked-bars", test_places_of_stacked_bars);
     g_test_add_func("/line-views/cost-of-one-part", test_cost_of_one_part);
+    g_test_add_func("/line-views/bandwidths", test_bandwidths);
     g_test_add_func("/line-views/cost-is-refused", test_cost_is_refused);
     TEST("/line-views/cost-of-runs", test_cost_of_runs);
     g_test_add_func("/line-views/few-findings", test_few_findings);
