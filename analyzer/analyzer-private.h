@@ -38,6 +38,8 @@ void entro_keys_count(EntroKeys *keys, gsize n_keys, guint32 *allowed);
 
 /* A row of its own for a caller of entro_tile_row(), aligned as that wants it; free() it. */
 float *entro_row_new(gsize n_keys);
+/* The same; NULL with MEMORY. */
+float *entro_row_new_for(const EntroTrace *trace, gsize n_keys, GError **error);
 
 /* Judges row `query` and measures it; *ret_row is meaningful when valid.  *ret_hash: of its values. */
 EntroRowClass entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query,

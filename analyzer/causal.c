@@ -94,8 +94,8 @@ entro_decide_causal(EntroSource *source, gboolean *ret_causal, char **ret_note, 
 
     for (guint i = 0; i < trace->n_layers; i++)
         most_keys = MAX(most_keys, trace->layers[i].n_keys);
-    float *scratch = entro_row_new(most_keys);
-    gboolean good = see_layers(source, seen, scratch, error);
+    float *scratch = entro_row_new_for(trace, most_keys, error);
+    gboolean good = scratch != NULL && see_layers(source, seen, scratch, error);
     free(scratch);
     if (!good)
         return FALSE;

@@ -24,9 +24,6 @@ typedef enum {
     ENTRO_N_ROW_CLASSES
 } EntroRowClass;
 
-ENTRO_API const char *
-entro_row_class_name(EntroRowClass class_); /* "valid", "nan", "masked", "off_sum" */
-
 /* ---- which rows -------------------------------------------------------------------------------- */
 
 #define ENTRO_ALL (-1)

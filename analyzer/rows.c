@@ -166,6 +166,17 @@ entro_row_new(gsize n_keys)
     return aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
+float *
+entro_row_new_for(const EntroTrace *trace, gsize n_keys, GError **error)
+{
+    float *row = entro_row_new(n_keys);
+
+    if (row == NULL)
+        g_set_error(error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_MEMORY,
+                    "%s: no memory for a row of %" G_GSIZE_FORMAT " keys", trace->path, n_keys);
+    return row;
+}
+
 EntroRowClass
 entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, const float *p,
                   EntroRow *ret_row, guint64 *ret_hash)

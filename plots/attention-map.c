@@ -1,6 +1,8 @@
 /* attention-map.c: the view attention-map, from traces to heat maps: queries, keys and the weights.
  *
  * A map a head; query 0 is on top, keys go to the right. */
+#include <string.h>
+
 #include "view-private.h"
 
 enum {
@@ -81,14 +83,15 @@ count_maps(const GArray *parts)
 }
 
 static gboolean
-check_number(guint n_maps, GError **error)
+check_number(guint n_maps, guint n_traces, GError **error)
 {
     if (n_maps <= MAPS_MAX)
         return TRUE;
     g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT,
-                "%u heads were chosen, a figure has at most %d attention maps: choose fewer with "
-                "--head L.H",
-                n_maps, MAPS_MAX);
+                "%u attention maps of %u trace%s: a figure has at most %d; choose fewer heads with "
+                "--head L.H%s",
+                n_maps, n_traces, n_traces > 1 ? "s" : "", MAPS_MAX,
+                n_traces > 1 ? ", or draw fewer traces" : "");
     return FALSE;
 }
 
@@ -134,6 +137,33 @@ explain_map(EntroHeatChart *heat, const EntroHeadMap *map)
                              "A cell is the mean over %" G_GSIZE_FORMAT
                              " queries and %" G_GSIZE_FORMAT " keys.",
                              map->queries_per_cell, map->keys_per_cell);
+}
+
+/* The classes of rows where no row is valid. */
+static void
+count_classes(const EntroHeadMap *map, gsize *count)
+{
+    for (gsize row = 0; row < map->n_rows; row++) {
+        const guint8 *state = map->state + row * map->n_columns;
+        if (!memchr(state, ENTRO_MAP_UNDEFINED, map->n_columns))
+            continue;
+        for (guint class_ = 0; class_ < ENTRO_N_ROW_CLASSES; class_++)
+            count[class_] += map->row_count[row][class_];
+    }
+}
+
+/* The same words at all maps: they share one sign. */
+static void
+explain_hatch(EntroPage *page, const gsize *count)
+{
+    g_autofree char *classes = entro_view_row_classes(count, FALSE);
+    g_autofree char *words = g_strdup_printf("no valid row (%s)", classes);
+
+    for (guint i = 0; i < page->charts->len; i++) {
+        EntroHeatChart *heat = page->charts->pdata[i];
+        if (heat->chart.batch == page->batch)
+            entro_heat_chart_explain_hatch(heat, page->figure, words);
+    }
 }
 
 /* `trace`: its name; NULL: not needed. */
@@ -182,7 +212,7 @@ read_maps(EntroPage *page, const Part *part, const EntroPlotOptions *options, gu
 
 static gboolean
 add_part(EntroPage *page, const EntroViewInput *input, const Part *part, guint n_maps,
-         gboolean named, gint64 *ret_step, GError **error)
+         gboolean named, gsize *count, gint64 *ret_step, GError **error)
 {
     g_autoptr(EntroHeadMaps) maps = read_maps(page, part, input->options, n_maps, error);
     EntroHeatChart *last = NULL;
@@ -193,6 +223,7 @@ add_part(EntroPage *page, const EntroViewInput *input, const Part *part, guint n
         last = add_map(page, &maps->map[i], named ? part->trace->name : NULL, n_maps, error);
         if (!last)
             return FALSE;
+        count_classes(&maps->map[i], count);
     }
     if (last && part->n_left_out > 0)
         entro_chart_add_note(&last->chart,
@@ -210,14 +241,16 @@ entro_view_attention_map(EntroPage *page, const EntroViewInput *input, GError **
     g_autoptr(GPtrArray) traces = entro_view_open_traces(input, error);
     g_autoptr(GArray) parts = traces ? choose_parts(traces, input->options) : NULL;
     const guint n_maps = parts ? count_maps(parts) : 0;
-    if (!parts || !check_number(n_maps, error))
+    if (!parts || !check_number(n_maps, parts->len, error))
         return FALSE;
 
     g_autofree gint64 *step = g_new0(gint64, parts->len);
+    gsize count[ENTRO_N_ROW_CLASSES] = {0};
     for (guint i = 0; i < parts->len; i++)
-        if (!add_part(page, input, &g_array_index(parts, Part, i), n_maps, parts->len > 1, &step[i],
-                      error))
+        if (!add_part(page, input, &g_array_index(parts, Part, i), n_maps, parts->len > 1, count,
+                      &step[i], error))
             return FALSE;
+    explain_hatch(page, count);
     entro_view_set_title(page, entro_view_find("attention-map")->title, traces, step,
                          input->options->sample);
     return entro_heads_check(page, error);

@@ -273,13 +273,6 @@ entro_axes_add_names(EntroFigure *figure, EntroBox plot, const char *const *name
 
 /* ---- colour bars -------------------------------------------------------------------------------- */
 
-double
-entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *axis)
-{
-    return figure->theme.colour_bar +
-           entro_axes_tick_width(figure, entro_axis_label_width(axis, figure));
-}
-
 static void
 add_bar_ticks(EntroFigure *figure, const EntroAxis *axis, double right)
 {

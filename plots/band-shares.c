@@ -72,7 +72,8 @@ add_chart(EntroPage *page, const EntroBandsInput *input, const EntroBandScale *s
     g_auto(GStrv) names = entro_band_names(n_groups);
     const gboolean known = scale->one && !isnan(scale->m[0]);
     g_auto(GStrv) ranges = known ? entro_band_ranges(n_groups, scale->m[0]) : NULL;
-    g_autofree char *title = entro_band_title(input);
+    g_autofree char *title =
+        entro_grids_title(input->grids, entro_view_find("entropy-bands")->title);
     g_autofree double *share = g_new0(double, (gsize)n_runs *n_groups);
 
     fill_shares(input->grids, scale, n_groups, share);
@@ -128,34 +129,29 @@ entro_bands_add(EntroPage *page, const EntroBandsInput *input)
 
 /* ---- from the store ------------------------------------------------------------------------- */
 
+/* Largest ceiling of each run; NaN where M is not the ceiling. */
 static gboolean
-select_run(EntroBandsInput *bands, const EntroViewInput *input, guint run, GError **error)
+select_ceilings(const EntroViewInput *input, double *ceiling, GError **error)
 {
-    const EntroPlotOptions *options = input->options;
-    const gint64 step = entro_view_step(options, run), id = input->runs[run]->id;
-    EntroGrid *grid = entro_store_select_grid(input->store, id, options->column, step, error);
-    if (!grid)
-        return FALSE;
+    EntroPlotOptions options = *input->options;
+    EntroViewInput own = *input;
 
-    g_ptr_array_add(bands->grids, grid);
-    bands->names[run] = entro_view_run_name(input, run);
-    bands->context_length[run] = input->runs[run]->context_length;
-    bands->ceiling[run] = NAN;
-    if (options->band_max != ENTRO_BAND_CEILING)
+    for (guint run = 0; run < input->n_runs; run++)
+        ceiling[run] = NAN;
+    if (options.band_max != ENTRO_BAND_CEILING)
         return TRUE;
-    g_autoptr(EntroGrid) ceiling =
-        entro_store_select_grid(input->store, id, "entropy_ceiling", step, error);
-    if (!ceiling)
-        return FALSE;
-    bands->ceiling[run] = largest(ceiling);
-    return TRUE;
+    options.column = "entropy_ceiling";
+    own.options = &options;
+    g_autoptr(GPtrArray) grids = entro_view_select_grids(&own, error);
+    for (guint run = 0; grids && run < grids->len; run++)
+        ceiling[run] = largest(grids->pdata[run]);
+    return grids != NULL;
 }
 
 gboolean
 entro_view_bands(EntroPage *page, const EntroViewInput *input, GError **error)
 {
     const char *column = input->options->column;
-    g_autoptr(GPtrArray) grids = g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
     g_autofree const char **names = g_new0(const char *, input->n_runs);
     g_autofree double *ceiling = g_new(double, input->n_runs);
     g_autofree gint64 *context_length = g_new(gint64, input->n_runs);
@@ -164,10 +160,14 @@ entro_view_bands(EntroPage *page, const EntroViewInput *input, GError **error)
     if (!label || !entro_store_describe(input->store, column, &title, &unit, error))
         return FALSE;
 
-    EntroBandsInput bands = {grids, names, ceiling, context_length, label, unit ? unit : ""};
-    for (guint run = 0; run < input->n_runs; run++)
-        if (!select_run(&bands, input, run, error))
-            return FALSE;
+    g_autoptr(GPtrArray) grids = entro_view_select_grids(input, error);
+    if (!grids || !select_ceilings(input, ceiling, error))
+        return FALSE;
+    for (guint run = 0; run < input->n_runs; run++) {
+        names[run] = entro_view_run_name(input, run);
+        context_length[run] = input->runs[run]->context_length;
+    }
+    const EntroBandsInput bands = {grids, names, ceiling, context_length, label, unit ? unit : ""};
     entro_bands_add(page, &bands);
     return TRUE;
 }

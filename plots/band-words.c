@@ -92,39 +92,14 @@ describe_undefined(const EntroBandsInput *input, GPtrArray *notes)
     g_string_free(counts, TRUE);
 }
 
-static gboolean
-same_step(const GPtrArray *grids)
-{
-    const EntroGrid *first = grids->pdata[0];
-
-    for (guint run = 1; run < grids->len; run++)
-        if (((const EntroGrid *)grids->pdata[run])->step != first->step)
-            return FALSE;
-    return TRUE;
-}
-
-char *
-entro_band_title(const EntroBandsInput *input)
-{
-    const GPtrArray *grids = input->grids;
-    const char *title = entro_view_find("entropy-bands")->title;
-
-    return same_step(grids) ? g_strdup_printf("%s at step %" G_GINT64_FORMAT, title,
-                                              ((const EntroGrid *)grids->pdata[0])->step)
-                            : g_strdup(title);
-}
-
 static void
 describe_steps(const EntroBandsInput *input, GPtrArray *notes)
 {
     const GPtrArray *grids = input->grids;
-    GString *note = g_string_new("Steps: ");
+    GString *note = g_string_new(NULL);
 
-    for (guint run = 0; run < grids->len; run++) {
-        const EntroGrid *grid = grids->pdata[run];
-        g_string_append_printf(note, "%s%s %" G_GINT64_FORMAT, run ? ", " : "", input->names[run],
-                               grid->step);
-    }
+    for (guint run = 0; run < grids->len; run++)
+        entro_steps_append(note, input->names[run], ((const EntroGrid *)grids->pdata[run])->step);
     g_string_append_c(note, '.');
     g_ptr_array_add(notes, g_string_free(note, FALSE));
 }
@@ -136,7 +111,7 @@ entro_band_notes(const EntroBandsInput *input, const EntroBandScale *scale)
 
     describe_scale(scale, input, notes);
     describe_undefined(input, notes);
-    if (!same_step(input->grids))
+    if (!entro_grids_same_step(input->grids))
         describe_steps(input, notes);
     return notes;
 }

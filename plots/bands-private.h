@@ -15,7 +15,6 @@ gsize entro_count_cells(const EntroGrid *grid, EntroCellState state);
 
 char **entro_band_names(guint n_groups);
 char **entro_band_ranges(guint n_groups, double m);
-char *entro_band_title(const EntroBandsInput *input);
 /* Which M, which heads are in no band, which steps: sentences, char *. */
 GPtrArray *entro_band_notes(const EntroBandsInput *input, const EntroBandScale *scale);
 

@@ -40,10 +40,10 @@ entro_bar_text(double value, int decimals, const char *sign)
 {
     const double unit = pow(10, -decimals);
 
-    if (value >= 1e5)
-        return g_strdup_printf("%.2g%s", value, sign);
+    g_autofree char *number = entro_cell_text(value, decimals);
+
     return value > 0 && value <= unit / 2 ? g_strdup_printf("<%.*f%s", decimals, unit, sign)
-                                          : g_strdup_printf("%.*f%s", decimals, value, sign);
+                                          : g_strconcat(number, sign, NULL);
 }
 
 static char *

@@ -234,8 +234,8 @@ add_size_note(EntroPage *page, const GPtrArray *bars, double bandwidth)
                              first->vocabulary);
     else
         entro_chart_add_note(chart, "The models differ in their sizes.");
-    entro_chart_add_note(chart, "Network: %.0f Mbit/s.",
-                         isnan(bandwidth) ? entro_cost_calibrated_bandwidth() : bandwidth);
+    entro_chart_add_note(chart, "Network: %g Mbit/s.",
+                         isnan(bandwidth) ? round(entro_cost_calibrated_bandwidth()) : bandwidth);
 }
 
 gboolean

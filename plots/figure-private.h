@@ -81,7 +81,6 @@ EntroColour entro_palette_at(const EntroPalette *palette, double t);
 const EntroLineSet *entro_line_set_find(const char *name, GError **error); /* NULL: the default */
 /* Colour and dash of the k-th of any number of lines. */
 EntroPen entro_line_pen_of(const EntroLineSet *set, guint k);
-EntroPen entro_line_pen(guint k);                     /* of the default set */
 EntroColour entro_colour_text_on(EntroColour ground); /* black or white */
 
 /* ---- theme.c -------------------------------------------------------------------------------- */
@@ -148,6 +147,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroText, entro_text_free)
 
 char *entro_text_clean(const char *raw);      /* valid UTF-8, no control characters, not too long */
 char *entro_text_clean_long(const char *raw); /* the same, of any length */
+/* A title within a sentence: "head entropy"; "FFN" and "NaN" keep their capitals. */
+char *entro_text_lower_first(const char *title);
 char *
 entro_text_missing_font(const EntroText *text); /* what is used instead of the first, or NULL */
 /* Width and height of the box that the text takes. */

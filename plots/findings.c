@@ -270,20 +270,6 @@ entro_findings_add(EntroPage *page, const char *title, const GPtrArray *findings
 
 /* ---- the loss ------------------------------------------------------------------------------------ */
 
-/* *ret_curve is NULL, without error, when the run has no such scalar. */
-static gboolean
-select_scalar(const EntroViewInput *input, guint run, const char *name, EntroCurve **ret_curve,
-              GError **error)
-{
-    g_autoptr(GError) local = NULL;
-
-    *ret_curve = entro_store_select_scalar(input->store, input->runs[run]->id, name, &local);
-    if (*ret_curve || g_error_matches(local, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND))
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
-}
-
 /* The scalars that were asked for, or the first of the usual ones that the run has; without any of
  * them there is no chart. */
 static gboolean
@@ -295,7 +281,7 @@ add_loss(EntroPage *page, const EntroViewInput *input, guint run, gboolean *foun
 
     for (const char *const *name = asked ? asked : usual; *name && (asked || !lines); name++) {
         EntroCurve *curve = NULL;
-        if (!select_scalar(input, run, *name, &curve, error))
+        if (!entro_view_select_scalar(input, run, *name, &curve, error))
             return FALSE;
         if (!curve)
             continue;

@@ -48,3 +48,10 @@ entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run)
                ? g_strdup(name)
                : g_strdup_printf("%s, step %" G_GINT64_FORMAT, name, grid->step);
 }
+
+void
+entro_steps_append(GString *list, const char *name, gint64 step)
+{
+    g_string_append_printf(list, "%s%s %" G_GINT64_FORMAT, list->len > 0 ? ", " : "Steps: ", name,
+                           step);
+}

@@ -89,21 +89,13 @@ title_of(const EntroViewInput *input, guint run, gint64 step_b, gint64 step_a)
                            a, step_a);
 }
 
-/* "Difference of head entropy (nats)"; an abbreviation keeps its capitals. */
+/* "Difference of head entropy (nats)" */
 static char *
 difference_label(const char *value_label)
 {
-    const gunichar first = g_utf8_get_char(value_label);
-    const char *rest = g_utf8_next_char(value_label);
-    g_autoptr(GString) label = g_string_new("Difference of ");
+    g_autofree char *rest = entro_text_lower_first(value_label);
 
-    if (*value_label == '\0')
-        return g_strdup("Difference");
-    g_string_append_unichar(label, g_unichar_islower(g_utf8_get_char(rest))
-                                       ? g_unichar_tolower(first)
-                                       : first);
-    g_string_append(label, rest);
-    return g_string_free(g_steal_pointer(&label), FALSE);
+    return *rest ? g_strdup_printf("Difference of %s", rest) : g_strdup("Difference");
 }
 
 /* ---- the view ---------------------------------------------------------------------------------- */
@@ -158,40 +150,23 @@ add_difference(EntroPage *page, const EntroGrid *b, const EntroGrid *a, const ch
     return TRUE;
 }
 
-static EntroGrid *
-select_grid(const EntroViewInput *input, guint run, GError **error)
-{
-    return entro_store_select_grid(input->store, input->runs[run]->id, input->options->column,
-                                   entro_view_step(input->options, run), error);
-}
-
-static void
-set_title(EntroPage *page, const char *label, gint64 step, gboolean same_step)
-{
-    g_autofree char *at =
-        same_step ? g_strdup_printf(" at step %" G_GINT64_FORMAT, step) : g_strdup("");
-    g_autofree char *title = g_strdup_printf("%s%s", label, at);
-
-    entro_page_set_title(page, title);
-}
-
 gboolean
 entro_view_headwise_difference(EntroPage *page, const EntroViewInput *input, GError **error)
 {
     Look look = {NULL, NULL};
-    g_autoptr(EntroGrid) a = select_grid(input, 0, error);
-    gboolean same_step = TRUE;
-    if (!a || !choose_look(&look, page, input, error))
+    g_autoptr(GPtrArray) grids = entro_view_select_grids(input, error);
+    if (!grids || !choose_look(&look, page, input, error))
         return FALSE;
 
     g_autofree char *label = look.label;
-    for (guint run = 1; run < input->n_runs; run++) {
-        g_autoptr(EntroGrid) b = select_grid(input, run, error);
-        g_autofree char *title = b ? title_of(input, run, b->step, a->step) : NULL;
-        if (!b || !add_difference(page, b, a, title, &look, error))
+    const EntroGrid *a = grids->pdata[0];
+    for (guint run = 1; run < grids->len; run++) {
+        const EntroGrid *b = grids->pdata[run];
+        g_autofree char *title = title_of(input, run, b->step, a->step);
+        if (!add_difference(page, b, a, title, &look, error))
             return FALSE;
-        same_step &= b->step == a->step;
     }
-    set_title(page, label, a->step, same_step);
+    g_autofree char *heading = entro_grids_title(grids, label);
+    entro_page_set_title(page, heading);
     return entro_heads_check(page, error);
 }

@@ -312,12 +312,21 @@ check_sides(const EntroPage *page, gsize n_rows, gsize n_columns, GError **error
     return FALSE;
 }
 
+void
+entro_heat_chart_explain_hatch(EntroHeatChart *heat, const EntroFigure *figure, const char *words)
+{
+    if (!has_state(heat, ENTRO_CELL_UNDEFINED))
+        return;
+    entro_legend_clear(&heat->chart.signs);
+    entro_legend_init(&heat->chart.signs);
+    entro_legend_add(&heat->chart.signs, ENTRO_SWATCH_HATCH,
+                     (EntroPen){.colour = figure->theme.missing}, words);
+}
+
 static void
 explain_states(EntroHeatChart *heat, const EntroFigure *figure)
 {
-    if (has_state(heat, ENTRO_CELL_UNDEFINED))
-        entro_legend_add(&heat->chart.signs, ENTRO_SWATCH_HATCH,
-                         (EntroPen){.colour = figure->theme.missing}, "no valid row (NaN)");
+    entro_heat_chart_explain_hatch(heat, figure, "no valid row (NaN)");
     if (has_state(heat, ENTRO_CELL_ABSENT))
         entro_chart_add_note(&heat->chart,
                              "Blank: the layer has no such head, or could not be read.");
@@ -420,12 +429,22 @@ entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid, const cha
     return heat;
 }
 
+/* Lines over the layers have a point for each. */
+static gboolean
+has_heads(const EntroChart *chart)
+{
+    const EntroHeatChart *heat = (const EntroHeatChart *)chart;
+
+    return chart->kind == &kind ? heat->n_rows > 0 && heat->n_columns > 0
+                                : !isnan(chart->x.range.low);
+}
+
 gboolean
 entro_heads_check(const EntroPage *page, GError **error)
 {
     for (guint i = 0; i < page->charts->len; i++) {
-        const EntroHeatChart *heat = page->charts->pdata[i];
-        if (heat->chart.batch == page->batch && heat->n_rows > 0 && heat->n_columns > 0)
+        const EntroChart *chart = page->charts->pdata[i];
+        if (chart->batch == page->batch && has_heads(chart))
             return TRUE;
     }
     g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");

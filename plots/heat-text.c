@@ -15,7 +15,7 @@ entro_cell_text(double value, int decimals)
 {
     const double shown = fabs(value) * pow(10, decimals) < 0.5 ? 0.0 : value; /* no "-0.00" */
 
-    return fabs(value) >= 1e5 ? g_strdup_printf("%.0e", value)
+    return fabs(value) >= 1e5 ? g_strdup_printf("%.1e", value) /* all of one width */
                               : g_strdup_printf("%.*f", decimals, shown);
 }
 

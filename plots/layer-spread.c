@@ -55,31 +55,29 @@ variance_of(const Spread *spread)
 typedef struct {
     const GPtrArray *grids;
     const char *const *names;
-    const char *title, *unit; /* of the statistic; unit NULL or "": none */
+    const char *value_label; /* "Head entropy (nats)" */
+    const char *unit;        /* in it; NULL or "": none */
 } Input;
 
-/* "Head entropy (nats)" */
 static char *
 mean_label(const Input *input)
 {
-    return input->unit && *input->unit ? g_strdup_printf("%s (%s)", input->title, input->unit)
-                                       : g_strdup(input->title);
+    return g_strdup(input->value_label);
 }
 
 /* "Variance of head entropy (nats²)" */
 static char *
 variance_label(const Input *input)
 {
-    const char *title = input->title, *unit = input->unit;
-    const gboolean word = g_ascii_isupper(title[0]) && g_ascii_islower(title[1]);
-    g_autofree char *rest = g_strdup(title);
+    const char *unit = input->unit ? input->unit : "";
+    g_autofree char *end = g_strdup_printf(" (%s)", unit);
+    g_autofree char *title = entro_text_lower_first(input->value_label);
 
-    if (word)
-        rest[0] = g_ascii_tolower(rest[0]);
-    if (!unit || !*unit)
-        return g_strdup_printf("Variance of %s", rest);
-    return strpbrk(unit, " /^") ? g_strdup_printf("Variance of %s ((%s)²)", rest, unit)
-                                : g_strdup_printf("Variance of %s (%s²)", rest, unit);
+    if (!*unit || !g_str_has_suffix(title, end))
+        return g_strdup_printf("Variance of %s", title);
+    title[strlen(title) - strlen(end)] = '\0';
+    return strpbrk(unit, " /^") ? g_strdup_printf("Variance of %s ((%s)²)", title, unit)
+                                : g_strdup_printf("Variance of %s (%s²)", title, unit);
 }
 
 /* The charts of the view, from above. */
@@ -174,9 +172,9 @@ add_notes(EntroChart *chart, const Input *input, gboolean variance)
 
 void
 entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
-                       const char *title, const char *unit)
+                       const char *value_label, const char *unit)
 {
-    const Input input = {grids, names, title, unit};
+    const Input input = {grids, names, value_label, unit};
 
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
         if (!entro_view_has_part(page->options, parts[i].key))
@@ -192,18 +190,6 @@ entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *cons
 
 /* ---- from the store ---------------------------------------------------------------------------- */
 
-static gboolean
-any_heads(const GPtrArray *grids, GError **error)
-{
-    for (guint run = 0; run < grids->len; run++) {
-        const EntroGrid *grid = grids->pdata[run];
-        if (grid->n_rows > 0 && grid->n_columns > 0)
-            return TRUE;
-    }
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
-    return FALSE;
-}
-
 gboolean
 entro_view_layer_spread(EntroPage *page, const EntroViewInput *input, GError **error)
 {
@@ -216,16 +202,15 @@ entro_view_layer_spread(EntroPage *page, const EntroViewInput *input, GError **e
     if (!entro_view_check_part(input->options, keys, error))
         return FALSE;
     g_autoptr(GPtrArray) grids = entro_view_select_grids(input, error);
-    if (!grids || !any_heads(grids, error) ||
-        !entro_store_describe(input->store, column, &title, &unit, error))
+    g_autofree char *label = grids ? entro_view_value_label(input->store, column, error) : NULL;
+    if (!label || !entro_store_describe(input->store, column, &title, &unit, error))
         return FALSE;
 
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     for (guint run = 0; run < input->n_runs; run++)
         g_ptr_array_add(names, entro_grids_name(input, grids, run));
-    entro_layer_spread_add(page, grids, (const char *const *)names->pdata, title ? title : column,
-                           unit);
+    entro_layer_spread_add(page, grids, (const char *const *)names->pdata, label, unit);
     g_autofree char *heading = entro_grids_title(grids, entro_view_find("layer-spread")->title);
     entro_page_set_title(page, heading);
-    return TRUE;
+    return entro_heads_check(page, error);
 }

@@ -71,7 +71,6 @@ double entro_axes_tick_width(const EntroFigure *figure, double label_width);
 /* A colour bar with its ticks on the right; upwards if axis->from is below axis->to. */
 void entro_axes_add_colour_bar(EntroFigure *figure, EntroAxis *axis, EntroBox bar,
                                const EntroPalette *palette, double palette_end);
-double entro_axes_colour_bar_width(const EntroFigure *figure, const EntroAxis *axis);
 
 /* ---- legend.c -------------------------------------------------------------------------------- */
 

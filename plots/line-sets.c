@@ -75,9 +75,3 @@ entro_line_pen_of(const EntroLineSet *set, guint k)
     return (EntroPen){.colour = entro_colour(set->colour[k % set->n]),
                       .dash = dash % ENTRO_N_DASHES};
 }
-
-EntroPen
-entro_line_pen(guint k)
-{
-    return entro_line_pen_of(&sets[0], k);
-}

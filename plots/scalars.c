@@ -24,6 +24,16 @@ choose_names(const EntroViewInput *input, GError **error)
     return NULL;
 }
 
+/* The last run's error says which scalars there are. */
+static gboolean
+fail_none_has(const EntroViewInput *input, const char *name, GError **error)
+{
+    const EntroRunInfo *last = input->runs[input->n_runs - 1];
+    g_autoptr(EntroCurve) none = entro_store_select_scalar(input->store, last->id, name, error);
+
+    return none != NULL;
+}
+
 /* A run need not have each scalar; that none has it is an error. */
 static gboolean
 add_scalar(EntroPage *page, const EntroViewInput *input, const char *name, GError **error)
@@ -32,20 +42,17 @@ add_scalar(EntroPage *page, const EntroViewInput *input, const char *name, GErro
 
     lines->chart.legend_title = "Runs";
     for (guint run = 0; run < input->n_runs; run++) {
-        g_autoptr(GError) local = NULL;
         const EntroPen pen = entro_page_pen(page, entro_view_run_name(input, run));
-        EntroCurve *curve =
-            entro_store_select_scalar(input->store, input->runs[run]->id, name, &local);
+        EntroCurve *curve = NULL;
+        if (!entro_view_select_scalar(input, run, name, &curve, error))
+            return FALSE;
         entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, pen,
                          entro_view_run_name(input, run));
         if (curve)
             entro_curve_chart_add_curve(lines, curve, pen);
-        else if (!g_error_matches(local, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND) ||
-                 (run == input->n_runs - 1 && lines->curves->len == 0)) {
-            g_propagate_error(error, g_steal_pointer(&local));
-            return FALSE;
-        }
     }
+    if (lines->curves->len == 0)
+        return fail_none_has(input, name, error);
     entro_curve_chart_explain(lines, page->figure, "diverged: no finite value after this");
     return TRUE;
 }

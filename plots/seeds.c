@@ -111,14 +111,28 @@ is_number(const char *text)
     return end != text && *end == '\0';
 }
 
-/* The label of its runs if they were given one, else the value of the key. */
+/* The label that all runs of the group were given; NULL: none, or they have different ones. */
+static const char *
+common_label(const Seeds *seeds, const EntroRunGroup *group)
+{
+    const char *const *labels = (const char *const *)seeds->input->options->labels;
+    const char *label = labels ? labels[index_of(seeds, group, 0)] : NULL;
+
+    for (guint member = 1; label && member < group->runs->len; member++)
+        if (!g_str_equal(labels[index_of(seeds, group, member)], label))
+            return NULL;
+    return label;
+}
+
+/* The label of its runs if they have one, else the value of the key. */
 static char *
 group_name(const Seeds *seeds, const EntroRunGroup *group)
 {
     const EntroPlotOptions *options = seeds->input->options;
+    const char *label = common_label(seeds, group);
 
-    if (options->labels)
-        return g_strdup(options->labels[index_of(seeds, group, 0)]);
+    if (label)
+        return g_strdup(label);
     return options->by && is_number(group->label)
                ? g_strdup_printf("%s = %s", options->by, group->label)
                : g_strdup(group->label);
@@ -140,18 +154,6 @@ quantity_clear(Quantity *quantity)
     g_free(quantity->label);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Quantity, quantity_clear)
-
-static gboolean
-is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 head)
-{
-    for (guint i = 0; i < options->n_heads; i++) {
-        const EntroHeadChoice *choice = &options->heads[i];
-        if ((choice->layer == ENTRO_ALL || choice->layer == layer) &&
-            (choice->head == ENTRO_ALL || head < 0 || choice->head == head))
-            return TRUE;
-    }
-    return options->n_heads == 0;
-}
 
 static EntroCurve *
 curve_new(gsize n)
@@ -193,7 +195,7 @@ mean_over_heads(const EntroViewInput *input, guint run, const char *column, GErr
     for (gsize i = 0; i < history->n_steps; i++) {
         Mean mean = {0, 0};
         for (gsize k = 0; k < history->n_heads; k++)
-            if (is_chosen(input->options, history->layer[k], history->head[k]))
+            if (entro_view_head_is_chosen(input->options, history->layer[k], history->head[k]))
                 mean_add(&mean, history->value[0][i * history->n_heads + k]);
         curve->x[i] = (double)history->step[i];
         curve->y[i] = mean.sum / mean.n; /* 0 / 0 is NaN */
@@ -216,7 +218,7 @@ mean_over_layers(const EntroViewInput *input, guint run, const char *column, GEr
         Mean mean = {0, 0};
         for (guint k = 0; k < layers->len; k++) {
             const EntroCurve *layer = layers->pdata[k];
-            if (is_chosen(input->options, layer->number, -1))
+            if (entro_view_head_is_chosen(input->options, layer->number, ENTRO_ALL))
                 mean_add(&mean, layer->y[i]);
         }
         curve->x[i] = first->x[i];
@@ -230,17 +232,11 @@ static gboolean
 select_values(const EntroViewInput *input, guint run, const Quantity *quantity,
               EntroCurve **ret_curve, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-
-    *ret_curve = quantity->scalar ? entro_store_select_scalar(input->store, input->runs[run]->id,
-                                                              quantity->scalar, &local)
-                 : quantity->of_heads ? mean_over_heads(input, run, quantity->column, &local)
-                                      : mean_over_layers(input, run, quantity->column, &local);
-    if (*ret_curve || (quantity->scalar &&
-                       g_error_matches(local, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND)))
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+    if (quantity->scalar)
+        return entro_view_select_scalar(input, run, quantity->scalar, ret_curve, error);
+    *ret_curve = quantity->of_heads ? mean_over_heads(input, run, quantity->column, error)
+                                    : mean_over_layers(input, run, quantity->column, error);
+    return *ret_curve != NULL;
 }
 
 /* ---- a group -------------------------------------------------------------------------------------- */
@@ -311,7 +307,7 @@ note_members(EntroChart *chart, const Seeds *seeds, const Members *members,
             last = fmax(last, curve->x[curve->n - 1]);
         if (!isnan(mean->ended[i]))
             entro_chart_add_note(chart, "%s has no value at step %.0f and is left out from there.",
-                                 seeds->input->runs[run]->name, mean->ended[i]);
+                                 entro_view_run_name(seeds->input, run), mean->ended[i]);
     }
     if (mean->n == 0)
         entro_chart_add_note(chart, "%s: the runs have no step in common.", name);
@@ -428,28 +424,31 @@ add_column(EntroPage *page, const Seeds *seeds, const char *column, GError **err
     return add_chart(page, seeds, &quantity, error);
 }
 
-/* What is drawn when nothing is asked for; NULL: no run has any loss. */
-static const char *
-find_loss(const EntroViewInput *input)
+/* What is drawn when nothing is asked for; *ret_name is NULL when no run has any loss. */
+static gboolean
+find_loss(const EntroViewInput *input, const char **ret_name, GError **error)
 {
     static const char *const usual[] = {"eval_loss", "loss"};
 
-    for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
-        for (guint run = 0; run < input->n_runs; run++) {
-            g_autoptr(EntroCurve) curve =
-                entro_store_select_scalar(input->store, input->runs[run]->id, usual[i], NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(usual) && !*ret_name; i++)
+        for (guint run = 0; run < input->n_runs && !*ret_name; run++) {
+            g_autoptr(EntroCurve) curve = NULL;
+            if (!entro_view_select_scalar(input, run, usual[i], &curve, error))
+                return FALSE;
             if (curve)
-                return usual[i];
+                *ret_name = usual[i];
         }
-    return NULL;
+    return TRUE;
 }
 
 static gboolean
 add_charts(EntroPage *page, const Seeds *seeds, GError **error)
 {
     const EntroPlotOptions *options = seeds->input->options;
-    const char *loss = options->scalars || options->column ? NULL : find_loss(seeds->input);
+    const char *loss = NULL;
 
+    if (!options->scalars && !options->column && !find_loss(seeds->input, &loss, error))
+        return FALSE;
     for (const char *const *name = options->scalars; name && *name; name++)
         if (!add_scalar(page, seeds, *name, error))
             return FALSE;

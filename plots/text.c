@@ -127,6 +127,23 @@ entro_text_clean_long(const char *raw)
 }
 
 char *
+entro_text_lower_first(const char *title)
+{
+    const char *rest = *title ? g_utf8_next_char(title) : title, *end = rest;
+    GString *lowered = g_string_new(NULL);
+
+    while (g_unichar_islower(g_utf8_get_char(end)))
+        end = g_utf8_next_char(end);
+    if (end == rest || g_unichar_isupper(g_utf8_get_char(end))) /* "FFN", "NaN" */
+        g_string_append(lowered, title);
+    else {
+        g_string_append_unichar(lowered, g_unichar_tolower(g_utf8_get_char(title)));
+        g_string_append(lowered, rest);
+    }
+    return g_string_free(lowered, FALSE);
+}
+
+char *
 entro_text_missing_font(const EntroText *text)
 {
     const char *wanted = text->families[0] ? text->families[0] : "";

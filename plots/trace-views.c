@@ -69,7 +69,7 @@ entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 
     for (guint i = 0; i < options->n_heads; i++) {
         const EntroHeadChoice choice = options->heads[i];
         if ((choice.layer == ENTRO_ALL || choice.layer == layer) &&
-            (choice.head == ENTRO_ALL || choice.head == head))
+            (choice.head == ENTRO_ALL || head == ENTRO_ALL || choice.head == head))
             return TRUE;
     }
     return options->n_heads == 0;
@@ -123,34 +123,45 @@ entro_view_colour_groups(EntroPage *page, EntroCurveChart *const *lines, guint n
 
 /* ---- words ------------------------------------------------------------------------------------- */
 
-void
-entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set)
+char *
+entro_view_row_classes(const gsize *count, gboolean numbers)
 {
     static const char *const words[ENTRO_N_ROW_CLASSES] = {[ENTRO_ROW_NAN] = "NaN",
                                                            [ENTRO_ROW_MASKED] = "masked",
                                                            [ENTRO_ROW_OFF_SUM] = "off their sum"};
+    GString *list = g_string_new(NULL);
+
+    for (guint class_ = 0; class_ < ENTRO_N_ROW_CLASSES; class_++) {
+        if (!words[class_] || count[class_] == 0)
+            continue;
+        g_string_append(list, list->len > 0 ? ", " : "");
+        if (numbers)
+            g_string_append_printf(list, "%" G_GSIZE_FORMAT " ", count[class_]);
+        g_string_append(list, words[class_]);
+    }
+    return g_string_free(list, FALSE);
+}
+
+void
+entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set)
+{
     gsize count[ENTRO_N_ROW_CLASSES] = {0};
-    g_autoptr(GString) list = g_string_new(NULL);
 
     for (gsize i = 0; i < set->n; i++)
         count[set->row[i].class_]++;
-    for (guint class_ = 0; class_ < ENTRO_N_ROW_CLASSES; class_++)
-        if (words[class_] && count[class_] > 0)
-            g_string_append_printf(list, "%s%" G_GSIZE_FORMAT " %s", list->len ? ", " : "",
-                                   count[class_], words[class_]);
-    if (list->len > 0)
+    g_autofree char *list = entro_view_row_classes(count, TRUE);
+    if (*list)
         entro_chart_add_note(chart, "%s: of %" G_GSIZE_FORMAT " rows these are left out: %s.",
-                             trace->name, set->n, list->str);
+                             trace->name, set->n, list);
 }
 
 static void
 note_steps(EntroPage *page, const GPtrArray *traces, const gint64 *step)
 {
-    g_autoptr(GString) list = g_string_new("Steps: ");
+    g_autoptr(GString) list = g_string_new(NULL);
 
     for (guint i = 0; i < traces->len; i++)
-        g_string_append_printf(list, "%s%s %" G_GINT64_FORMAT, i ? ", " : "",
-                               ((const EntroViewTrace *)traces->pdata[i])->name, step[i]);
+        entro_steps_append(list, ((const EntroViewTrace *)traces->pdata[i])->name, step[i]);
     entro_chart_add_note(page->charts->pdata[page->charts->len - 1], "%s.", list->str);
 }
 

@@ -30,6 +30,9 @@ EntroHeatChart *entro_heat_chart_add(EntroPage *page, const char *title, gsize n
 EntroHeatChart *entro_heat_chart_add_heads(EntroPage *page, const EntroGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
+/* What the hatched cells are, if there are any, instead of "no valid row (NaN)". */
+void entro_heat_chart_explain_hatch(EntroHeatChart *heat, const EntroFigure *figure,
+                                    const char *words);
 /* Heads over training: rows are heads, one layer under the other, columns are captures. */
 typedef struct {
     gsize n_rows, n_columns;
@@ -44,7 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStepGrid, entro_step_grid_free)
 EntroHeatChart *entro_heat_chart_add_steps(EntroPage *page, const EntroStepGrid *grid,
                                            const char *title, const char *value_label,
                                            GError **error);
-/* EMPTY when no heat map of the page's batch has a cell; it has no other charts. */
+/* EMPTY when no heat map of the page's batch has a cell, and none of its lines a point. */
 gboolean entro_heads_check(const EntroPage *page, GError **error);
 
 /* heat-text.c: the number in each cell. */
@@ -177,6 +180,9 @@ struct EntroViewInput {
 gboolean entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                              GError **error);
 const char *entro_view_run_name(const EntroViewInput *input, guint run); /* label, or name */
+/* *ret_curve is NULL, without error, when the run has no such scalar. */
+gboolean entro_view_select_scalar(const EntroViewInput *input, guint run, const char *name,
+                                  EntroCurve **ret_curve, GError **error);
 /* "layer 3, head 0", "layer 3", "head 0 of each layer", "all heads". */
 char *entro_view_head_name(EntroHeadChoice choice);
 /* Title and unit of a statistic, "Head entropy (nats)"; as plain text. */
@@ -191,10 +197,13 @@ typedef struct {
 /* EntroViewTrace *, freed with the array.  ARGUMENT when none is named. */
 GPtrArray *entro_view_open_traces(const EntroViewInput *input, GError **error);
 EntroRowOptions entro_view_row_options(const EntroPlotOptions *options);
+/* `head` ENTRO_ALL: any head of the layer. */
 gboolean entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 head);
 /* Lines of a chart: the layers of a trace, or the heads that were chosen. */
 GArray *entro_view_row_groups(const EntroTrace *trace, const EntroPlotOptions *options);
 void entro_view_colour_groups(EntroPage *page, EntroCurveChart *const *lines, guint n);
+/* Why rows are not valid: "6 NaN, 2 masked", or without numbers; "" when all are. */
+char *entro_view_row_classes(const gsize *count, gboolean numbers);
 /* How many rows have no entropy, and why. */
 void entro_view_note_rows(EntroChart *chart, const EntroViewTrace *trace, const EntroRowSet *set);
 /* What could not be read, and what was assumed. */
@@ -214,6 +223,8 @@ gboolean entro_grids_same_step(const GPtrArray *grids);
 char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
 /* The run's, with its step where the runs are at different ones. */
 char *entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run);
+/* "Steps: a 100, b 200", one by one. */
+void entro_steps_append(GString *list, const char *name, gint64 step);
 
 /* What entropy-bands has selected, before it is put into bands. */
 typedef struct {
@@ -229,9 +240,9 @@ void entro_bands_add(EntroPage *page, const EntroBandsInput *input);
 EntroTimelineChart *entro_findings_add(EntroPage *page, const char *title,
                                        const GPtrArray *findings, gint64 first_step,
                                        gint64 last_step);
-/* Variance and mean of each layer over the heads of a grid; `title`, `unit`: of the statistic. */
+/* Variance and mean of each layer over the heads of a grid; `unit`: the one in `value_label`. */
 void entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *const *names,
-                            const char *title, const char *unit);
+                            const char *value_label, const char *unit);
 /* Colours by depth: the numbers of the curves are layers; with a legend or colour bar. */
 void entro_layer_colours(EntroPage *page, EntroCurveChart *const *lines, guint n);
 /* That, and marks where a run ends in NaN; for the charts from
@@ -242,7 +253,6 @@ void entro_layerwise_finish(EntroPage *page, EntroCurveChart *const *lines, guin
 EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars,
     entro_view_headwise_steps, entro_view_headwise_difference, entro_view_attention_map,
     entro_view_row_entropy, entro_view_query_entropy;
-EntroViewBuild entro_view_headwise, entro_view_layerwise, entro_view_bands, entro_view_scalars;
 EntroViewBuild entro_view_layer_spread, entro_view_cost, entro_view_findings, entro_view_seeds;
 
 /* The step at which run number `run` is to be drawn. */

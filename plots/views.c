@@ -200,6 +200,19 @@ entro_view_run_name(const EntroViewInput *input, guint run)
     return input->options->labels ? input->options->labels[run] : input->runs[run]->name;
 }
 
+gboolean
+entro_view_select_scalar(const EntroViewInput *input, guint run, const char *name,
+                         EntroCurve **ret_curve, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    *ret_curve = entro_store_select_scalar(input->store, input->runs[run]->id, name, &local);
+    if (*ret_curve || g_error_matches(local, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 static gboolean
 check_runs(const EntroView *view, guint n_runs, GError **error)
 {

@@ -6,21 +6,6 @@
 
 #include <stdlib.h>
 
-static const char *const class_names[] = {
-    [ENTRO_ROW_VALID] = "valid",
-    [ENTRO_ROW_NAN] = "nan",
-    [ENTRO_ROW_MASKED] = "masked",
-    [ENTRO_ROW_OFF_SUM] = "off_sum",
-};
-
-G_STATIC_ASSERT(G_N_ELEMENTS(class_names) == ENTRO_N_ROW_CLASSES);
-
-const char *
-entro_row_class_name(EntroRowClass class_)
-{
-    return class_names[class_];
-}
-
 G_GNUC_PRINTF(3, 4)
 static gboolean
 not_found(const EntroRowChoice *choice, GError **error, const char *format, ...)
@@ -355,10 +340,11 @@ entro_row_walk(EntroRowChoice *choice, EntroRowVisit visit, gpointer data,
     for (guint layer = 0; layer < choice->trace->n_layers; layer++)
         most_keys = MAX(most_keys, choice->trace->layers[layer].n_keys);
     g_autofree guint32 *allowed = g_new(guint32, most_keys + 1);
-    Walk walk = {choice, rows, entro_row_new(most_keys), allowed, visit, data};
+    float *scratch = rows == NULL ? NULL : entro_row_new_for(choice->trace, most_keys, error);
+    Walk walk = {choice, rows, scratch, allowed, visit, data};
     gboolean good =
-        rows != NULL && walk_tiles(&walk, problems, error) && check_any(choice, problems, error);
-    free(walk.scratch);
+        scratch != NULL && walk_tiles(&walk, problems, error) && check_any(choice, problems, error);
+    free(scratch);
     if (good)
         set_origin(choice, g_steal_pointer(&problems), ret_origin);
     return good;

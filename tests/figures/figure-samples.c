@@ -81,6 +81,12 @@ sample_steps(gsize n_layers, gsize n_heads, gsize n_captures, gint64 every)
     return grid;
 }
 
+EntroPen
+sample_pen(guint k)
+{
+    return entro_line_pen_of(entro_line_set_find(NULL, NULL), k);
+}
+
 void
 sample_spoil(EntroCurve *curve, gsize from)
 {
@@ -220,9 +226,8 @@ scalars(const char *const *names, guint n_names, guint n_runs, const char *const
             EntroCurve *curve = sample_curve(run, 200, 600, 5.5, 2.2 - 0.2 * run);
             if (diverges && run == n_runs - 1)
                 sample_spoil(curve, 35);
-            entro_curve_chart_add_curve(lines, curve, entro_line_pen(run));
-            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(run),
-                             runs[run]);
+            entro_curve_chart_add_curve(lines, curve, sample_pen(run));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, sample_pen(run), runs[run]);
         }
         entro_curve_chart_explain(lines, page->figure, "diverged: no finite value after this");
     }
@@ -711,7 +716,7 @@ scalars_ranges(GError **error)
         g_autofree char *title = g_strdup_printf("%g to %g", ends[i][0], ends[i][1]);
         EntroCurveChart *lines = entro_curve_chart_add(page, title, NULL);
         entro_curve_chart_add_curve(lines, sample_curve(0, 50, 2.5e6, ends[i][0], ends[i][1]),
-                                    entro_line_pen(0));
+                                    sample_pen(0));
     }
     return sample_finish(page, "Ranges", TRUE, error);
 }
@@ -777,7 +782,7 @@ curves_rows(GError **error)
             entro_curve_chart_add(page, run_names[i],
                                   i ? "Row entropy (nats)" : "Share of rows (%)");
         EntroCurve *curve = sample_curve(0, 60, i ? 127 : 4, i ? 0 : 80, i ? 3 : 0);
-        EntroColour colour = entro_line_pen(0).colour;
+        EntroColour colour = sample_pen(0).colour;
         g_autofree double *low = g_new(double, 60);
         for (guint k = 0; k < 60; k++)
             low[k] = curve->y[k] * 0.8;
@@ -790,7 +795,7 @@ curves_rows(GError **error)
             entro_curve_chart_add_band(lines, curve->x, low, curve->y, 60, colour);
         else
             entro_curve_chart_set_limit(lines, log(128));
-        entro_curve_chart_add_curve(lines, curve, entro_line_pen(0));
+        entro_curve_chart_add_curve(lines, curve, sample_pen(0));
         entro_legend_add(&lines->chart.signs, i ? ENTRO_SWATCH_PATCH : ENTRO_SWATCH_LINE,
                          (EntroPen){colour, ENTRO_DASHED}, i ? "quartiles" : "ceiling ln 128");
     }
@@ -811,7 +816,7 @@ spread(guint n_runs, gsize n_layers, gsize n_heads, gboolean holes, GError **err
             spoil_layer(grid, n_layers / 2, 0, ENTRO_CELL_UNDEFINED);
         g_ptr_array_add(grids, grid);
     }
-    entro_layer_spread_add(page, grids, run_names, "Head entropy", "nats");
+    entro_layer_spread_add(page, grids, run_names, "Head entropy (nats)", "nats");
     return sample_finish(page, "Mean and variance", TRUE, error);
 }
 
@@ -842,7 +847,7 @@ sample_add_stack(EntroPage *page, guint n_bars, guint n_parts, double most,
 
     page->batch++;
     for (guint part = 0; part < n_parts; part++)
-        parts[part] = (EntroStackPart){names[part], entro_line_pen(part).colour};
+        parts[part] = (EntroStackPart){names[part], sample_pen(part).colour};
     EntroStackChart *stack = entro_stack_chart_add(page, "Latency", parts, n_parts);
     stack->chart.x.label = g_strdup("Latency (minutes)");
     for (guint bar = 0; bar < n_bars; bar++) {
@@ -896,7 +901,7 @@ sample_add_timeline(EntroPage *page, guint n_rows, guint n_stretches, const char
     page->batch++;
     EntroCurveChart *lines = entro_curve_chart_add(page, names[0], "loss");
     EntroTimelineChart *timeline = entro_timeline_chart_add(page, "Findings", "no findings");
-    entro_curve_chart_add_curve(lines, sample_curve(0, 50, 30000, 5, 2), entro_line_pen(0));
+    entro_curve_chart_add_curve(lines, sample_curve(0, 50, 30000, 5, 2), sample_pen(0));
     for (guint row = 0; row < n_rows; row++)
         entro_timeline_chart_add_row(timeline, names[row % n_names]);
     for (guint i = 0; n_rows > 0 && i < n_stretches; i++) {
@@ -958,7 +963,7 @@ curves_bands(GError **error)
         EntroCurveChart *lines = entro_curve_chart_add(page, i ? "long" : "broken", "loss");
         for (guint k = 0; k < 2; k++) {
             EntroCurve *curve = sample_curve(k, n, 600, 5.5, 1 + 2 * k);
-            EntroColour colour = entro_line_pen(k).colour;
+            EntroColour colour = sample_pen(k).colour;
             g_autofree double *low = g_new(double, n);
             g_autofree double *high = g_new(double, n);
             for (gsize j = 0; j < n; j++) {
@@ -967,7 +972,7 @@ curves_bands(GError **error)
             }
             colour.alpha = 0.25;
             entro_curve_chart_add_band(lines, curve->x, low, high, n, colour);
-            entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
+            entro_curve_chart_add_curve(lines, curve, sample_pen(k));
         }
     }
     return sample_finish(page, "Means with bands", TRUE, error);

@@ -20,6 +20,8 @@ EntroCurve *sample_curve(gint64 number, gsize n, double last_step, double start,
 EntroStepGrid *sample_steps(gsize n_layers, gsize n_heads, gsize n_captures, gint64 every);
 void sample_spoil(EntroCurve *curve, gsize from); /* NaN from there on */
 
+EntroPen sample_pen(guint k); /* of the usual set of lines */
+
 /* A batch of charts on a page; grids are freed. */
 gboolean sample_add_heat_maps(EntroPage *page, EntroGrid **grids, guint n, GError **error);
 void sample_add_bands(EntroPage *page, EntroGrid **grids, guint n);

@@ -300,15 +300,15 @@ random_curves(GRand *rand, const EntroPlotOptions *options, GError **error)
                                              pow(10, g_rand_int_range(rand, 0, 8)),
                                              random_end(rand), random_end(rand));
             sample_spoil(curve, g_rand_int_range(rand, 0, 60));
-            entro_curve_chart_add_curve(lines, curve, entro_line_pen(k));
-            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
+            entro_curve_chart_add_curve(lines, curve, sample_pen(k));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, sample_pen(k),
                              random_name(rand));
         }
         if (g_rand_boolean(rand)) {
             g_autoptr(EntroCurve) middle = sample_curve(0, 20, 1000, random_end(rand), 1);
             sample_spoil(middle, g_rand_int_range(rand, 0, 21));
             entro_curve_chart_add_band(lines, middle->x, middle->y, middle->y, middle->n,
-                                       entro_line_pen(p).colour);
+                                       sample_pen(p).colour);
             entro_curve_chart_set_limit(lines, random_end(rand));
         }
         entro_curve_chart_explain(lines, page->figure, "diverged");
@@ -344,8 +344,8 @@ add_random_lines(GRand *rand, EntroPage *page)
             entro_curve_chart_add_curve(lines,
                                         sample_curve(k, g_rand_int_range(rand, 0, 20), 1e4,
                                                      random_end(rand), random_end(rand)),
-                                        entro_line_pen(k));
-            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, entro_line_pen(k),
+                                        sample_pen(k));
+            entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, sample_pen(k),
                              random_name(rand));
         }
     }

@@ -1,5 +1,5 @@
 /* test-curve-points.c: long curves are thinned and lose no extreme. */
-#include "view-private.h"
+#include "figure-samples.h"
 
 static const EntroBox plot = {0, 0, 300, 200};
 
@@ -22,7 +22,7 @@ draw(EntroFigure *figure, const EntroCurve *curve, gboolean cross)
     x.to = plot.width;
     y.from = plot.height;
     y.to = 0;
-    entro_curve_add(figure, curve, entro_line_pen(0), &x, &y, plot, cross);
+    entro_curve_add(figure, curve, sample_pen(0), &x, &y, plot, cross);
     return figure->marks->len ? figure->marks->pdata[0] : NULL;
 }
 

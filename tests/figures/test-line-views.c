@@ -2,6 +2,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "db-private.h"
 #include "figure-samples.h"
 
 /* ---- a store ------------------------------------------------------------------------------------ */
@@ -199,7 +200,7 @@ test_spread_of_published_thresholds(void)
     memcpy(grid->value, thresholds, sizeof thresholds);
     grid->row_layer[1] = 3;
     g_ptr_array_add(grids, grid);
-    entro_layer_spread_add(page, grids, names, "Entropy threshold", "E_max");
+    entro_layer_spread_add(page, grids, names, "Entropy threshold (E_max)", "E_max");
     const EntroCurve *variance = curve_of(page, 0, 0), *mean = curve_of(page, 1, 0);
     g_assert_cmpfloat(mean->x[1], ==, 3);
     g_assert_cmpfloat_with_epsilon(mean->y[0], 0.438, 0.00051);
@@ -209,6 +210,26 @@ test_spread_of_published_thresholds(void)
     g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->y.label, ==,
                     "Variance of entropy threshold (E_max²)");
     g_assert_true(has_note(page, "population"));
+}
+
+static void
+test_spread_of_nothing(void)
+{
+    static const char *const names[] = {"none"};
+    const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    for (guint n_layers = 0; n_layers < 2; n_layers++) {
+        g_autoptr(EntroPage) page = entro_page_new(&options, NULL);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) grids =
+            g_ptr_array_new_with_free_func((GDestroyNotify)entro_grid_free);
+        g_ptr_array_add(grids, sample_grid("none", n_layers, 2, 0, 1));
+        entro_layer_spread_add(page, grids, names, "Effective keys", NULL);
+        g_assert_cmpstr(((EntroChart *)page->charts->pdata[0])->y.label, ==,
+                        "Variance of effective keys");
+        g_assert_cmpint(entro_heads_check(page, &error), ==, n_layers > 0);
+        g_assert_true(n_layers > 0 || strstr(error->message, "no heads"));
+    }
 }
 
 /* Heads 1.4 + 0.2 k at step 400: mean of three neighbours is the middle one's, variance 2/3 0.2^2. */
@@ -244,15 +265,19 @@ test_numbers_of_bars(void)
         int decimals;
         const char *sign, *text;
     } cases[] = {
-        {58, 0, "%", "58%"},           {0.4, 0, "%", "<1%"},    {0, 0, "%", "0%"},
-        {100 / 144., 1, "%", "0.7%"},  {0.04, 1, "%", "<0.1%"}, {25.32, 1, "", "25.3"},
-        {300 / 144., 2, "%", "2.08%"},
+        {58, 0, "%", "58%"},           {0.4, 0, "%", "<1%"},       {0, 0, "%", "0%"},
+        {100 / 144., 1, "%", "0.7%"},  {0.04, 1, "%", "<0.1%"},    {25.32, 1, "", "25.3"},
+        {300 / 144., 2, "%", "2.08%"}, {123456, 0, "", "1.2e+05"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *text = entro_bar_text(cases[i].value, cases[i].decimals, cases[i].sign);
         g_assert_cmpstr(text, ==, cases[i].text);
     }
+    /* the same in a cell of a map, and as wide as any between 1e5 and 2e5 */
+    g_autofree char *cell = entro_cell_text(123456, 0), *even = entro_cell_text(1e5, 0);
+    g_assert_cmpstr(cell, ==, "1.2e+05");
+    g_assert_cmpstr(even, ==, "1.0e+05");
 }
 
 static gboolean
@@ -349,8 +374,7 @@ static void
 test_places_of_stacked_bars(void)
 {
     const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
-    const EntroStackPart parts[] = {{"a", entro_line_pen(0).colour},
-                                    {"b", entro_line_pen(1).colour}};
+    const EntroStackPart parts[] = {{"a", sample_pen(0).colour}, {"b", sample_pen(1).colour}};
     static const double value[] = {1, 3};
     EntroPage *page = entro_page_new(&options, NULL);
     EntroStackChart *stack = entro_stack_chart_add(page, NULL, parts, G_N_ELEMENTS(parts));
@@ -381,6 +405,27 @@ test_cost_of_one_part(void)
     g_assert_cmpuint(((EntroStackChart *)page->charts->pdata[0])->n_bars, ==,
                      g_strv_length((char **)entro_cost_arch_names()));
     g_assert_true(has_note(page, "an estimate"));
+}
+
+static void
+test_bandwidths(void)
+{
+    static const char *const archs[] = {"SM", NULL};
+    static const struct {
+        double bandwidth;
+        const char *note;
+    } cases[] = {{0.4, "Network: 0.4 Mbit/s."},
+                 {2.5, "Network: 2.5 Mbit/s."},
+                 {1000, "Network: 1000 Mbit/s."},
+                 {NAN, "Network: 1131 Mbit/s."}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+        options.archs = archs;
+        options.bandwidth = cases[i].bandwidth;
+        g_autoptr(EntroPage) page = build_cost(&options, NULL);
+        g_assert_true(has_note(page, cases[i].note));
+    }
 }
 
 static void
@@ -612,6 +657,59 @@ test_seeds_of_chosen_heads(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(has_note(page, "differ in more than their seed: arch"));
 }
 
+/* A group whose runs have one label has it too; notes say labels. */
+static void
+test_labels_of_seeds(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const labels[] = {"softmax", "softmax", "softmax", "norm", "norm"};
+    static const char *const scalars[] = {"loss", NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+
+    for (guint i = 0; i < 4; i++)
+        put_run(fixture, &seeds[i]);
+    options.labels = labels;
+    options.scalars = scalars;
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        options.by = i == 0 ? "arch" : NULL;
+        EntroPage *page = build(fixture, "seeds", &options, &error);
+        g_assert_no_error(error);
+        g_assert_true(has_note(page, "softmax has no value at step 300"));
+        g_autoptr(EntroFigure) figure = sample_finish(page, NULL, TRUE, &error);
+        g_assert_true(says(figure, i == 0 ? "softmax (n = 3)" : "all runs (n = 4)"));
+    }
+}
+
+/* Heads of a layer choose the layer where a statistic is of layers. */
+static void
+test_seeds_of_a_layer(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const EntroHeadChoice heads[] = {{1, 2}};
+    const EntroPlotOptions options = {.heads = heads, .n_heads = 1};
+
+    (void)fixture;
+    g_assert_true(entro_view_head_is_chosen(&options, 1, ENTRO_ALL));
+    g_assert_false(entro_view_head_is_chosen(&options, 0, ENTRO_ALL));
+    g_assert_false(entro_view_head_is_chosen(&options, 1, 1));
+}
+
+/* Not as if no run had a loss. */
+static void
+test_failure_of_the_database(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const char *const views[] = {"seeds", "findings", "scalars"};
+
+    put_run(fixture, &seeds[0]);
+    g_assert_true(entro_sql_exec(fixture->store, "ALTER TABLE scalars RENAME TO away", NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(views); i++) {
+        const EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+        g_autoptr(GError) error = NULL;
+        g_assert_null(build(fixture, views[i], &options, &error));
+        g_assert_nonnull(error);
+        g_assert_nonnull(strstr(error->message, "scalars"));
+    }
+}
+
 static void
 test_seeds_are_refused(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
@@ -642,12 +740,14 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/line-views/spread-of-published-thresholds",
                     test_spread_of_published_thresholds);
+    g_test_add_func("/line-views/spread-of-nothing", test_spread_of_nothing);
     TEST("/line-views/spread-from-the-store", test_spread_from_store);
     g_test_add_func("/line-views/numbers-of-bars", test_numbers_of_bars);
     g_test_add_func("/line-views/decimals-of-figures", test_decimals_of_figures);
     g_test_add_func("/line-views/cost-of-architectures", test_cost_of_architectures);
     g_test_add_func("/line-views/places-of-stacked-bars", test_places_of_stacked_bars);
     g_test_add_func("/line-views/cost-of-one-part", test_cost_of_one_part);
+    g_test_add_func("/line-views/bandwidths", test_bandwidths);
     g_test_add_func("/line-views/cost-is-refused", test_cost_is_refused);
     TEST("/line-views/cost-of-runs", test_cost_of_runs);
     g_test_add_func("/line-views/few-findings", test_few_findings);
@@ -655,6 +755,9 @@ main(int argc, char **argv)
     TEST("/line-views/findings-from-the-store", test_findings_from_store);
     TEST("/line-views/seeds-by-architecture", test_seeds_by_architecture);
     TEST("/line-views/seeds-of-chosen-heads", test_seeds_of_chosen_heads);
+    TEST("/line-views/labels-of-seeds", test_labels_of_seeds);
+    TEST("/line-views/seeds-of-a-layer", test_seeds_of_a_layer);
+    TEST("/line-views/failure-of-the-database", test_failure_of_the_database);
     TEST("/line-views/seeds-are-refused", test_seeds_are_refused);
     return g_test_run();
 }

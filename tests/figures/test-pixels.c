@@ -284,7 +284,7 @@ test_bars_are_proportional(void)
     for (guint group = 0; group < 2; group++)
         for (double y = entro_box_bottom(plot) - 1; y > plot.y; y -= 0.25)
             height[group] += pixel(&picture, plot.x + (0.25 + 0.5 * group) * plot.width, y) ==
-                             rgb(entro_line_pen(0).colour);
+                             rgb(sample_pen(0).colour);
     g_assert_cmpfloat_with_epsilon(height[1] / height[0], 3, 0.05);
     g_assert_nonnull(find_text(figure, ENTRO_ROLE_VALUE, "20%"));
     g_assert_nonnull(find_text(figure, ENTRO_ROLE_VALUE, "60%"));
@@ -296,15 +296,14 @@ test_gaps_break_the_line(void)
     EntroCurve *curve = sample_curve(0, 11, 100, 1, 1);
 
     curve->y[5] = NAN;
-    g_autoptr(EntroFigure) figure = figure_of_curve(curve, entro_line_pen(0));
+    g_autoptr(EntroFigure) figure = figure_of_curve(curve, sample_pen(0));
     const EntroBox plot = find_mark(figure, ENTRO_MARK_NONE, ENTRO_ROLE_PLOT)->box;
     const EntroMark *line = find_line(figure, 0);
     g_auto(Picture) picture = paint(figure, 4);
 
     const double y = line->points[1];
-    assert_colour(pixel(&picture, plot.x + 0.25 * plot.width, y), rgb(entro_line_pen(0).colour));
-    g_assert_cmphex(pixel(&picture, plot.x + 0.47 * plot.width, y), !=,
-                    rgb(entro_line_pen(0).colour));
+    assert_colour(pixel(&picture, plot.x + 0.25 * plot.width, y), rgb(sample_pen(0).colour));
+    g_assert_cmphex(pixel(&picture, plot.x + 0.47 * plot.width, y), !=, rgb(sample_pen(0).colour));
 }
 
 /* From (0, 1) to (100, 3) at half strength, with a gap from 40 to 60. */

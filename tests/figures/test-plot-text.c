@@ -27,6 +27,23 @@ test_clean(void)
 }
 
 static void
+test_lower_first(void)
+{
+    static const char *const cases[][2] = {{"Head entropy (nats)", "head entropy (nats)"},
+                                           {"FFN scaling alpha", "FFN scaling alpha"},
+                                           {"NaN rows", "NaN rows"},
+                                           {"Ähnlichkeit", "ähnlichkeit"},
+                                           {"E_max", "E_max"},
+                                           {"Rows", "rows"},
+                                           {"", ""}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *lowered = entro_text_lower_first(cases[i][0]);
+        g_assert_cmpstr(lowered, ==, cases[i][1]);
+    }
+}
+
+static void
 test_long(void)
 {
     g_autofree char *raw = g_strnfill(1 << 20, 'x');
@@ -163,6 +180,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/text/names-are-cleaned", test_clean);
+    g_test_add_func("/text/titles-in-sentences", test_lower_first);
     g_test_add_func("/text/a-very-long-name-is-cut", test_long);
     g_test_add_func("/text/keeps-to-its-width", test_width_is_kept);
     g_test_add_func("/text/turned-swaps-width-and-height", test_turned);

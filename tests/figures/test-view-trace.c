@@ -208,6 +208,53 @@ test_names(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(notes_say(page, "Steps: trace.h5 20, other.h5 10."));
 }
 
+/* Nobody chose these heads: the sentence is of maps and traces. */
+static void
+test_too_many_traces(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    const char *paths[41] = {NULL};
+    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    write_trace(fixture->path, &usual);
+    for (guint i = 0; i < 40; i++)
+        paths[i] = fixture->path;
+    g_assert_null(build("attention-map", &options, paths, &error));
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, "80 attention maps of 40 traces"));
+    g_assert_nonnull(strstr(error->message, "fewer traces"));
+}
+
+/* Query 6 of sample 0 is padding. */
+static void
+test_words_of_hatch(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    static const guint8 mask[2 * 7] = {1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1};
+    static const char *const words[] = {"no valid row (NaN)", "no valid row (masked)",
+                                        "no valid row (NaN, masked)"};
+    const char *const paths[] = {fixture->path, NULL};
+    TraceShape shape = usual;
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+        shape.edit = i == 1 ? NULL : spoil;
+        shape.mask = i == 0 ? NULL : mask;
+        write_trace(fixture->path, &shape);
+        options.sample = 0;
+        g_autoptr(EntroPage) page = build_right("attention-map", &options, paths);
+        g_autoptr(EntroFigure) figure = finish(page);
+        guint n = 0;
+        for (guint k = 0; k < figure->marks->len; k++) {
+            const EntroMark *mark = figure->marks->pdata[k];
+            if (!mark->text || !g_str_has_prefix(mark->text, "no valid row"))
+                continue;
+            g_assert_cmpstr(mark->text, ==, words[i]);
+            n++;
+        }
+        g_assert_cmpuint(n, ==, 1);
+    }
+}
+
 /* ---- entropies of rows ------------------------------------------------------------------------- */
 
 static double
@@ -354,6 +401,8 @@ main(int argc, char **argv)
     FIXTURE_TEST("/view-trace/heads-left-out", test_heads_left_out);
     FIXTURE_TEST("/view-trace/long-rows", test_long_rows);
     FIXTURE_TEST("/view-trace/names", test_names);
+    FIXTURE_TEST("/view-trace/too-many-traces", test_too_many_traces);
+    FIXTURE_TEST("/view-trace/words-of-hatch", test_words_of_hatch);
     FIXTURE_TEST("/view-trace/distribution", test_distribution);
     FIXTURE_TEST("/view-trace/queries", test_queries);
     FIXTURE_TEST("/view-trace/refusals", test_refusals);
