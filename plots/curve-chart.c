@@ -199,6 +199,37 @@ entro_curve_chart_set_limit(EntroCurveChart *lines, double limit)
     entro_scale_add(&lines->chart.x, limit);
 }
 
+static EntroRange
+range_of_curves(const EntroCurveChart *lines)
+{
+    const gboolean log_y = lines->chart.y.kind == ENTRO_AXIS_LOG;
+    EntroRange range = {NAN, NAN};
+
+    for (guint k = 0; k < lines->curves->len; k++) {
+        const EntroCurve *curve = lines->curves->pdata[k];
+        for (gsize i = 0; i < curve->n; i++)
+            if (entro_curve_is_drawn(curve, i, log_y))
+                entro_range_add(&range.low, &range.high, curve->y[i]);
+    }
+    return range;
+}
+
+void
+entro_curve_chart_limit_bands(EntroCurveChart *lines)
+{
+    const EntroRange own = range_of_curves(lines);
+    const double size = own.high - own.low;
+    EntroRange *all = &lines->chart.y.range;
+
+    if (!(size > 0) || (all->low >= own.low - size && all->high <= own.high + size))
+        return;
+    all->low = MAX(all->low, own.low - size);
+    all->high = MIN(all->high, own.high + size);
+    if (own.low > 0 && lines->chart.y.kind == ENTRO_AXIS_LOG)
+        all->low = MAX(all->low, own.low / 10);
+    entro_chart_add_note(&lines->chart, "Bands that reach beyond the axis are cut.");
+}
+
 static gsize
 count_hidden(const EntroCurve *curve)
 {

@@ -242,10 +242,8 @@ EntroFigure *entro_figure_new(const EntroPlotOptions *options, GError **error);
 void entro_fail_unknown(const char *kind, const char *name, const char *const *known,
                         GError **error);
 void entro_figure_set_created(EntroFigure *figure, const char *date); /* ignored if not ISO 8601 */
-/* For the metadata: view, runs and steps. */
-void entro_figure_add_about(EntroFigure *figure, const EntroView *view,
-                            const EntroRunInfo *const *runs, guint n_runs,
-                            const EntroPlotOptions *options);
+/* For the metadata: what is drawn, after what is said already. */
+void entro_figure_add_about(EntroFigure *figure, const char *about);
 void entro_figure_add_note(EntroFigure *figure, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* The mark is the figure's; the caller fills in what its kind needs. */

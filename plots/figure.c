@@ -173,43 +173,14 @@ entro_figure_set_created(EntroFigure *figure, const char *date)
     figure->created = g_date_time_format(in_utc, "%Y-%m-%dT%H:%M:%SZ");
 }
 
-/* Of views that need no run. */
-static void
-append_traces(GString *about, const EntroPlotOptions *options)
-{
-    for (guint i = 0; options->traces && options->traces[i]; i++) {
-        g_autofree char *name = g_path_get_basename(options->traces[i]);
-        g_string_append_printf(about, "%s%s", i ? ", " : " of ", name);
-    }
-    if (options->traces && options->step == ENTRO_STEP_LAST)
-        g_string_append(about, " at the last step");
-    else if (options->traces)
-        g_string_append_printf(about, " at step %" G_GINT64_FORMAT, options->step);
-}
-
-/* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800". */
 void
-entro_figure_add_about(EntroFigure *figure, const EntroView *view, const EntroRunInfo *const *runs,
-                       guint n_runs, const EntroPlotOptions *options)
+entro_figure_add_about(EntroFigure *figure, const char *about)
 {
-    GString *about = g_string_new(figure->about);
+    g_autofree char *before = g_steal_pointer(&figure->about);
+    g_autofree char *all =
+        g_strdup_printf("%s%s%s", before ? before : "", before ? "; " : "", about);
 
-    g_string_append_printf(about, "%s%s", about->len > 0 ? "; " : "", view->key);
-    for (guint run = 0; run < n_runs; run++) {
-        const gint64 asked = options->steps ? options->steps[run] : options->step;
-        const gint64 step = asked == ENTRO_STEP_LAST ? runs[run]->last_step : asked;
-        g_string_append_printf(about, "%s%s", run ? ", " : " of ", runs[run]->name);
-        if (!view->all_steps)
-            g_string_append_printf(about, " at step %" G_GINT64_FORMAT, step);
-        else if (runs[run]->n_captures > 0)
-            g_string_append_printf(about, " at steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
-                                   runs[run]->first_step, runs[run]->last_step);
-    }
-    if (view->min_runs == 0)
-        append_traces(about, options);
-    g_free(figure->about);
-    figure->about = entro_text_clean_long(about->str);
-    g_string_free(about, TRUE);
+    figure->about = entro_text_clean_long(all);
 }
 
 EntroMark *

@@ -39,14 +39,16 @@ entro_grids_title(const GPtrArray *grids, const char *title)
 }
 
 char *
-entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run)
+entro_grids_name(const EntroPage *page, const EntroViewInput *input, const GPtrArray *grids,
+                 guint run)
 {
+    /* In a recipe no title says the step; who names the runs says what is to be said. */
+    const gboolean said =
+        page->composed ? input->options->labels != NULL : entro_grids_same_step(grids);
     const EntroGrid *grid = grids->pdata[run];
     const char *name = entro_view_run_name(input, run);
 
-    return entro_grids_same_step(grids)
-               ? g_strdup(name)
-               : g_strdup_printf("%s, step %" G_GINT64_FORMAT, name, grid->step);
+    return said ? g_strdup(name) : g_strdup_printf("%s, step %" G_GINT64_FORMAT, name, grid->step);
 }
 
 void

@@ -22,7 +22,7 @@ entro_view_headwise(EntroPage *page, const EntroViewInput *input, GError **error
         return FALSE;
 
     for (guint run = 0; run < input->n_runs; run++) {
-        g_autofree char *name = entro_grids_name(input, grids, run);
+        g_autofree char *name = entro_grids_name(page, input, grids, run);
         if (!entro_heat_chart_add_heads(page, grids->pdata[run], name, value_label, error))
             return FALSE;
     }

@@ -126,11 +126,11 @@ curve_of(const EntroGrid *grid, double (*value)(const Spread *))
 }
 
 static void
-add_runs(EntroCurveChart *lines, const EntroFigure *figure, const Input *input,
+add_runs(EntroCurveChart *lines, EntroPage *page, const Input *input,
          double (*value)(const Spread *))
 {
     for (guint run = 0; run < input->grids->len; run++) {
-        const EntroPen pen = entro_line_pen_of(figure->lines, run);
+        const EntroPen pen = entro_page_pen(page, input->names[run]);
         entro_curve_chart_add_curve(lines, curve_of(input->grids->pdata[run], value), pen);
         entro_legend_add(&lines->chart.legend, ENTRO_SWATCH_LINE, pen, input->names[run]);
     }
@@ -181,7 +181,7 @@ entro_layer_spread_add(EntroPage *page, const GPtrArray *grids, const char *cons
             continue;
         g_autofree char *label = parts[i].label(&input);
         EntroCurveChart *lines = add_chart(page, parts[i].title, label);
-        add_runs(lines, page->figure, &input, parts[i].value);
+        add_runs(lines, page, &input, parts[i].value);
         entro_curve_chart_explain(lines, page->figure, NULL);
         add_notes(&lines->chart, &input, parts[i].value == variance_of);
     }
@@ -208,7 +208,7 @@ entro_view_layer_spread(EntroPage *page, const EntroViewInput *input, GError **e
 
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     for (guint run = 0; run < input->n_runs; run++)
-        g_ptr_array_add(names, entro_grids_name(input, grids, run));
+        g_ptr_array_add(names, entro_grids_name(page, input, grids, run));
     entro_layer_spread_add(page, grids, (const char *const *)names->pdata, label, unit);
     g_autofree char *heading = entro_grids_title(grids, entro_view_find("layer-spread")->title);
     entro_page_set_title(page, heading);

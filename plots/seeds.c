@@ -272,7 +272,21 @@ collect(Members *members, const Seeds *seeds, const EntroRunGroup *group, const 
     return TRUE;
 }
 
-/* At the steps that all of them have; if there is none, at those of two. */
+static double
+last_step(const Members *members)
+{
+    double last = NAN;
+
+    for (guint i = 0; i < members->curves->len; i++) {
+        const EntroCurve *curve = members->curves->pdata[i];
+        if (curve->n > 0)
+            last = fmax(last, curve->x[curve->n - 1]);
+    }
+    return last;
+}
+
+/* At the steps that all of them have; where that ends before the last of them does, because a run
+ * diverged or was stopped, at those of two. */
 static EntroMeanCurve *
 mean_of(const Members *members, double level, gboolean *ret_some)
 {
@@ -286,7 +300,7 @@ mean_of(const Members *members, double level, gboolean *ret_some)
     }
     options.level = level;
     EntroMeanCurve *mean = entro_mean_curve(curves, n, &options);
-    *ret_some = mean->n == 0 && n > 2;
+    *ret_some = n > 2 && (mean->n == 0 || mean->x[mean->n - 1] < last_step(members));
     if (!*ret_some)
         return mean;
     entro_mean_curve_free(mean);
@@ -298,13 +312,8 @@ static void
 note_members(EntroChart *chart, const Seeds *seeds, const Members *members,
              const EntroMeanCurve *mean, const char *name, gboolean some)
 {
-    double last = NAN;
-
     for (guint i = 0; i < members->curves->len; i++) {
-        const EntroCurve *curve = members->curves->pdata[i];
         const guint run = g_array_index(members->runs, guint, i);
-        if (curve->n > 0)
-            last = fmax(last, curve->x[curve->n - 1]);
         if (!isnan(mean->ended[i]))
             entro_chart_add_note(chart, "%s has no value at step %.0f and is left out from there.",
                                  entro_view_run_name(seeds->input, run), mean->ended[i]);
@@ -313,7 +322,7 @@ note_members(EntroChart *chart, const Seeds *seeds, const Members *members,
         entro_chart_add_note(chart, "%s: the runs have no step in common.", name);
     else if (some)
         entro_chart_add_note(chart, "%s: steps that at least two of the runs have.", name);
-    else if (mean->x[mean->n - 1] < last)
+    else if (mean->x[mean->n - 1] < last_step(members))
         entro_chart_add_note(chart, "%s: up to step %.0f, the last that all its runs have.", name,
                              mean->x[mean->n - 1]);
 }
@@ -348,7 +357,8 @@ add_group(EntroPage *page, EntroCurveChart *lines, const Seeds *seeds, guint num
           const Quantity *quantity, GError **error)
 {
     const EntroRunGroup *group = seeds->groups->pdata[number];
-    const EntroPen pen = entro_line_pen_of(page->figure->lines, number);
+    g_autofree char *name = group_name(seeds, group);
+    const EntroPen pen = entro_page_pen(page, name);
     EntroColour colour = pen.colour;
     g_auto(Members) members = {g_ptr_array_new_with_free_func((GDestroyNotify)entro_curve_free),
                                g_array_new(FALSE, FALSE, sizeof(guint))};
@@ -358,7 +368,6 @@ add_group(EntroPage *page, EntroCurveChart *lines, const Seeds *seeds, guint num
         return FALSE;
     if (members.curves->len == 0)
         return TRUE;
-    g_autofree char *name = group_name(seeds, group);
     g_autofree char *entry = g_strdup_printf("%s (n = %u)", name, members.curves->len);
     g_autoptr(EntroMeanCurve) mean = mean_of(&members, seeds->input->options->level, &some);
     EntroCurve *curve = curve_new(mean->n);
@@ -391,6 +400,7 @@ add_chart(EntroPage *page, const Seeds *seeds, const Quantity *quantity, GError 
                     "none of the runs has the scalar \"%s\"", clean);
         return FALSE;
     }
+    entro_curve_chart_limit_bands(lines);
     entro_curve_chart_explain(lines, page->figure, "no run has a finite value after this");
     entro_chart_add_note(&lines->chart,
                          "Bands: %g %% confidence intervals of the mean (Student's t); n: runs.",

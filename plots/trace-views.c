@@ -78,9 +78,14 @@ entro_view_head_is_chosen(const EntroPlotOptions *options, gint64 layer, gint64 
 void
 entro_view_note_origin(EntroPage *page, const EntroViewTrace *trace, const EntroRowOrigin *origin)
 {
-    for (guint i = 0; i < origin->problems->len; i++)
-        entro_figure_add_note(page->figure, "%s: %s", trace->name,
-                              (const char *)origin->problems->pdata[i]);
+    EntroChart *last = page->charts->len > 0 ? page->charts->pdata[page->charts->len - 1] : NULL;
+
+    for (guint i = 0; i < origin->problems->len; i++) {
+        const char *problem = origin->problems->pdata[i];
+        entro_figure_add_note(page->figure, "%s: %s", trace->name, problem);
+        if (last) /* a figure that somebody is shown must say it, too */
+            entro_chart_add_note(last, "%s: %s", trace->name, problem);
+    }
     if (origin->causal_note)
         entro_figure_add_note(page->figure, "%s: %s", trace->name, origin->causal_note);
 }

@@ -88,6 +88,9 @@ void entro_curve_chart_add_band(EntroCurveChart *lines, const double *x, const d
                                 const double *high, gsize n, EntroColour colour);
 void entro_curve_chart_set_ceiling(EntroCurveChart *lines, double ceiling);
 void entro_curve_chart_set_limit(EntroCurveChart *lines, double limit);
+/* Bands of few runs may be wider than everything else: the axis goes no further beyond the curves than
+ * the curves themselves do; a note says where bands are cut. */
+void entro_curve_chart_limit_bands(EntroCurveChart *lines);
 /* With `cross`: the words for the crosses, if there is a curve that has one. */
 void entro_curve_chart_explain(EntroCurveChart *lines, const EntroFigure *figure,
                                const char *cross);
@@ -222,7 +225,8 @@ GPtrArray *entro_view_select_grids(const EntroViewInput *input, GError **error);
 gboolean entro_grids_same_step(const GPtrArray *grids);
 char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
 /* The run's, with its step where the runs are at different ones. */
-char *entro_grids_name(const EntroViewInput *input, const GPtrArray *grids, guint run);
+char *entro_grids_name(const EntroPage *page, const EntroViewInput *input, const GPtrArray *grids,
+                       guint run);
 /* "Steps: a 100, b 200", one by one. */
 void entro_steps_append(GString *list, const char *name, gint64 step);
 

@@ -226,6 +226,43 @@ check_runs(const EntroView *view, guint n_runs, GError **error)
     return FALSE;
 }
 
+static void
+append_names(GString *about, const char *const *names, gboolean paths)
+{
+    for (guint i = 0; names && names[i]; i++) {
+        g_autofree char *base = paths ? g_path_get_basename(names[i]) : g_strdup(names[i]);
+        g_string_append_printf(about, "%s%s", i ? ", " : " of ", base);
+    }
+}
+
+/* "layerwise-entropy of SM at steps 0 to 2000, SM+LN at steps 0 to 1800", or what was named instead of
+ * runs; the title of a view of traces says its step. */
+static char *
+tell(const EntroView *view, const EntroPage *page, const EntroViewInput *input)
+{
+    const EntroPlotOptions *options = input->options;
+    GString *about = g_string_new(view->key);
+
+    for (guint run = 0; run < input->n_runs; run++) {
+        const EntroRunInfo *info = input->runs[run];
+        const gint64 asked = entro_view_step(options, run);
+        g_string_append_printf(about, "%s%s", run ? ", " : " of ", info->name);
+        if (!view->all_steps)
+            g_string_append_printf(about, " at step %" G_GINT64_FORMAT,
+                                   asked == ENTRO_STEP_LAST ? info->last_step : asked);
+        else if (info->n_captures > 0)
+            g_string_append_printf(about, " at steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                                   info->first_step, info->last_step);
+    }
+    if (input->n_runs == 0) {
+        append_names(about, options->traces, TRUE);
+        append_names(about, options->archs, FALSE);
+        if (options->traces && page->batch_title)
+            g_string_append_printf(about, " (%s)", page->batch_title);
+    }
+    return g_string_free(about, FALSE);
+}
+
 gboolean
 entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput *input,
                     GError **error)
@@ -243,7 +280,8 @@ entro_page_add_view(EntroPage *page, const EntroView *view, const EntroViewInput
     const gboolean built = view->build(page, &own, error);
     page->options = of_page;
     set_date(page->figure, input->runs, input->n_runs);
-    entro_figure_add_about(page->figure, view, input->runs, input->n_runs, input->options);
+    g_autofree char *about = tell(view, page, input);
+    entro_figure_add_about(page->figure, about);
     return built;
 }
 

@@ -9,7 +9,7 @@ P .                 grep -q 'Two runs' a.svg && grep -q '(a) healthy' a.svg && g
 # ---- what the command line gives goes before [figure], what a panel says before that
 S -                 printf '[panel a]\nview = headwise-entropy\n[panel b]\nview = entropy-bands\nrun = healthy\n' > open.ini
 P .                 entroscope plot --recipe open.ini --db a.db --run collapsing --title Given -o o.svg && \
-                    grep -q '>collapsing<' o.svg && grep -q 'Given' o.svg && ! grep -q '>all-nan' o.svg
+                    grep -q '>collapsing, step 50<' o.svg && grep -q 'Given' o.svg && ! grep -q '>all-nan' o.svg
 P .                 entroscope plot --recipe open.ini --db a.db -o all.svg && grep -q '>all-nan, step' all.svg
 P .                 entroscope plot --recipe two.ini --width 5 --title '' -o w.svg && ! grep -q '>Two runs<' w.svg
 2 no-db             sed '/^db/d' two.ini > nodb.ini; entroscope plot --recipe nodb.ini -o x.svg

@@ -51,12 +51,9 @@ make(const Case *want, GError **error)
 static void
 describe(EntroFigure *figure, const Case *want)
 {
-    static const EntroView view = {.key = "headwise-entropy"};
-    const EntroRunInfo run = {.name = (char *)want->run, .n_captures = 3, .last_step = 2000};
-    const EntroRunInfo *const runs[] = {&run};
-    EntroPlotOptions options = ENTRO_PLOT_OPTIONS_DEFAULT;
+    g_autofree char *about = g_strdup_printf("headwise-entropy of %s at step 2000", want->run);
 
-    entro_figure_add_about(figure, &view, runs, 1, &options);
+    entro_figure_add_about(figure, about);
     entro_figure_set_created(figure, "2001-09-09T01:46:40Z");
 }
 

@@ -264,7 +264,7 @@ test_power_of_ten(void)
 
     curve->y[0] = 1e-12;
     curve->y[1] = 3e-12;
-    g_autoptr(EntroFigure) figure = figure_of_curve(curve, entro_line_pen(0));
+    g_autoptr(EntroFigure) figure = figure_of_curve(curve, sample_pen(0));
     g_assert_nonnull(find_text(figure, ENTRO_ROLE_PANEL_TITLE, "run (×10⁻¹²)"));
 }
 

@@ -119,7 +119,7 @@ test_maps(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_nonnull(figure);
     g_autoptr(EntroFigure) whole =
         entro_plot_view(entro_view_find("attention-map"), NULL, NULL, 0, &options, NULL);
-    g_assert_cmpstr(whole->about, ==, "attention-map of trace.h5 at step 10");
+    g_assert_cmpstr(whole->about, ==, "attention-map of trace.h5 (Attention weights at step 10)");
 }
 
 static void
