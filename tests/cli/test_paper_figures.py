@@ -45,6 +45,16 @@ def every_recipe_is_drawn_and_the_samples_stay_as_they_are(world):
 
 
 @test
+def drawn_again_they_are_the_same(world):
+    again = drawn().parent / "again"
+    subprocess.run([ROOT / "samples/figures/draw.sh", again, "svg"], check=True,
+                   env={**os.environ, "ENTROSCOPE": clitest.PROGRAM}, stdout=subprocess.PIPE,
+                   stderr=subprocess.PIPE)
+    for name in RECIPES:
+        assert (drawn() / f"{name}.svg").read_bytes() == (again / f"{name}.svg").read_bytes(), name
+
+
+@test
 def fig3_has_all_printed_numbers(world):
     cells = [text for text in texts("published-fig3") if re.fullmatch(r"\d\.\d\d", text)]
     printed = [f"{value:.2f}" for heads in FIGURES["fig3"].values() for row in heads
