@@ -60,18 +60,6 @@ list_settings(void)
 
 /* ---- the command ------------------------------------------------------------------------------------------- */
 
-static char *
-list_views(const char *separator)
-{
-    guint n_views;
-    const EntroView *views = entro_views(&n_views);
-    GString *text = g_string_new(NULL);
-
-    for (guint i = 0; i < n_views; i++)
-        g_string_append_printf(text, "%s%s", i ? separator : "", views[i].key);
-    return g_string_free(text, FALSE);
-}
-
 static void
 print_names(const char *title, const char *option, const char *const *names)
 {
@@ -185,7 +173,7 @@ find_view(const char *key, GError **error)
     const EntroView *view = entro_view_find(key);
 
     if (view == NULL) {
-        g_autofree char *views = list_views(", ");
+        g_autofree char *views = g_strjoinv(", ", (char **)entro_view_keys());
         entro_usage_error(error, "there is no view \"%s\"; there are %s", key, views);
     }
     return view;

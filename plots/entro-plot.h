@@ -164,6 +164,7 @@ ENTRO_API gboolean entro_figure_print_svg(const EntroFigure *figure, const char 
 ENTRO_API const GPtrArray *entro_figure_get_notes(const EntroFigure *figure);
 
 /* Names, NULL-terminated. */
+ENTRO_API const char *const *entro_view_keys(void);
 ENTRO_API const char *const *entro_presets(void);
 ENTRO_API const char *const *entro_palettes(void);
 ENTRO_API const char *const *entro_line_sets(void);

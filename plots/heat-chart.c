@@ -447,6 +447,8 @@ entro_heads_check(const EntroPage *page, GError **error)
         if (chart->batch == page->batch && has_heads(chart))
             return TRUE;
     }
+    if (page->options->n_heads > 0)
+        return entro_plot_refuse(error, "there is none of the heads that were chosen with head");
     g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY, "there are no heads to draw");
     return FALSE;
 }

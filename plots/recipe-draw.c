@@ -227,21 +227,16 @@ view_of(const Cook *cook, const char *group, GError **error)
 {
     g_autofree char *key = g_key_file_get_string(cook->recipe->file, group, "view", NULL);
     const EntroView *view = key ? entro_view_find(key) : NULL;
-    guint n_views = 0;
-    const EntroView *views = entro_views(&n_views);
     if (view)
         return view;
 
-    GString *known = g_string_new(NULL);
-    for (guint i = 0; i < n_views; i++)
-        g_string_append_printf(known, "%s%s", i ? ", " : "", views[i].key);
+    g_autofree char *known = g_strjoinv(", ", (char **)entro_view_keys());
     if (key)
         entro_recipe_refuse(cook->recipe, group, "view", error,
-                            "there is no view \"%s\"; there are %s", key, known->str);
+                            "there is no view \"%s\"; there are %s", key, known);
     else
         entro_recipe_refuse(cook->recipe, group, NULL, error,
-                            "the panel does not say its view; there are %s", known->str);
-    g_string_free(known, TRUE);
+                            "the panel does not say its view; there are %s", known);
     return NULL;
 }
 

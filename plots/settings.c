@@ -504,10 +504,15 @@ entro_plot_settings_copy(EntroPlotSettings *settings, const EntroPlotSettings *f
 static gboolean
 one_a_run(const char *key, guint n, guint n_runs, GError **error)
 {
-    return n == n_runs ||
-           entro_plot_refuse(error,
-                             "%s is given %u times, and %u runs are named: give one for each run",
-                             key, n, n_runs);
+    if (n == n_runs)
+        return TRUE;
+    if (n_runs == 0)
+        return entro_plot_refuse(error,
+                                 "%s is given %u times: where no runs are drawn it is for all", key,
+                                 n);
+    return entro_plot_refuse(error,
+                             "%s is given %u times, and there %s %u run%s: give one for each", key,
+                             n, n_runs == 1 ? "is" : "are", n_runs, n_runs == 1 ? "" : "s");
 }
 
 gboolean

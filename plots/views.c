@@ -127,6 +127,16 @@ entro_views(guint *ret_n)
     return views;
 }
 
+const char *const *
+entro_view_keys(void)
+{
+    static const char *keys[G_N_ELEMENTS(views) + 1];
+
+    for (guint i = 0; i < G_N_ELEMENTS(views); i++)
+        keys[i] = views[i].key;
+    return keys;
+}
+
 const EntroView *
 entro_view_find(const char *key)
 {
