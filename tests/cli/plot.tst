@@ -147,7 +147,7 @@ P .                 entroscope plot headwise-entropy --db a.db --run healthy --s
 # ---- heads over steps, differences, rows of traces
 P .                 entroscope plot headwise-steps --db a.db --run healthy --run restarted --head '1.*' --head 0.3 --shared-scale --values -o o.svg && \
                     grep -q 'restarted has no such head: layer 0, head 3' o.svg
-4 /no.heads.to.draw/ entroscope plot headwise-steps --db a.db --run healthy --head 99.0 -o none.svg
+2 /none.of.the.heads/ entroscope plot headwise-steps --db a.db --run healthy --head 99.0 -o none.svg
 2 /no.statistic..nosuch/ entroscope plot headwise-steps --db a.db --run healthy --column nosuch -o none.svg
 2 /is.not.LAYER/    entroscope plot headwise-steps --db a.db --run healthy --head 1.2.3 -o none.svg
 P .                 entroscope plot headwise-difference --db a.db --run healthy --step 0 --run healthy --step 40 --values --width 6 -o o.svg && \
