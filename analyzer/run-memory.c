@@ -8,20 +8,29 @@
 
 /* The largest over all layers. */
 typedef struct {
-    gsize keys, rows_per_head, rows, heads, pairs, temperatures;
+    gsize keys, row, rows_per_head, rows, heads, pairs, temperatures;
+    gsize beside; /* numbers beside one head of a tile */
     gsize stack_rows, stack_weights; /* rows of one head in a stack, and their weights */
     gsize pair_rows, pair_weights;   /* rows that a stack keeps for pairs of heads */
 } Most;
+
+static gsize
+beside_size(const EntroLayer *layer, gsize n_queries)
+{
+    return layer->max_logits ? n_queries : 0;
+}
 
 static Most
 find_most(const EntroSource *source)
 {
     const EntroTrace *trace = entro_source_get_trace(source);
-    Most most = {0};
+    /* of a trace without weights nothing is compared, but no memory is no answer */
+    Most most = {.stack_rows = 1, .stack_weights = 1, .pair_rows = 1, .pair_weights = 1};
 
     for (guint i = 0; i < trace->n_layers; i++) {
         const EntroLayer *layer = &trace->layers[i];
         most.keys = MAX(most.keys, layer->n_keys);
+        most.row = MAX(most.row, layer->row_size);
         most.heads = MAX(most.heads, layer->n_heads);
         most.rows_per_head = MAX(most.rows_per_head, entro_rows_per_head(layer));
         most.rows = MAX(most.rows, entro_rows_per_head(layer) * layer->n_heads);
@@ -30,6 +39,9 @@ find_most(const EntroSource *source)
             most.temperatures = MAX(most.temperatures, layer->n_heads * layer->n_queries);
         gsize n_samples, n_queries;
         entro_source_get_stack_shape(source, i, &n_samples, &n_queries);
+        most.beside = MAX(most.beside, beside_size(layer, n_queries));
+        if (!entro_has_weights(layer))
+            continue;
         /* numbered through the whole layer, though a stack may have few of them */
         gsize pair_rows = n_samples * entro_pair_n_queries(layer->n_queries) * layer->n_heads;
         most.stack_rows = MAX(most.stack_rows, n_samples * n_queries);
@@ -118,10 +130,11 @@ allocate_workers(EntroRun *run, const Most *most, const EntroRunOptions *options
         worker->rows = entro_tile_rows_new(run->source, error);
         if (worker->rows == NULL)
             return FALSE;
-        worker->row = entro_row_new(most->keys);
+        worker->row = entro_row_new(most->row);
+        worker->beside = entro_row_new(MAX(most->beside, 1));
         worker->allowed = g_try_new(guint32, most->keys + 1);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
-            worker->row == NULL || worker->allowed == NULL)
+            worker->row == NULL || worker->beside == NULL || worker->allowed == NULL)
             return out_of_memory(run, most->rows_per_head * sizeof(EntroRow), error);
         worker->valid.collapse = options->row_collapse;
         worker->valid.overload = options->row_overload;
@@ -207,6 +220,7 @@ release_worker(EntroWorker *worker)
 {
     entro_tile_rows_free(worker->rows);
     free(worker->row);
+    free(worker->beside);
     g_free(worker->allowed);
     entro_rows_clear(&worker->valid);
     entro_mixture_clear(&worker->mixture);

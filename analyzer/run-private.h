@@ -40,7 +40,8 @@ typedef struct {
 /* What one worker alone writes to. */
 typedef struct {
     EntroTileRows *rows;
-    float *row;       /* [most keys], aligned */
+    float *row;       /* [most row_size], aligned */
+    float *beside;    /* of one head: largest logits of its rows */
     guint32 *allowed; /* [most keys + 1] */
     EntroRows valid;
     EntroMixture mixture;
@@ -71,6 +72,13 @@ static inline gsize
 entro_rows_per_head(const EntroLayer *layer)
 {
     return layer->n_samples * layer->n_queries;
+}
+
+/* The weights of its rows are known, or can be: without, heads cannot be compared. */
+static inline gboolean
+entro_has_weights(const EntroLayer *layer)
+{
+    return layer->input != ENTRO_INPUT_ROW_ENTROPY;
 }
 
 static inline gsize

@@ -37,6 +37,7 @@ typedef struct {
     EntroRow *rows;           /* of the head, all samples */
     const float *temperature; /* [n_queries] of the head, or NULL */
     gboolean logits;
+    const float *max_logit; /* [n_queries] of the tile, or NULL */
 } HeadRows;
 
 /* Where a row stands among those that the worker holds of all heads: [capture][sample][query]. */
@@ -77,6 +78,26 @@ measure_beside(const EntroRun *run, EntroWorker *worker, const HeadRows *head, g
         entro_row_measure_logits(rule, p, head->temperature ? head->temperature[position] : 1, row);
 }
 
+/* One row as it is stored. */
+static EntroRowClass
+measure_row(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, gsize query,
+            EntroWorker *worker, EntroRow *row, guint64 *ret_hash)
+{
+    const EntroTile *tile = head->tile;
+    const EntroRowRule *rule = &run->rules[tile->layer];
+    const float *stored = entro_tile_rows_get(worker->rows, head->capture, head->sample, head->head,
+                                              query, worker->row);
+    EntroRowClass class_;
+
+    if (run->trace->layers[tile->layer].input == ENTRO_INPUT_ROW_ENTROPY)
+        return entro_row_take_entropy(rule, keys, tile->query + query, *stored,
+                                      head->max_logit ? head->max_logit[query] : NAN, row,
+                                      ret_hash);
+    class_ = entro_row_measure(rule, keys, tile->query + query, stored, row, ret_hash);
+    measure_beside(run, worker, head, query, stored, row);
+    return class_;
+}
+
 static Tally
 measure_rows(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, EntroWorker *worker)
 {
@@ -85,15 +106,12 @@ measure_rows(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, E
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p = entro_tile_rows_get(worker->rows, head->capture, head->sample, head->head,
-                                             query, worker->row);
         gsize place = (tile->sample + head->sample) * rule->n_queries + tile->query + query;
         EntroRow *row = &head->rows[place];
         guint64 hash;
 
-        tally.counts[entro_row_measure(rule, keys, tile->query + query, p, row, &hash)]++;
+        tally.counts[measure_row(run, head, keys, query, worker, row, &hash)]++;
         tally.digest += place_hash(hash, place);
-        measure_beside(run, worker, head, query, p, row);
     }
     return tally;
 }
@@ -127,12 +145,14 @@ set_temperature(const EntroRun *run, const EntroLayerBatch *batch, gsize index, 
         rows->logits = (run->with & ENTRO_WITH_LOGITS) != 0;
 }
 
-static void
-measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker,
+/* FALSE: what lies beside the rows cannot be read, and the tile says so. */
+static gboolean
+measure_sample(EntroRun *run, EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker,
                gsize capture, gsize sample)
 {
     const EntroLayer *layer = &run->trace->layers[tile->layer];
-    EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample)};
+    EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample),
+                      .segment = entro_tile_segment(tile, capture, sample)};
 
     entro_keys_count(&keys, layer->n_keys, worker->allowed);
     for (guint head = 0; head < tile->n_heads; head++) {
@@ -143,10 +163,17 @@ measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, Ent
                          .head = head,
                          .rows = batch->rows + index * entro_rows_per_head(layer)};
         set_temperature(run, batch, index, &rows);
+        if (layer->max_logits) {
+            if (!entro_tile_rows_read_beside(worker->rows, tile, capture, sample, head,
+                                             worker->beside))
+                return FALSE;
+            rows.max_logit = worker->beside;
+        }
         Tally tally = measure_rows(run, &rows, &keys, worker);
 
         add_to_head(layer, batch, index, &tally, (gint64)tile->n_queries, worker);
     }
+    return TRUE;
 }
 
 /* ---- all heads of some rows -------------------------------------------------------------------------- */
@@ -156,6 +183,8 @@ begin_stack(const EntroRun *run, const EntroTile *tile, EntroWorker *worker)
 {
     const EntroLayer *layer = &run->trace->layers[tile->layer];
 
+    if (!entro_has_weights(layer))
+        return;
     if (run->with & ENTRO_WITH_DIVERSITY)
         entro_mixture_begin(&worker->mixture, tile->n_captures * tile->n_samples * tile->n_queries,
                             layer->n_keys);
@@ -174,8 +203,10 @@ end_row(const EntroRun *run, EntroLayerBatch *batch, EntroWorker *worker, const 
 
     if (run->with & ENTRO_WITH_DIVERSITY)
         batch->divergence[capture * entro_rows_per_head(layer) + place] =
-            entro_mixture_divergence(&worker->mixture, common_row(sample, query));
-    if (run->with & ENTRO_WITH_PAIRS) {
+            entro_has_weights(layer)
+                ? entro_mixture_divergence(&worker->mixture, common_row(sample, query))
+                : NAN;
+    if ((run->with & ENTRO_WITH_PAIRS) && entro_has_weights(layer)) {
         gssize pair = entro_pair_number(layer->n_queries, tile->query + query);
         if (pair >= 0)
             entro_pairs_add_row(&worker->pairs, pair_row(sample, layer->n_queries, pair),
@@ -213,7 +244,8 @@ entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker)
             begin_stack(run, tile, own);
         for (gsize capture = 0; capture < tile->n_captures; capture++)
             for (gsize sample = 0; sample < tile->n_samples; sample++)
-                measure_sample(run, tile, batch, own, capture, sample);
+                if (!measure_sample(run, tile, batch, own, capture, sample))
+                    return;
     }
     end_stack(run, stack->tiles->pdata[0], batch, own);
 }

@@ -155,8 +155,7 @@ add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCaptu
         target->n_rows += first[head].n_rows;
     }
     target->n_heads += layer->n_heads;
-    run->bytes += (guint64)layer->n_heads * entro_rows_per_head(layer) * layer->n_keys *
-                  entro_element_size(layer->element);
+    run->bytes += layer->bytes_decoded / run->trace->n_captures;
     add_layer_stats(run, batch, capture, first, &target->layers[target->n_layers++]);
 }
 

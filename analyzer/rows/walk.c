@@ -243,20 +243,28 @@ static void
 visit_head(const Walk *walk, const EntroTile *tile, const EntroRowRule *rule, const EntroKeys *keys,
            gsize sample, guint head)
 {
+    EntroInput input = walk->choice->trace->layers[tile->layer].input;
     EntroRow measured;
     guint64 hash;
     EntroRowSight sight = {.layer = tile->layer,
                            .head = tile->head + head,
                            .sample = tile->sample + sample - walk->choice->first_sample,
                            .measured = &measured,
-                           .mask = keys->mask};
+                           .keys = keys};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        sight.p = entro_tile_rows_get(walk->rows, 0, sample, head, query, walk->scratch);
+        const float *stored =
+            entro_tile_rows_get(walk->rows, 0, sample, head, query, walk->scratch);
         sight.query = tile->query + query;
-        sight.class_ = entro_row_measure(rule, keys, sight.query, sight.p, &measured, &hash);
-        sight.position = (gint64)sight.query + (gint64)rule->n_keys - (gint64)rule->n_queries;
-        sight.end = rule->causal ? (gsize)MAX(sight.position + 1, 0) : rule->n_keys;
+        sight.position = entro_row_position(rule, sight.query);
+        sight.range = entro_row_range(rule, sight.position);
+        if (input == ENTRO_INPUT_ROW_ENTROPY)
+            sight.class_ = entro_row_take_entropy(rule, keys, sight.query, *stored, NAN, &measured,
+                                                  &hash);
+        else {
+            sight.p = stored;
+            sight.class_ = entro_row_measure(rule, keys, sight.query, stored, &measured, &hash);
+        }
         walk->visit(walk->data, &sight);
     }
 }
@@ -270,7 +278,8 @@ visit_tile(const Walk *walk, const EntroTile *tile)
 
     rule.causal = choice->causal[tile->layer];
     for (gsize sample = 0; sample < tile->n_samples; sample++) {
-        EntroKeys keys = {.mask = entro_tile_key_mask(tile, 0, sample)};
+        EntroKeys keys = {.mask = entro_tile_key_mask(tile, 0, sample),
+                          .segment = entro_tile_segment(tile, 0, sample)};
         if (choice->options->sample != ENTRO_ALL && tile->sample + sample != choice->first_sample)
             continue;
         entro_keys_count(&keys, layer->n_keys, walk->allowed);
@@ -353,7 +362,8 @@ entro_row_walk(EntroRowChoice *choice, EntroRowVisit visit, gpointer data,
     gsize most_keys = 1;
 
     for (guint layer = 0; layer < choice->trace->n_layers; layer++)
-        most_keys = MAX(most_keys, choice->trace->layers[layer].n_keys);
+        most_keys = MAX(most_keys, MAX(choice->trace->layers[layer].n_keys,
+                                       choice->trace->layers[layer].row_size));
     g_autofree guint32 *allowed = g_new(guint32, most_keys + 1);
     Walk walk = {choice, rows, entro_row_new(most_keys), allowed, visit, data};
     gboolean good =

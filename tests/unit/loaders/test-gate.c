@@ -136,12 +136,6 @@ test_parts_of_the_format_that_come_later(void)
         gboolean beside; /* the layer has attention as well */
     } rows[] = {
         {"/layers/0/queries", NULL, "queries", FALSE},
-        {"/layers/0/row_entropy", NULL, "row_entropy", FALSE},
-        {"/layers/0/query_rows", NULL, "query_rows", TRUE},
-        {"/segment", NULL, "/segment", TRUE},
-        {NULL, "/", "the file has the attribute window", TRUE},
-        {NULL, "/layers/0", "/layers/0 has the attribute window", TRUE},
-        {NULL, "/layers/0/attention", "has the attribute window", TRUE},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
