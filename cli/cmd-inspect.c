@@ -40,10 +40,9 @@ same_layer(const EntroLayer *a, const EntroLayer *b)
     return a->n_heads == b->n_heads && a->n_samples == b->n_samples &&
            a->n_queries == b->n_queries && a->n_keys == b->n_keys && a->element == b->element &&
            a->big_endian == b->big_endian && a->causal == b->causal && a->params == b->params &&
-           a->input == b->input && a->n_key_heads == b->n_key_heads &&
-           a->head_dim == b->head_dim && a->scale == b->scale && a->window == b->window &&
-           a->max_logits == b->max_logits && same_rows(a, b) &&
-           g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
+           a->input == b->input && a->n_key_heads == b->n_key_heads && a->head_dim == b->head_dim &&
+           a->scale == b->scale && a->window == b->window && a->max_logits == b->max_logits &&
+           same_rows(a, b) && g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
 }
 
 /* Names of the learnable parameters beside the attention. */

@@ -239,7 +239,8 @@ insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, const char *t
         "INSERT INTO runs (id, name, attempt, source, fingerprint, open_mode, created_at,"
         " tool_version, arch, producer, n_layers, n_heads, context_length, causal,"
         " trace_name, input)"
-        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1), ?, ?)",
+        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1), ?, "
+        "?)",
         error);
 
     if (stmt == NULL)

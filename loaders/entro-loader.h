@@ -80,9 +80,10 @@ typedef struct {
     EntroInput input;
     guint n_heads;
     gsize n_samples, n_queries,
-        n_keys;         /* attention is [S][n_samples][n_heads][n_queries][n_keys] */
-    gsize row_size;     /* numbers in a stored row */
-    gint64 *query_rows; /* [n_queries] positions among the keys, ascending; NULL: the last n_queries */
+        n_keys;     /* attention is [S][n_samples][n_heads][n_queries][n_keys] */
+    gsize row_size; /* numbers in a stored row */
+    gint64
+        *query_rows; /* [n_queries] positions among the keys, ascending; NULL: the last n_queries */
     EntroCausal causal; /* row q sees keys <= q + n_keys - n_queries */
     gsize window;       /* keys back, the query's own included (and as many ahead where attention is
                          * not causal); 0: all */

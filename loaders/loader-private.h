@@ -292,7 +292,7 @@ struct EntroSource {
     EntroLimits limits;
     const EntroLayout *layout; /* of the file; before it is opened: as asked for, or NULL */
     hid_t file;
-    int fd;                  /* the file's own */
+    int fd; /* the file's own */
     EntroLayerRule rule;
     EntroDataset *attention; /* [n_layers] the rows: attention, queries or row entropies */
     EntroParamData *beside;  /* [n_layers] keys or largest logits; without a name: there are none */

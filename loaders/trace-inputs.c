@@ -96,13 +96,6 @@ entro_layer_find_input(EntroSource *source, EntroLayer *layer, gboolean *ret_fou
         layer->input = by_worth[i];
         if (!part_exists(source, layer->index, inputs[by_worth[i]].name, ret_found, error))
             return FALSE;
-        if (*ret_found && by_worth[i] == ENTRO_INPUT_QUERIES) {
-            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,
-                        "layer %u has queries, which this version of entroscope does not read yet; "
-                        "store attention [S,B,H,T,T] instead",
-                        layer->index);
-            return FALSE;
-        }
         if (*ret_found)
             return TRUE;
     }

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define MAX_NAMES  4096     /* attributes of /config, groups below /scalars */
+#define MAX_NAMES  4096 /* attributes of /config, groups below /scalars */
 #define MAX_SERIES ENTRO_SERIES_MAX
-#define PATIENCE   5        /* times that a chunk is read again beside a writer */
+#define PATIENCE   5 /* times that a chunk is read again beside a writer */
 
 /* ---- small datasets ------------------------------------------------------------------------------ */
 
@@ -266,8 +266,8 @@ open_mask(EntroSource *source, const char *path, EntroDataset *dataset, gboolean
     if (!*ret_exists)
         return TRUE;
     hid_t id = entro_open_dataset(source->file, path, error);
-    return id >= 0 && entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk,
-                                         error);
+    return id >= 0 &&
+           entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk, error);
 }
 
 gboolean

@@ -65,13 +65,13 @@ static gboolean
 check_weights(const EntroRowChoice *choice, GError **error)
 {
     for (guint i = 0; i < choice->trace->n_layers; i++)
-        if (choice->n_wanted[i] > 0 &&
-            choice->trace->layers[i].input == ENTRO_INPUT_ROW_ENTROPY) {
-            g_set_error(error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_DATA,
-                        "%s: layer %u holds the entropies of its rows (%s) and no weights: there is "
-                        "no attention map of it",
-                        choice->trace->path, choice->trace->layers[i].index,
-                        entro_input_name(ENTRO_INPUT_ROW_ENTROPY));
+        if (choice->n_wanted[i] > 0 && choice->trace->layers[i].input == ENTRO_INPUT_ROW_ENTROPY) {
+            g_set_error(
+                error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_DATA,
+                "%s: layer %u holds the entropies of its rows (%s) and no weights: there is "
+                "no attention map of it",
+                choice->trace->path, choice->trace->layers[i].index,
+                entro_input_name(ENTRO_INPUT_ROW_ENTROPY));
             return FALSE;
         }
     return TRUE;
@@ -224,6 +224,7 @@ entro_head_maps_read(EntroSource *source, const EntroRowOptions *options, GError
     if (!entro_row_choice_init(&choice, source, options, error) || !check_weights(&choice, error) ||
         !check_memory(&choice, error))
         return NULL;
+    choice.needs_weights = TRUE;
     begin_maps(&maps, result);
     gboolean good = entro_row_walk(&choice, add_row, &maps, &result->origin, error);
     end_maps(&maps, result);

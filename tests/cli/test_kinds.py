@@ -342,4 +342,208 @@ def bad_rules(world):
     assert "/segment" in world.run("analyze", "a.h5", "--db", "a.db", check=3).err
 
 
+# ---- queries and keys
+
+ALL = OF_ENTROPY + OF_WEIGHTS + COUNTS
+WITH_ALL = ("--with", "logits", "--with", "pairs")
+
+
+def agree(world, q, k, open_, parts=None, tolerance=1e-5, options=(), columns=ALL, valid=None, **how):
+    """Dense, from softmax(Q K^T) in f64, and from queries and keys; returns both."""
+    temperature = (parts or {}).get("temperature")
+    p, logits = softmax(q, k, open_, how.get("scale"), temperature)
+    attributes = {"scale": how["scale"]} if "scale" in how else {}
+    root, masks = how.get("root"), how.get("masks")
+    write(world, "dense.h5", [{"attention": p.astype("f4"), **(parts or {})}], root=root, masks=masks)
+    write(world, "qk.h5", [{"queries": q, "keys": k, **(parts or {})}], root=root, masks=masks,
+          layer_attributes=attributes, **how.get("storage", {}))
+    dense = stats(world, "dense.h5", *options, columns=columns)
+    found = stats(world, "qk.h5", *options, columns=columns + ("logit_peak",))
+    assert_same(found, dense, tolerance, columns)
+    for (step, _, head), row in found.items():
+        peak = logits[step // 10, :, head][... if valid is None else valid].max()
+        assert abs(row["logit_peak"] - peak) <= tolerance * max(1, abs(peak)), (row, peak)
+    return p, found
+
+
+@test
+def queries_and_keys_give_what_attention_gives(world):
+    q, k = make_qk()
+    open_ = allowed_keys()
+    p, found = agree(world, q, k, open_)
+    assert_same(found, expected(p, open_, np.ones((B, T), bool)), columns=ALL)
+    assert query(world / "k.db", "SELECT input FROM runs") == [("queries",)]
+    for kernel in ((7, 3, 5), (130, 1, 64), (1, 2, 3), (700, 1, 16)):
+        length, heads, dim = kernel
+        q, k = make_qk(seed=length, heads=heads, key_heads=heads, length=length, dim=dim, samples=1)
+        agree(world, q, k, allowed_keys(length, samples=1), options=WITH_ALL, tolerance=3e-5)
+
+
+@test
+def what_heads_have_in_common_is_known_from_queries_and_keys(world):
+    q, k = make_qk(heads=6, key_heads=3)
+    columns = ALL + ("logit_max", "logit_square", "nearest_head", "nearest_divergence")
+    agree(world, q, k, allowed_keys(), options=WITH_ALL, columns=columns)
+    layers = {}
+    for name in ("dense", "qk"):
+        stats(world, f"{name}.h5", *WITH_ALL)
+        layers[name] = query(world / "k.db", "SELECT entropy_mean, diversity, pair_divergence"
+                             " FROM layer_stats ORDER BY step")
+    for a, b in zip(layers["dense"], layers["qk"]):
+        assert all(abs(x - y) < 1e-5 for x, y in zip(a, b)), (a, b)
+
+
+@test
+def groups_of_heads_share_their_keys(world):
+    for key_heads in (1, 2, 4, 8):
+        q, k = make_qk(seed=key_heads, heads=8, key_heads=key_heads)
+        agree(world, q, k, allowed_keys())
+        facts = world.run("inspect", "qk.h5", "--json", check=0).json()["layers"][0]
+        assert facts["input"] == "queries" and facts["key_heads"] == key_heads, facts
+        assert facts["heads"] == 8 and facts["head_dim"] == D and facts["keys"] == T, facts
+    assert "1 heads of keys" not in world.run("inspect", "qk.h5", check=0).out
+    assert "queries and keys of 8 dimensions" in world.run("inspect", "qk.h5", check=0).out
+
+
+@test
+def every_rule_holds_for_queries_and_keys(world):
+    for seed, rule in enumerate(RULES):
+        length = 150  # more than one block of queries
+        open_, valid, root, masks = by_rule(rule, length)
+        q, k = make_qk(seed=seed, length=length, heads=2, key_heads=1)
+        p, found = agree(world, q, k, open_,
+                         root={**root, **({"window": rule["window"]} if "window" in rule else {})},
+                         masks=masks, options=WITH_ALL, valid=valid)
+        # rows of padded queries are masked; numpy's softmax of them is not asked for
+        assert_same(found, expected(p, open_, valid), columns=ALL)
+
+
+@test
+def scattered_padding(world):
+    length = 90
+    rng = np.random.default_rng(9)
+    mask = (rng.random((B, length)) < 0.5).astype("u1")
+    mask[:, 0] = 1
+    open_ = allowed_keys(length, mask=mask)
+    q, k = make_qk(length=length)
+    p, found = agree(world, q, k, open_, masks={"key_mask": np.stack([mask] * S)},
+                     valid=mask.astype(bool))
+    assert_same(found, expected(p, open_, mask.astype(bool)), columns=ALL)
+
+
+@test
+def scale_and_temperature(world):
+    rng = np.random.default_rng(4)
+    q, k = make_qk()
+    agree(world, q, k, allowed_keys(), scale=0.05)
+    temperature = rng.uniform(0.3, 3, (S, H, T)).astype("f4")
+    columns = ALL + ("logit_max", "logit_square")
+    agree(world, q, k, allowed_keys(), parts={"temperature": temperature}, columns=columns)
+
+
+@test
+def a_row_without_its_temperature_is_none(world):
+    q, k = make_qk()
+    write(world, "t.h5", [{"queries": q, "keys": k, "temperature": np.ones((1, H, T), "f4")}])
+    stored = stats(world, "t.h5", check=3)
+    assert {at[0] for at in stored} == {0}, stored
+    assert "without the temperature" in query(world / "k.db", "SELECT group_concat(detail) FROM captures"
+                                              )[0][0]
+
+
+@test
+def elements_of_queries_and_keys(world):
+    q, k = make_qk()
+    for dtype, other in (("f2", "f2"), ("f8", "f4"), (">f4", ">f2"), ("f2", "f8")):
+        agree(world, q.astype(dtype), k.astype(other), allowed_keys(), tolerance=1e-5)
+
+
+@test
+def some_queries_and_all_keys(world):
+    rows = np.array([0, 5, 6, T - 1])
+    q, k = make_qk()
+    open_ = allowed_keys()
+    p, _ = softmax(q, k, open_)
+    write(world, "s.h5", [{"queries": q[:, :, :, rows], "keys": k, "query_rows": rows}])
+    assert_same(stats(world, "s.h5"), expected(p[:, :, :, rows], open_[:, rows],
+                                               np.ones((B, len(rows)), bool), rows))
+
+
+@test
+def queries_are_the_same_however_they_are_stored(world):
+    length = 300
+    q, k = make_qk(heads=4, key_heads=2, length=length)
+    write(world, "a.h5", [{"queries": q, "keys": k}] * 2)
+    first = stats(world, "a.h5", *WITH_ALL, "--threads", "1")
+    digest = query(world / "k.db", "SELECT digest FROM captures")
+    for chunks in ((1, 1, 2, 300, D), (1, 1, 1, 64, D), (2, 2, 2, 100, D), (1, 2, 1, 33, 3)):
+        write(world, "b.h5", [{"queries": q, "keys": k}] * 2, chunks=chunks, compression="gzip",
+              shuffle=True, fletcher32=True)
+        assert_same(stats(world, "b.h5", *WITH_ALL, "--threads", "3"), first, 1e-6)
+        assert query(world / "k.db", "SELECT digest FROM captures") == digest, chunks
+        again = stats(world, "b.h5", *WITH_ALL, "--threads", "1")
+        assert again == stats(world, "b.h5", *WITH_ALL, "--threads", "8")
+    k[1, 0, 0, 0, 0] += 1
+    write(world, "c.h5", [{"queries": q, "keys": k}] * 2)
+    stats(world, "c.h5")
+    assert query(world / "k.db", "SELECT digest FROM captures") != digest
+
+
+@test
+def what_is_not_finite_is_nan_and_nothing_else(world):
+    q, k = make_qk()
+    q[0, 0, 0, 3, 1] = np.nan
+    q[0, 0, 0, 4] = np.inf
+    k[1, 1, 2, 20, 0] = -np.inf
+    write(world, "n.h5", [{"queries": q, "keys": k}])
+    found = stats(world, "n.h5")
+    assert found[0, 0, 0]["n_nan"] == 2 and found[10, 0, 2]["n_nan"] == T - 20, found
+    assert found[0, 0, 1]["n_nan"] == 0 and found[10, 0, 0]["n_nan"] == 0, found
+
+
+@test
+def maps_of_queries_and_keys(world):
+    q, k = make_qk(heads=2, key_heads=1)
+    agree(world, q, k, allowed_keys())
+    for view in ("attention-map", "row-entropy", "query-entropy"):
+        for name in ("dense", "qk"):
+            world.run("plot", view, "--trace", f"{name}.h5", "-o", f"{name}.csv.svg", check=0)
+
+
+@test
+def large_logits_do_not_overflow(world):
+    q, k = make_qk(sharp=400.0)
+    agree(world, q, k, allowed_keys(), tolerance=2e-3)
+
+
+@test
+def queries_and_keys_that_disagree(world):
+    q, k = make_qk(heads=6)
+    for keys, words in ((k[:, :1], "as many samples"), (k[..., :5], "as many dimensions"),
+                        (np.repeat(k, 2, 2)[:, :, :4], "whole multiple"),
+                        (k[:, :, 0], "has 4 axes"), (k.astype("i4"), "expected f16")):
+        write(world, "b.h5", [{"queries": q, "keys": keys}])
+        result = world.run("analyze", "b.h5", "--db", "b.db", check=4)
+        assert "/layers/0/keys" in result.err and words in result.err, result
+    write(world, "b.h5", [{"queries": q}])
+    assert "has no /layers/0/keys beside it" in world.run("inspect", "b.h5", check=4).err
+    # keys that end a capture early cost that capture
+    write(world, "b.h5", [{"queries": q, "keys": k[:1, :, :2]}])
+    assert "/layers/0/keys holds 1 captures" in world.run("analyze", "b.h5", "--db", "b.db",
+                                                          check=3).err
+
+
+@test
+def damaged_keys_cost_their_layer(world):
+    q, k = make_qk()
+    write(world, "d.h5", [{"queries": q, "keys": k}] * 2, chunks=(1, 1, 1, T, D), fletcher32=True)
+    data = bytearray((world / "d.h5").read_bytes())
+    at = bytes(data).rfind(k[1, 1, 2].tobytes())
+    assert at > 0
+    data[at + 5] ^= 1
+    (world / "d.h5").write_bytes(data)
+    stored = stats(world, "d.h5", check=3)
+    assert {at[:2] for at in stored} == {(0, 0), (0, 1), (10, 0)}, stored.keys()
+
+
 clitest.main()
