@@ -127,10 +127,11 @@ print_captures(const EntroTrace *trace)
 {
     guint attempts = trace->attempts[trace->n_captures - 1] - trace->attempts[0] + 1;
     g_autofree char *size = entro_format_bytes(bytes_decoded(trace));
+    g_autofree char *input = entro_trace_input(trace);
 
     printf("captures     %" G_GSIZE_FORMAT ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-           ", %s of attention\n",
-           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1], size);
+           ", %s of %s\n",
+           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1], size, input);
     if (attempts > 1)
         printf("attempts     %u (the steps go back: the trainer was restarted)\n", attempts);
     printf("writer       %s\n",

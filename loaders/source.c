@@ -9,7 +9,7 @@
 /* Decoded bytes of a tile where chunks are smaller: enough work for a worker, still in its cache. */
 #define TILE_BYTES (256u << 10)
 /* Chunks of keys that a tile refers to. */
-#define PIECES_MAX (1u << 18)
+#define PIECES_MAX (1u << 14)
 /* What the analyzer keeps of a row until its head is complete, times the rows of a group. */
 #define ROW_BYTES   64
 #define GROUP_BYTES (64u << 20)
@@ -135,11 +135,30 @@ count_beside(const EntroSource *source, guint layer)
     return n;
 }
 
+/* The keys of a head are in memory whole, in each worker. */
+static gboolean
+check_head(const EntroSource *source, guint layer, GError **error)
+{
+    const EntroLayer *facts = &source->trace.layers[layer];
+    gsize bytes = facts->n_keys * facts->head_dim * sizeof(float);
+
+    if (facts->input != ENTRO_INPUT_QUERIES || bytes / 4 <= source->limits.max_chunk)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                "%s: the keys of a head take %" G_GSIZE_FORMAT " MiB, the limit is %" G_GSIZE_FORMAT
+                " (--max-chunk raises it)",
+                source->beside[layer].dataset.name, bytes >> 20,
+                4 * (source->limits.max_chunk >> 20));
+    return FALSE;
+}
+
 static gboolean
 plan_beside(EntroSource *source, guint layer, GError **error)
 {
     guint64 n = count_beside(source, layer);
 
+    if (!check_head(source, layer, error))
+        return FALSE;
     source->plan[layer].n_beside = (guint)MIN(n, PIECES_MAX);
     if (n <= PIECES_MAX)
         return TRUE;
