@@ -15,6 +15,7 @@ typedef struct {
     guint32 end;    /* no weight from here on: of a causal row, the keys after the query */
     float max_weight, sink, distance, self, previous;
     float logit_max, logit_square; /* NaN: not measured, not known */
+    float logit_peak;              /* likewise */
 } EntroRow;
 
 /* How the rows of one layer are to be read; the same for all its heads. */
@@ -23,18 +24,34 @@ typedef struct {
     gboolean causal;
     double tolerance;
     const EntroKernels *kernels;
+    gsize window;            /* keys back, the query's own included; 0: all */
+    const gint64 *positions; /* [n_queries] of the rows; NULL: the last of the keys */
 } EntroRowRule;
 
 /* Keys that a row may attend to. */
 typedef struct {
     const guint8 *mask;     /* [n_keys] 1 = real, or NULL */
     const guint32 *allowed; /* [n_keys + 1] real keys before k; NULL without mask */
+    const gint64 *segment;  /* [n_keys] document; NULL: all are one */
 } EntroKeys;
+
+/* What the causal rule and the window leave open: keys first .. end - 1. */
+typedef struct {
+    gsize first, end;
+} EntroKeyRange;
 
 /* Tolerance NaN: by the element type.  Whether it is causal is not set. */
 EntroRowRule entro_row_rule(const EntroLayer *layer, double tolerance);
 /* Fills `allowed` ([n_keys + 1]) from the mask and keeps it in `keys`; nothing without a mask. */
 void entro_keys_count(EntroKeys *keys, gsize n_keys, guint32 *allowed);
+
+/* Where the query stands among the keys; below 0 for the first of more queries than keys. */
+gssize entro_row_position(const EntroRowRule *rule, gsize query);
+EntroKeyRange entro_row_range(const EntroRowRule *rule, gssize position);
+/* Keys that a query there may attend to. */
+guint32 entro_row_allowed(const EntroRowRule *rule, const EntroKeys *keys, gssize position);
+/* The query is padding, or no key is allowed. */
+gboolean entro_row_is_masked(const EntroKeys *keys, gssize position, guint32 n_allowed);
 
 /* A row of its own for a caller of entro_tile_row(), aligned as that wants it; free() it. */
 float *entro_row_new(gsize n_keys);
@@ -44,6 +61,12 @@ float *entro_row_new_for(const EntroTrace *trace, gsize n_keys, GError **error);
 /* Judges row `query` and measures it; *ret_row is meaningful when valid.  *ret_hash: of its values. */
 EntroRowClass entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query,
                                 const float *p, EntroRow *ret_row, guint64 *ret_hash);
+
+/* The same of a row of which only the entropy is known: off its sum means below 0, or above ln n.  The
+ * largest logit may be NaN.  What needs the weights is NaN in *ret_row. */
+EntroRowClass entro_row_take_entropy(const EntroRowRule *rule, const EntroKeys *keys, gsize query,
+                                     float entropy, float max_logit, EntroRow *ret_row,
+                                     guint64 *ret_hash);
 
 /* Logits of a valid row, counted from their own mean, which a softmax forgets: z_k = t (ln p_k - mean
  * of ln p).  Keys of weight 0 are left out: forbidden, or below what a float can tell.  Sets

@@ -12,7 +12,7 @@
 static EntroCausal
 see_row(const EntroLayer *layer, const guint8 *mask, gsize query, const float *p)
 {
-    gssize position = (gssize)query + (gssize)layer->n_keys - (gssize)layer->n_queries;
+    gssize position = entro_layer_position(layer, query);
     double before = 0, after = 0;
 
     if (mask != NULL && position >= 0 && !mask[position])
@@ -57,7 +57,7 @@ see_layers(EntroSource *source, EntroCausal *seen, float *scratch, GError **erro
         const EntroLayer *layer = &trace->layers[i];
 
         seen[i] = ENTRO_CAUSAL_UNKNOWN;
-        if (layer->causal != ENTRO_CAUSAL_UNKNOWN)
+        if (layer->causal != ENTRO_CAUSAL_UNKNOWN || layer->input != ENTRO_INPUT_ATTENTION)
             continue;
         if (!entro_source_peek(source, tile, i, 0, error))
             return FALSE;

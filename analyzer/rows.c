@@ -30,7 +30,9 @@ entro_row_rule(const EntroLayer *layer, double tolerance)
     return (EntroRowRule){.n_queries = layer->n_queries,
                           .n_keys = layer->n_keys,
                           .tolerance = isnan(tolerance) ? by_type : tolerance,
-                          .kernels = entro_kernels()};
+                          .kernels = entro_kernels(),
+                          .window = layer->window,
+                          .positions = layer->query_rows};
 }
 
 void
@@ -44,11 +46,43 @@ entro_keys_count(EntroKeys *keys, gsize n_keys, guint32 *allowed)
         allowed[key + 1] = allowed[key] + (keys->mask[key] != 0);
 }
 
-/* Where the query stands among the keys; below 0 for the first of more queries than keys. */
-static gssize
-query_position(const EntroRowRule *rule, gsize query)
+gssize
+entro_row_position(const EntroRowRule *rule, gsize query)
 {
-    return (gssize)query + (gssize)rule->n_keys - (gssize)rule->n_queries;
+    return rule->positions ? (gssize)rule->positions[query]
+                           : (gssize)query + (gssize)rule->n_keys - (gssize)rule->n_queries;
+}
+
+/* A window is keys back; without a causal rule it is as many ahead, as local attention has it. */
+EntroKeyRange
+entro_row_range(const EntroRowRule *rule, gssize position)
+{
+    gssize n_keys = (gssize)rule->n_keys, window = (gssize)MIN(rule->window, G_MAXINT32);
+    gssize first = window > 0 ? position - window + 1 : 0;
+    gssize end = rule->causal ? position + 1 : window > 0 ? position + window : n_keys;
+
+    first = CLAMP(first, 0, n_keys);
+    return (EntroKeyRange){(gsize)first, (gsize)CLAMP(end, first, n_keys)};
+}
+
+guint32
+entro_row_allowed(const EntroRowRule *rule, const EntroKeys *keys, gssize position)
+{
+    EntroKeyRange range = entro_row_range(rule, position);
+    guint32 n = 0;
+
+    if (keys->segment == NULL)
+        return keys->allowed ? keys->allowed[range.end] - keys->allowed[range.first]
+                             : (guint32)(range.end - range.first);
+    for (gsize key = range.first; position >= 0 && key < range.end; key++)
+        n += keys->segment[key] == keys->segment[position] && (!keys->mask || keys->mask[key]);
+    return n;
+}
+
+gboolean
+entro_row_is_masked(const EntroKeys *keys, gssize position, guint32 n_allowed)
+{
+    return n_allowed == 0 || (keys->mask && position >= 0 && !keys->mask[position]);
 }
 
 static SplitRow
@@ -72,22 +106,16 @@ row_hash(const SplitRow *row)
     return (hash ^ hash >> 29) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
 }
 
-static guint32
-allowed_keys(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *row)
-{
-    gsize end = rule->causal ? row->n_before : rule->n_keys;
-
-    return keys->allowed ? keys->allowed[end] : (guint32)end;
-}
-
-/* What a row puts on keys that the causal rule or the mask forbids. */
+/* What a row puts on keys that the causal rule, the window, the mask or the documents forbid. */
 static double
-forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *row, const float *p)
+forbidden_mass(const EntroRowRule *rule, const EntroKeys *keys, gssize position, const float *p)
 {
+    EntroKeyRange range = entro_row_range(rule, position);
     double mass = 0;
 
     for (gsize key = 0; key < rule->n_keys; key++)
-        if ((rule->causal && key >= row->n_before) || (keys->mask && !keys->mask[key]))
+        if (key < range.first || key >= range.end || (keys->mask && !keys->mask[key]) ||
+            (keys->segment && (position < 0 || keys->segment[key] != keys->segment[position])))
             mass += fabs(p[key]);
     return mass;
 }
@@ -142,13 +170,14 @@ measure_row(const EntroRowRule *rule, const SplitRow *row, gssize position, cons
 }
 
 static gboolean
-is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, const float *p,
-       const Measure *measure)
+is_off(const EntroRowRule *rule, const EntroKeys *keys, const SplitRow *split, gssize position,
+       const float *p, const Measure *measure)
 {
-    gboolean may_be_forbidden = keys->mask != NULL || (rule->causal && !split->after_is_zero);
+    gboolean may_be_forbidden = keys->mask != NULL || keys->segment != NULL || rule->window > 0 ||
+                                (rule->causal && !split->after_is_zero);
 
     return !(fabs(measure->sum - 1) <= rule->tolerance) || measure->smallest < -rule->tolerance ||
-           (may_be_forbidden && forbidden_mass(rule, keys, split, p) > rule->tolerance);
+           (may_be_forbidden && forbidden_mass(rule, keys, position, p) > rule->tolerance);
 }
 
 /* What lies on one key; weights a little below 0 count as 0, positions outside have none. */
@@ -181,19 +210,19 @@ EntroRowClass
 entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, const float *p,
                   EntroRow *ret_row, guint64 *ret_hash)
 {
-    gssize position = query_position(rule, query);
+    gssize position = entro_row_position(rule, query);
     SplitRow split = split_row(rule, position, p);
-    guint32 n_keys = allowed_keys(rule, keys, &split);
+    guint32 n_keys = entro_row_allowed(rule, keys, position);
     Measure measure;
 
     *ret_hash = row_hash(&split);
     ret_row->n_keys = 0;
     if (!measure_row(rule, &split, position, p, &measure))
         return ENTRO_ROW_NAN;
-    if (n_keys == 0 || (measure.largest == 0 && measure.smallest == 0) ||
-        (keys->mask && position >= 0 && !keys->mask[position]))
+    if (entro_row_is_masked(keys, position, n_keys) ||
+        (measure.largest == 0 && measure.smallest == 0))
         return ENTRO_ROW_MASKED;
-    if (is_off(rule, keys, &split, p, &measure))
+    if (is_off(rule, keys, &split, position, p, &measure))
         return ENTRO_ROW_OFF_SUM;
     /* rounding, or a weight of -1e-8, may leave less than 0; and -0 would be printed as "-0" */
     *ret_row = (EntroRow){.entropy = measure.entropy > 0 ? measure.entropy : 0,
@@ -205,7 +234,39 @@ entro_row_measure(const EntroRowRule *rule, const EntroKeys *keys, gsize query, 
                           .self = weight_on(rule, p, position),
                           .previous = weight_on(rule, p, position - 1),
                           .logit_max = NAN,
-                          .logit_square = NAN};
+                          .logit_square = NAN,
+                          .logit_peak = NAN};
+    return ENTRO_ROW_VALID;
+}
+
+EntroRowClass
+entro_row_take_entropy(const EntroRowRule *rule, const EntroKeys *keys, gsize query, float entropy,
+                       float max_logit, EntroRow *ret_row, guint64 *ret_hash)
+{
+    gssize position = entro_row_position(rule, query);
+    guint32 n_keys = entro_row_allowed(rule, keys, position), bits;
+
+    memcpy(&bits, &entropy, sizeof bits);
+    *ret_hash = (bits + G_GUINT64_CONSTANT(1)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
+    ret_row->n_keys = 0;
+    if (!isfinite(entropy))
+        return ENTRO_ROW_NAN;
+    if (entro_row_is_masked(keys, position, n_keys))
+        return ENTRO_ROW_MASKED;
+    /* an entropy is rounded in proportion to its size, a sum is not */
+    double most = log((double)n_keys), tolerance = rule->tolerance * MAX(most, 1);
+    if (entropy < -tolerance || entropy > most + tolerance)
+        return ENTRO_ROW_OFF_SUM;
+    *ret_row = (EntroRow){.entropy = entropy > 0 ? entropy : 0,
+                          .n_keys = n_keys,
+                          .max_weight = NAN,
+                          .sink = NAN,
+                          .distance = NAN,
+                          .self = NAN,
+                          .previous = NAN,
+                          .logit_max = NAN,
+                          .logit_square = NAN,
+                          .logit_peak = isfinite(max_logit) ? max_logit : NAN};
     return ENTRO_ROW_VALID;
 }
 

@@ -8,20 +8,29 @@
 
 /* The largest over all layers. */
 typedef struct {
-    gsize keys, rows_per_head, rows, heads, pairs, temperatures;
+    gsize keys, row, rows_per_head, rows, heads, pairs, temperatures;
+    gsize beside;                    /* numbers beside one head of a tile */
     gsize stack_rows, stack_weights; /* rows of one head in a stack, and their weights */
     gsize pair_rows, pair_weights;   /* rows that a stack keeps for pairs of heads */
 } Most;
 
+static gsize
+beside_size(const EntroLayer *layer, gsize n_queries)
+{
+    return layer->max_logits ? n_queries : 0;
+}
+
 static Most
-find_most(const EntroSource *source)
+find_most(const EntroSource *source, guint with)
 {
     const EntroTrace *trace = entro_source_get_trace(source);
-    Most most = {0};
+    /* of a trace without weights nothing is compared, but no memory is no answer */
+    Most most = {.stack_rows = 1, .stack_weights = 1, .pair_rows = 1, .pair_weights = 1};
 
     for (guint i = 0; i < trace->n_layers; i++) {
         const EntroLayer *layer = &trace->layers[i];
         most.keys = MAX(most.keys, layer->n_keys);
+        most.row = MAX(most.row, layer->row_size);
         most.heads = MAX(most.heads, layer->n_heads);
         most.rows_per_head = MAX(most.rows_per_head, entro_rows_per_head(layer));
         most.rows = MAX(most.rows, entro_rows_per_head(layer) * layer->n_heads);
@@ -30,10 +39,15 @@ find_most(const EntroSource *source)
             most.temperatures = MAX(most.temperatures, layer->n_heads * layer->n_queries);
         gsize n_samples, n_queries;
         entro_source_get_stack_shape(source, i, &n_samples, &n_queries);
+        most.beside = MAX(most.beside, beside_size(layer, n_queries));
         /* numbered through the whole layer, though a stack may have few of them */
         gsize pair_rows = n_samples * entro_pair_n_queries(layer->n_queries) * layer->n_heads;
-        most.stack_rows = MAX(most.stack_rows, n_samples * n_queries);
-        most.stack_weights = MAX(most.stack_weights, n_samples * n_queries * layer->n_keys);
+        if (entro_wants_mixture(with, layer)) {
+            most.stack_rows = MAX(most.stack_rows, n_samples * n_queries);
+            most.stack_weights = MAX(most.stack_weights, n_samples * n_queries * layer->n_keys);
+        }
+        if (!entro_wants_pairs(with, layer))
+            continue;
         most.pair_rows = MAX(most.pair_rows, pair_rows);
         most.pair_weights = MAX(most.pair_weights, pair_rows * layer->n_keys);
     }
@@ -118,10 +132,14 @@ allocate_workers(EntroRun *run, const Most *most, const EntroRunOptions *options
         worker->rows = entro_tile_rows_new(run->source, error);
         if (worker->rows == NULL)
             return FALSE;
-        worker->row = entro_row_new(most->keys);
+        worker->row = entro_row_new(most->row);
+        worker->beside = entro_row_new(MAX(most->beside, 1));
         worker->allowed = g_try_new(guint32, most->keys + 1);
+        worker->block = g_new(EntroQueryRow, ENTRO_LOGIT_ROWS);
+        if (!entro_queries_init(&worker->queries, run->trace))
+            return out_of_memory(run, entro_queries_get_memory(run->trace), error);
         if (!entro_rows_init(&worker->valid, most->rows_per_head, run->log_n) ||
-            worker->row == NULL || worker->allowed == NULL)
+            worker->row == NULL || worker->beside == NULL || worker->allowed == NULL)
             return out_of_memory(run, most->rows_per_head * sizeof(EntroRow), error);
         worker->valid.collapse = options->row_collapse;
         worker->valid.overload = options->row_overload;
@@ -168,7 +186,8 @@ static guint
 affordable_workers(const EntroRun *run, const Most *most, const EntroRunOptions *options)
 {
     guint wanted = options->n_threads ? options->n_threads : g_get_num_processors();
-    gsize bytes = entro_tile_rows_get_memory(run->source) + common_bytes(run, most);
+    gsize bytes = entro_tile_rows_get_memory(run->source) + common_bytes(run, most) +
+                  entro_queries_get_memory(run->trace);
     gsize affordable = options->memory / MAX(bytes, 1);
 
     return (guint)CLAMP(affordable, 1, wanted);
@@ -177,7 +196,7 @@ affordable_workers(const EntroRun *run, const Most *most, const EntroRunOptions 
 gboolean
 entro_run_allocate(EntroRun *run, const EntroRunOptions *options, GError **error)
 {
-    Most most = find_most(run->source);
+    Most most = find_most(run->source, run->with);
 
     run->n_workers = affordable_workers(run, &most, options);
     return allocate_workers(run, &most, options, error) && allocate_batches(run, &most, error) &&
@@ -207,7 +226,10 @@ release_worker(EntroWorker *worker)
 {
     entro_tile_rows_free(worker->rows);
     free(worker->row);
+    free(worker->beside);
     g_free(worker->allowed);
+    g_free(worker->block);
+    entro_queries_clear(&worker->queries);
     entro_rows_clear(&worker->valid);
     entro_mixture_clear(&worker->mixture);
     entro_pairs_clear(&worker->pairs);

@@ -4,6 +4,7 @@
 #define ENTRO_RUN_PRIVATE_H
 
 #include "analyzer-private.h"
+#include "queries/query-rows.h"
 
 #define ENTRO_RUN_BATCHES 4 /* layers in work at once: enough that the caller is never waited for */
 
@@ -40,8 +41,11 @@ typedef struct {
 /* What one worker alone writes to. */
 typedef struct {
     EntroTileRows *rows;
-    float *row;       /* [most keys], aligned */
+    float *row;       /* [most row_size], aligned */
+    float *beside;    /* of one head: largest logits of its rows */
     guint32 *allowed; /* [most keys + 1] */
+    EntroQueries queries;
+    EntroQueryRow *block; /* [ENTRO_LOGIT_ROWS] */
     EntroRows valid;
     EntroMixture mixture;
     EntroPairs pairs;
@@ -55,6 +59,7 @@ struct EntroRun {
     double *log_n;       /* [most keys + 1] */
     char *causal_note;
     GPtrArray *stacks;
+    gboolean holds_blas;
     guint with; /* EntroWith bits */
     EntroLayerBatch batches[ENTRO_RUN_BATCHES];
     EntroWorker *workers;
@@ -71,6 +76,25 @@ static inline gsize
 entro_rows_per_head(const EntroLayer *layer)
 {
     return layer->n_samples * layer->n_queries;
+}
+
+/* Longest rows of queries and keys whose weights are made for the sake of diversity: it takes all of
+ * them, where nothing else does. */
+#define ENTRO_DIVERSITY_KEYS 4096
+
+/* What heads have in common is found from the weights of these rows. */
+static inline gboolean
+entro_wants_mixture(guint with, const EntroLayer *layer)
+{
+    return (with & ENTRO_WITH_DIVERSITY) != 0 &&
+           (layer->input == ENTRO_INPUT_ATTENTION ||
+            (layer->input == ENTRO_INPUT_QUERIES && layer->n_keys <= ENTRO_DIVERSITY_KEYS));
+}
+
+static inline gboolean
+entro_wants_pairs(guint with, const EntroLayer *layer)
+{
+    return (with & ENTRO_WITH_PAIRS) != 0 && layer->input != ENTRO_INPUT_ROW_ENTROPY;
 }
 
 static inline gsize

@@ -37,6 +37,7 @@ typedef struct {
     EntroRow *rows;           /* of the head, all samples */
     const float *temperature; /* [n_queries] of the head, or NULL */
     gboolean logits;
+    const float *max_logit; /* [n_queries] of the tile, or NULL */
 } HeadRows;
 
 /* Where a row stands among those that the worker holds of all heads: [capture][sample][query]. */
@@ -63,18 +64,39 @@ measure_beside(const EntroRun *run, EntroWorker *worker, const HeadRows *head, g
 {
     const EntroTile *tile = head->tile;
     const EntroRowRule *rule = &run->rules[tile->layer];
+    const EntroLayer *layer = &run->trace->layers[tile->layer];
     gsize position = tile->query + query;
     guint number = tile->head + head->head;
 
-    if (run->with & ENTRO_WITH_DIVERSITY)
+    if (entro_wants_mixture(run->with, layer))
         entro_mixture_add(&worker->mixture, common_row(head, query), p, row);
-    if (run->with & ENTRO_WITH_PAIRS) {
+    if (entro_wants_pairs(run->with, layer)) {
         gssize pair = entro_pair_number(rule->n_queries, position);
         if (pair >= 0)
             entro_pairs_put(&worker->pairs, pair_row(head, rule->n_queries, pair), number, p, row);
     }
-    if (head->logits && row->n_keys > 0)
+    if (head->logits && row->n_keys > 0 && layer->input == ENTRO_INPUT_ATTENTION)
         entro_row_measure_logits(rule, p, head->temperature ? head->temperature[position] : 1, row);
+}
+
+/* One row as it is stored. */
+static EntroRowClass
+measure_row(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, gsize query,
+            EntroWorker *worker, EntroRow *row, guint64 *ret_hash)
+{
+    const EntroTile *tile = head->tile;
+    const EntroRowRule *rule = &run->rules[tile->layer];
+    const float *stored = entro_tile_rows_get(worker->rows, head->capture, head->sample, head->head,
+                                              query, worker->row);
+    EntroRowClass class_;
+
+    if (run->trace->layers[tile->layer].input == ENTRO_INPUT_ROW_ENTROPY)
+        return entro_row_take_entropy(rule, keys, tile->query + query, *stored,
+                                      head->max_logit ? head->max_logit[query] : NAN, row,
+                                      ret_hash);
+    class_ = entro_row_measure(rule, keys, tile->query + query, stored, row, ret_hash);
+    measure_beside(run, worker, head, query, stored, row);
+    return class_;
 }
 
 static Tally
@@ -85,15 +107,60 @@ measure_rows(const EntroRun *run, const HeadRows *head, const EntroKeys *keys, E
     Tally tally = {0};
 
     for (gsize query = 0; query < tile->n_queries; query++) {
-        const float *p = entro_tile_rows_get(worker->rows, head->capture, head->sample, head->head,
-                                             query, worker->row);
         gsize place = (tile->sample + head->sample) * rule->n_queries + tile->query + query;
         EntroRow *row = &head->rows[place];
         guint64 hash;
 
-        tally.counts[entro_row_measure(rule, keys, tile->query + query, p, row, &hash)]++;
+        tally.counts[measure_row(run, head, keys, query, worker, row, &hash)]++;
         tally.digest += place_hash(hash, place);
-        measure_beside(run, worker, head, query, p, row);
+    }
+    return tally;
+}
+
+/* ---- queries and keys -------------------------------------------------------------------------------- */
+
+/* Weights of the block's rows that heads are compared by: all of them, or those of pairs. */
+static void
+compare_block(const EntroRun *run, const HeadRows *head, EntroWorker *worker, gsize query, gsize n)
+{
+    const EntroLayer *layer = &run->trace->layers[head->tile->layer];
+    gboolean all = entro_wants_mixture(run->with, layer);
+    gsize at_once = all ? entro_queries_weight_rows(layer) : 1;
+
+    for (gsize i = 0, m; i < n; i += m) {
+        m = MIN(at_once, n - i);
+        if (!all && (!entro_wants_pairs(run->with, layer) ||
+                     entro_pair_number(layer->n_queries, head->tile->query + query + i) < 0))
+            continue;
+        const float *p = entro_queries_weights(&worker->queries, i, m);
+        for (gsize j = 0; j < m; j++)
+            measure_beside(run, worker, head, query + i + j, p + j * layer->n_keys,
+                           &worker->block[i + j].row);
+    }
+}
+
+static Tally
+measure_queries(const EntroRun *run, const HeadRows *head, const EntroQueryPlace *place,
+                EntroWorker *worker)
+{
+    const EntroTile *tile = head->tile;
+    gsize rows_per_head = entro_rows_per_head(place->layer);
+    gsize first = (tile->sample + head->sample) * place->layer->n_queries + tile->query;
+    Tally tally = {0};
+
+    if (tile->query == 0) /* once for each head and sample: keys are data, too */
+        tally.digest =
+            place_hash(worker->queries.keys_hash, rows_per_head + tile->sample + head->sample);
+    for (gsize query = 0, n; query < tile->n_queries; query += n) {
+        n = MIN(tile->n_queries - query, ENTRO_LOGIT_ROWS);
+        entro_queries_measure(&worker->queries, place, query, n, worker->block);
+        for (gsize i = 0; i < n; i++) {
+            const EntroQueryRow *row = &worker->block[i];
+            head->rows[first + query + i] = row->row;
+            tally.counts[row->class_]++;
+            tally.digest += place_hash(row->hash, first + query + i);
+        }
+        compare_block(run, head, worker, query, n);
     }
     return tally;
 }
@@ -127,12 +194,65 @@ set_temperature(const EntroRun *run, const EntroLayerBatch *batch, gsize index, 
         rows->logits = (run->with & ENTRO_WITH_LOGITS) != 0;
 }
 
-static void
-measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker,
+/* Without its temperature a row of queries and keys is another row. */
+static gboolean
+lacks_temperature(const EntroRun *run, EntroTile *tile, const HeadRows *rows)
+{
+    const EntroLayer *layer = &run->trace->layers[tile->layer];
+
+    if (rows->logits || (layer->params & 1u << ENTRO_PARAM_TEMPERATURE) == 0)
+        return FALSE;
+    tile->status = ENTRO_TILE_DAMAGED;
+    g_free(tile->problem);
+    tile->problem = g_strdup_printf(
+        "layer %u: capture %" G_GSIZE_FORMAT
+        ": without the temperature, which cannot be read, queries and keys give no attention",
+        layer->index, tile->capture + rows->capture);
+    return TRUE;
+}
+
+/* FALSE: what lies beside the rows cannot be read, and the tile says so. */
+static gboolean
+measure_head(const EntroRun *run, EntroTile *tile, HeadRows *rows, const EntroKeys *keys,
+             EntroWorker *worker, Tally *ret_tally)
+{
+    const EntroLayer *layer = &run->trace->layers[tile->layer];
+
+    if (layer->input == ENTRO_INPUT_QUERIES) {
+        const EntroQueryPlace place = {.rows = worker->rows,
+                                       .tile = tile,
+                                       .layer = layer,
+                                       .rule = &run->rules[tile->layer],
+                                       .keys = keys,
+                                       .capture = rows->capture,
+                                       .sample = rows->sample,
+                                       .head = rows->head,
+                                       .temperature = rows->temperature,
+                                       .logits = rows->logits};
+        if (lacks_temperature(run, tile, rows) ||
+            !entro_queries_begin(&worker->queries, worker->rows, tile, &place))
+            return FALSE;
+        *ret_tally = measure_queries(run, rows, &place, worker);
+        return TRUE;
+    }
+    if (layer->max_logits) {
+        if (!entro_tile_rows_read_beside(worker->rows, tile, rows->capture, rows->sample,
+                                         rows->head, worker->beside))
+            return FALSE;
+        rows->max_logit = worker->beside;
+    }
+    *ret_tally = measure_rows(run, rows, keys, worker);
+    return TRUE;
+}
+
+/* FALSE as measure_head(). */
+static gboolean
+measure_sample(EntroRun *run, EntroTile *tile, EntroLayerBatch *batch, EntroWorker *worker,
                gsize capture, gsize sample)
 {
     const EntroLayer *layer = &run->trace->layers[tile->layer];
-    EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample)};
+    EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample),
+                      .segment = entro_tile_segment(tile, capture, sample)};
 
     entro_keys_count(&keys, layer->n_keys, worker->allowed);
     for (guint head = 0; head < tile->n_heads; head++) {
@@ -143,10 +263,13 @@ measure_sample(EntroRun *run, const EntroTile *tile, EntroLayerBatch *batch, Ent
                          .head = head,
                          .rows = batch->rows + index * entro_rows_per_head(layer)};
         set_temperature(run, batch, index, &rows);
-        Tally tally = measure_rows(run, &rows, &keys, worker);
+        Tally tally;
+        if (!measure_head(run, tile, &rows, &keys, worker, &tally))
+            return FALSE;
 
         add_to_head(layer, batch, index, &tally, (gint64)tile->n_queries, worker);
     }
+    return TRUE;
 }
 
 /* ---- all heads of some rows -------------------------------------------------------------------------- */
@@ -156,10 +279,10 @@ begin_stack(const EntroRun *run, const EntroTile *tile, EntroWorker *worker)
 {
     const EntroLayer *layer = &run->trace->layers[tile->layer];
 
-    if (run->with & ENTRO_WITH_DIVERSITY)
+    if (entro_wants_mixture(run->with, layer))
         entro_mixture_begin(&worker->mixture, tile->n_captures * tile->n_samples * tile->n_queries,
                             layer->n_keys);
-    if (run->with & ENTRO_WITH_PAIRS)
+    if (entro_wants_pairs(run->with, layer))
         entro_pairs_begin(&worker->pairs, layer->n_heads, layer->n_keys);
 }
 
@@ -174,8 +297,10 @@ end_row(const EntroRun *run, EntroLayerBatch *batch, EntroWorker *worker, const 
 
     if (run->with & ENTRO_WITH_DIVERSITY)
         batch->divergence[capture * entro_rows_per_head(layer) + place] =
-            entro_mixture_divergence(&worker->mixture, common_row(sample, query));
-    if (run->with & ENTRO_WITH_PAIRS) {
+            entro_wants_mixture(run->with, layer)
+                ? entro_mixture_divergence(&worker->mixture, common_row(sample, query))
+                : NAN;
+    if (entro_wants_pairs(run->with, layer)) {
         gssize pair = entro_pair_number(layer->n_queries, tile->query + query);
         if (pair >= 0)
             entro_pairs_add_row(&worker->pairs, pair_row(sample, layer->n_queries, pair),
@@ -213,7 +338,8 @@ entro_run_work(gpointer data, gpointer slot, guint64 number, guint worker)
             begin_stack(run, tile, own);
         for (gsize capture = 0; capture < tile->n_captures; capture++)
             for (gsize sample = 0; sample < tile->n_samples; sample++)
-                measure_sample(run, tile, batch, own, capture, sample);
+                if (!measure_sample(run, tile, batch, own, capture, sample))
+                    return;
     }
     end_stack(run, stack->tiles->pdata[0], batch, own);
 }

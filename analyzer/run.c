@@ -29,6 +29,15 @@ decide_causal(EntroRun *run, GError **error)
     return TRUE;
 }
 
+static void
+hold_blas(EntroRun *run)
+{
+    for (guint i = 0; i < run->trace->n_layers; i++)
+        run->holds_blas |= run->trace->layers[i].input == ENTRO_INPUT_QUERIES;
+    if (run->holds_blas)
+        entro_queries_hold_blas();
+}
+
 static gboolean
 start_ring(EntroRun *run, GError **error)
 {
@@ -56,6 +65,7 @@ entro_run_new(EntroSource *source, const EntroRunOptions *options, GError **erro
     set_rules(run, options);
     if (!entro_run_allocate(run, options, error) || !decide_causal(run, error))
         return NULL;
+    hold_blas(run);
     run->group = g_new0(EntroCapture, entro_source_get_group_max(source));
     entro_source_select(source, options->captures, options->n_captures);
     if (!start_ring(run, error))
@@ -155,8 +165,7 @@ add_layer(EntroRun *run, const EntroLayerBatch *batch, gsize capture, EntroCaptu
         target->n_rows += first[head].n_rows;
     }
     target->n_heads += layer->n_heads;
-    run->bytes += (guint64)layer->n_heads * entro_rows_per_head(layer) * layer->n_keys *
-                  entro_element_size(layer->element);
+    run->bytes += layer->bytes_decoded / run->trace->n_captures;
     add_layer_stats(run, batch, capture, first, &target->layers[target->n_layers++]);
 }
 
@@ -236,6 +245,8 @@ entro_run_free(EntroRun *run)
     gsize group_max = entro_source_get_group_max(run->source);
     for (gsize i = 0; run->group != NULL && i < group_max; i++)
         entro_capture_clear(&run->group[i]);
+    if (run->holds_blas)
+        entro_queries_release_blas();
     entro_run_release(run);
     g_free(run->group);
     g_free(run->rules);

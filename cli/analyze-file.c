@@ -20,6 +20,7 @@ typedef struct {
     char *renamed;        /* the run's name, when it is not the trace's; NULL otherwise */
     char *lookalike;      /* a renamed run that may be this one, and is not taken for it; or NULL */
     char *fingerprint;    /* NULL until it is known */
+    char *input;          /* kinds of what the trace holds */
     gboolean replace;     /* still to be done */
     GArray *wanted;       /* gsize: positions of the captures to be read, ascending */
     GPtrArray *summaries; /* the caller's */
@@ -33,6 +34,7 @@ job_clear(Job *job)
 {
     g_clear_pointer(&job->source, entro_source_free);
     g_clear_pointer(&job->fingerprint, g_free);
+    g_clear_pointer(&job->input, g_free);
     g_clear_pointer(&job->renamed, g_free);
     g_clear_pointer(&job->lookalike, g_free);
     g_clear_pointer(&job->pending, g_array_unref);
@@ -71,6 +73,7 @@ describe_run(const Job *job, guint attempt)
                           .source = (char *)job->path,
                           .fingerprint = job->fingerprint,
                           .open_mode = trace->open_mode,
+                          .input = job->input,
                           .arch = (char *)config_value(trace, "arch"),
                           .producer = trace->producer,
                           .n_layers = trace->n_layers,
@@ -402,6 +405,7 @@ open_job(Job *job, GError **error)
     job->trace = entro_source_get_trace(job->source);
     job->run_name = job->options->run_name ? job->options->run_name : job->trace->run_name;
     job->fingerprint = g_strdup(job->trace->trace_uuid);
+    job->input = entro_trace_input(job->trace);
     job->replace = job->options->replace;
     job->first_summary = job->summaries->len;
     job->pending = g_array_new(FALSE, FALSE, sizeof(EntroCapture));

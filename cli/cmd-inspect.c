@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json,
                                         "Print as JSON", NULL},
@@ -26,12 +27,22 @@ print_line(const char *name, const char *value)
 }
 
 static gboolean
+same_rows(const EntroLayer *a, const EntroLayer *b)
+{
+    return (a->query_rows == NULL) == (b->query_rows == NULL) &&
+           (a->query_rows == NULL ||
+            memcmp(a->query_rows, b->query_rows, a->n_queries * sizeof *a->query_rows) == 0);
+}
+
+static gboolean
 same_layer(const EntroLayer *a, const EntroLayer *b)
 {
     return a->n_heads == b->n_heads && a->n_samples == b->n_samples &&
            a->n_queries == b->n_queries && a->n_keys == b->n_keys && a->element == b->element &&
            a->big_endian == b->big_endian && a->causal == b->causal && a->params == b->params &&
-           g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
+           a->input == b->input && a->n_key_heads == b->n_key_heads && a->head_dim == b->head_dim &&
+           a->scale == b->scale && a->window == b->window && a->max_logits == b->max_logits &&
+           same_rows(a, b) && g_str_equal(a->storage, b->storage) && b->index == a->index + 1;
 }
 
 /* Names of the learnable parameters beside the attention. */
@@ -44,6 +55,27 @@ param_names(const EntroLayer *layer)
         if (layer->params & 1u << param)
             g_ptr_array_add(names, (gpointer)entro_param_name(param));
     return names;
+}
+
+/* What is stored where it is not attention, and which of it. */
+static void
+print_input(const EntroLayer *layer)
+{
+    static const char indent[] = "             ";
+
+    if (layer->input == ENTRO_INPUT_QUERIES)
+        printf("%squeries and keys of %" G_GSIZE_FORMAT
+               " dimensions in place of attention, %u heads of keys, scale %.6g\n",
+               indent, layer->head_dim, layer->n_key_heads, layer->scale);
+    if (layer->input == ENTRO_INPUT_ROW_ENTROPY)
+        printf("%srow_entropy in place of attention%s: statistics of weights stay empty\n", indent,
+               layer->max_logits ? ", with row_max_logit" : "");
+    if (layer->query_rows != NULL)
+        printf("%sonly some queries (query_rows), at positions %" G_GINT64_FORMAT
+               " to %" G_GINT64_FORMAT "\n",
+               indent, layer->query_rows[0], layer->query_rows[layer->n_queries - 1]);
+    if (layer->window > 0)
+        printf("%swindow of %" G_GSIZE_FORMAT " keys\n", indent, layer->window);
 }
 
 static void
@@ -75,6 +107,7 @@ print_layers(const EntroTrace *trace)
                label, layer->n_samples, layer->n_heads, layer->n_queries, layer->n_keys,
                entro_element_name(layer->element), layer->big_endian ? " big-endian" : "",
                causal_word(layer->causal), layer->storage);
+        print_input(layer);
         print_params(layer);
     }
 }
@@ -94,10 +127,11 @@ print_captures(const EntroTrace *trace)
 {
     guint attempts = trace->attempts[trace->n_captures - 1] - trace->attempts[0] + 1;
     g_autofree char *size = entro_format_bytes(bytes_decoded(trace));
+    g_autofree char *input = entro_trace_input(trace);
 
     printf("captures     %" G_GSIZE_FORMAT ", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-           ", %s of attention\n",
-           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1], size);
+           ", %s of %s\n",
+           trace->n_captures, trace->steps[0], trace->steps[trace->n_captures - 1], size, input);
     if (attempts > 1)
         printf("attempts     %u (the steps go back: the trainer was restarted)\n", attempts);
     printf("writer       %s\n",
@@ -136,12 +170,24 @@ print_text(const EntroTrace *trace)
     print_layers(trace);
     if (trace->has_key_mask)
         printf("key mask     yes\n");
+    if (trace->has_segment)
+        printf("segments     yes (documents)\n");
     print_named(trace);
     for (guint i = 0; i < trace->notes->len; i++)
         print_line("note", trace->notes->pdata[i]);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------- */
+
+static void
+rows_json(JsonBuilder *builder, const EntroLayer *layer)
+{
+    json_builder_set_member_name(builder, "query_rows");
+    json_builder_begin_array(builder);
+    for (gsize i = 0; i < layer->n_queries; i++)
+        json_builder_add_int_value(builder, layer->query_rows[i]);
+    json_builder_end_array(builder);
+}
 
 static void
 layer_json(JsonBuilder *builder, const EntroLayer *layer)
@@ -152,6 +198,16 @@ layer_json(JsonBuilder *builder, const EntroLayer *layer)
     entro_json_integer(builder, "samples", (gint64)layer->n_samples);
     entro_json_integer(builder, "queries", (gint64)layer->n_queries);
     entro_json_integer(builder, "keys", (gint64)layer->n_keys);
+    entro_json_string(builder, "input", entro_input_name(layer->input));
+    if (layer->input == ENTRO_INPUT_QUERIES) {
+        entro_json_integer(builder, "key_heads", layer->n_key_heads);
+        entro_json_integer(builder, "head_dim", (gint64)layer->head_dim);
+        entro_json_real(builder, "scale", layer->scale);
+    }
+    if (layer->query_rows != NULL)
+        rows_json(builder, layer);
+    if (layer->window > 0)
+        entro_json_integer(builder, "window", (gint64)layer->window);
     entro_json_string(builder, "element", entro_element_name(layer->element));
     entro_json_boolean(builder, "big_endian", layer->big_endian);
     json_builder_set_member_name(builder, "causal");
@@ -212,6 +268,7 @@ print_json(const EntroTrace *trace)
     entro_json_integer(builder, "context_length", (gint64)trace->context_length);
     entro_json_boolean(builder, "complete", trace->complete);
     entro_json_boolean(builder, "key_mask", trace->has_key_mask);
+    entro_json_boolean(builder, "segment", trace->has_segment);
     entro_json_integer(builder, "bytes", (gint64)bytes_decoded(trace));
     lists_json(builder, trace);
     entro_json_strings(builder, "notes", trace->notes);

@@ -142,6 +142,7 @@ add_run(const EntroRunInfo *info, JsonBuilder *builder)
     entro_json_string(builder, "created_at", info->created_at);
     entro_json_string(builder, "producer", info->producer);
     entro_json_string(builder, "open_mode", info->open_mode);
+    entro_json_string(builder, "input", info->input);
     entro_json_string(builder, "tool_version", info->tool_version);
     entro_json_string(builder, "trace_name", info->trace_name);
     json_builder_set_member_name(builder, "causal");

@@ -55,6 +55,7 @@ typedef struct {
     gint64 n_captures, first_step, last_step; /* counted when read */
     char *findings_at;                        /* when it was judged; NULL: never */
     char *trace_name; /* what its trace calls it, when it was renamed; NULL: never renamed */
+    char *input;      /* what the trace holds: entro_trace_input(); NULL: of an older program */
     /* By entro_store_select_runs() alone; NULL and 0 elsewhere. */
     char **tags;
     guint n_findings[ENTRO_SEVERITY_CRITICAL + 1];

@@ -150,6 +150,8 @@ static const char *const migrations[] = {
     "    sum(n_rows) AS n_rows, sum(n_nan) AS n_nan, sum(n_masked) AS n_masked,"
     "    sum(n_off_sum) AS n_off_sum"
     "  FROM head_stats GROUP BY run_id, step;",
+    /* 4: what the statistics were made from: attention, row_entropy, queries (EntroRunInfo.input). */
+    "ALTER TABLE runs ADD COLUMN input TEXT;",
 };
 
 gint64

@@ -10,8 +10,9 @@
     " (SELECT min(step) FROM captures WHERE run_id = r.id),"                                       \
     " (SELECT max(step) FROM captures WHERE run_id = r.id),"                                       \
     " (SELECT findings_at FROM runs WHERE id = r.id),"                                             \
-    " (SELECT trace_name FROM runs WHERE id = r.id)"                                               \
-    " FROM (SELECT NULL AS findings_at, NULL AS trace_name) AS older, runs AS r "
+    " (SELECT trace_name FROM runs WHERE id = r.id),"                                              \
+    " (SELECT input FROM runs WHERE id = r.id)"                                                    \
+    " FROM (SELECT NULL AS findings_at, NULL AS trace_name, NULL AS input) AS older, runs AS r "
 
 void
 entro_run_info_free(EntroRunInfo *info)
@@ -28,6 +29,7 @@ entro_run_info_free(EntroRunInfo *info)
     g_free(info->tool_version);
     g_free(info->findings_at);
     g_free(info->trace_name);
+    g_free(info->input);
     g_strfreev(info->tags);
     for (guint j = 0; j < info->n_config; j++) {
         g_free(info->config[j].key);
@@ -79,6 +81,7 @@ read_info(sqlite3_stmt *stmt)
     info->last_step = sqlite3_column_int64(stmt, column++);
     info->findings_at = dup_text(stmt, column++);
     info->trace_name = dup_text(stmt, column++);
+    info->input = dup_text(stmt, column++);
     return info;
 }
 
@@ -235,8 +238,9 @@ insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, const char *t
         store,
         "INSERT INTO runs (id, name, attempt, source, fingerprint, open_mode, created_at,"
         " tool_version, arch, producer, n_layers, n_heads, context_length, causal,"
-        " trace_name)"
-        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1), ?)",
+        " trace_name, input)"
+        " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, -1), ?, "
+        "?)",
         error);
 
     if (stmt == NULL)
@@ -257,6 +261,7 @@ insert_run(EntroStore *store, const EntroRunInfo *info, gint64 id, const char *t
     entro_bind_int(&bind, info->context_length);
     entro_bind_int(&bind, info->causal);
     entro_bind_text(&bind, trace_name);
+    entro_bind_text(&bind, info->input);
     return entro_bind_execute(&bind, error);
 }
 

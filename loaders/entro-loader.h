@@ -66,12 +66,31 @@ ENTRO_API const char *entro_param_name(EntroParam param); /* of the dataset besi
 
 typedef enum { ENTRO_CAUSAL_UNKNOWN = -1, ENTRO_CAUSAL_NO = 0, ENTRO_CAUSAL_YES = 1 } EntroCausal;
 
+/* What a layer stores: rows of so many numbers, one a query. */
+typedef enum {
+    ENTRO_INPUT_ATTENTION,   /* [n_keys] weights */
+    ENTRO_INPUT_ROW_ENTROPY, /* [1] the entropy, all that the producer kept of the weights */
+    ENTRO_INPUT_QUERIES,     /* [head_dim] the query; keys lie beside it: nobody stored weights */
+} EntroInput;
+
+ENTRO_API const char *entro_input_name(EntroInput input); /* of the dataset: "attention", ... */
+
 typedef struct {
     guint index; /* the i of /layers/<i>; layers may be missing, so it is not the position */
+    EntroInput input;
     guint n_heads;
     gsize n_samples, n_queries,
-        n_keys;         /* attention is [S][n_samples][n_heads][n_queries][n_keys] */
+        n_keys;     /* attention is [S][n_samples][n_heads][n_queries][n_keys] */
+    gsize row_size; /* numbers in a stored row */
+    gint64
+        *query_rows; /* [n_queries] positions among the keys, ascending; NULL: the last n_queries */
     EntroCausal causal; /* row q sees keys <= q + n_keys - n_queries */
+    gsize window;       /* keys back, the query's own included (and as many ahead where attention is
+                         * not causal); 0: all */
+    guint n_key_heads;  /* of queries: head h uses h n_key_heads / n_heads of the keys */
+    gsize head_dim;     /* of queries */
+    double scale;       /* of queries: logit = scale q k / temperature */
+    gboolean max_logits; /* row entropies with the largest logit of each row */
     EntroElement element;
     gboolean big_endian;
     guint params;          /* bits 1u << ENTRO_PARAM_X: learnable parameters beside it */
@@ -117,10 +136,14 @@ typedef struct {
     EntroConfigEntry *config;
     guint n_scalars;
     EntroScalar *scalars;
-    gboolean has_key_mask;
+    gboolean has_key_mask, has_segment;
     GPtrArray *notes;    /* char *: what was assumed or is worth knowing, one sentence each */
     GPtrArray *problems; /* char *: parts that could not be read (the rest is usable) */
 } EntroTrace;
+
+/* The kinds of input of its layers, for a person: "attention", "row_entropy of some queries",
+ * "attention, queries"; the caller frees it. */
+ENTRO_API char *entro_trace_input(const EntroTrace *trace);
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
@@ -222,14 +245,27 @@ ENTRO_API gsize entro_tile_rows_get_memory(const EntroSource *source); /* bytes 
  * tile->status and tile->problem when the bytes cannot be read or are damaged. */
 ENTRO_API gboolean entro_tile_rows_read(EntroTileRows *rows, EntroTile *tile);
 
-/* One row of the tile read last, as float, [n_keys].  Row indices count from the tile's own corner.
- * Returns either a pointer into `rows` or `scratch` ([n_keys], 64-byte aligned), the caller's.
+/* One row of the tile read last, as float, [row_size].  Row indices count from the tile's own corner.
+ * Returns either a pointer into `rows` or `scratch` ([row_size], 64-byte aligned), the caller's.
  * f64 is rounded to float; finite values beyond its range become +-FLT_MAX, not Inf. */
 ENTRO_API const float *entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample,
                                            guint head, gsize query, float *scratch);
 
+/* What lies beside the rows of one head of the tile read last: of queries, its keys, float
+ * [n_keys][head_dim]; of row entropies, the largest logits, [n_queries] of the tile.  Any thread;
+ * returns FALSE as entro_tile_rows_read() does. */
+ENTRO_API gboolean entro_tile_rows_read_beside(EntroTileRows *rows, EntroTile *tile, gsize capture,
+                                               gsize sample, guint head, float *to);
+
 /* Key mask of one sample, [n_keys] of 0 and 1, or NULL when the trace has none. */
 ENTRO_API const guint8 *entro_tile_key_mask(const EntroTile *tile, gsize capture, gsize sample);
+
+/* Documents of one sample, [n_keys] ids: keys of another id than the query's are not allowed; NULL
+ * when the trace does not tell any apart. */
+ENTRO_API const gint64 *entro_tile_segment(const EntroTile *tile, gsize capture, gsize sample);
+/* Position of a stored row of the layer among the keys; below 0 for the first of more queries than
+ * keys. */
+ENTRO_API gssize entro_layer_position(const EntroLayer *layer, gsize query);
 
 /* Values of one entry of the layer. */
 ENTRO_API gsize entro_param_size(EntroParam param, const EntroLayer *layer);

@@ -172,7 +172,7 @@ void entro_driver_record(EntroExtent *extent);
 
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
-#define ENTRO_RANK_MAX    5
+#define ENTRO_RANK_MAX    5 /* of rows with fewer axes the last ones are 1 */
 #define ENTRO_FILTERS_MAX 3 /* shuffle, deflate, fletcher32: each at most once */
 
 typedef struct {
@@ -266,6 +266,7 @@ char *entro_layout_folder(const EntroLayout *layout, guint layer);
 typedef struct {
     hsize_t box[4];
     guint n_pieces;   /* chunks that a box meets at most */
+    guint n_beside;   /* the same of what lies beside it */
     gsize encoded;    /* bytes of one piece, at most */
     gsize decoded;    /* bytes of a whole box */
     gboolean partial; /* a box is a part of a chunk, one range of its bytes */
@@ -279,16 +280,26 @@ typedef struct {
     gboolean big_endian;
 } EntroParamData;
 
+/* What the root says of all layers. */
+typedef struct {
+    gsize window;
+    double scale; /* NaN: by the layer's own head_dim */
+    gsize n_keys; /* 0: not said */
+} EntroLayerRule;
+
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
     const EntroLayout *layout; /* of the file; before it is opened: as asked for, or NULL */
     hid_t file;
-    int fd;                  /* the file's own */
-    EntroDataset *attention; /* [n_layers] */
+    int fd; /* the file's own */
+    EntroLayerRule rule;
+    EntroDataset *attention; /* [n_layers] the rows: attention, queries or row entropies */
+    EntroParamData *beside;  /* [n_layers] keys or largest logits; without a name: there are none */
     EntroPlan *plan;         /* [n_layers] */
     EntroParamData *params;  /* [n_layers][ENTRO_N_PARAMS] */
     EntroDataset key_mask;   /* [S,B,T], when the trace has one */
+    EntroDataset segment;    /* [S,B,T], likewise */
 
     gsize *selected; /* positions along /step */
     gsize n_selected;
@@ -299,6 +310,8 @@ struct EntroSource {
     gboolean fresh; /* `corner` is to be set to the layer's first */
     guint8 *mask;   /* [B,T] of mask_capture, read last */
     gsize mask_capture;
+    gint64 *segments; /* [B,T] of segment_capture */
+    gsize segment_capture;
 };
 
 /* Finds the pieces of the box that the tile names.  FALSE is a refusal. */
@@ -319,14 +332,18 @@ hid_t entro_open_group(EntroSource *source, const char *path, GError **error);
 gint64 entro_integer_attribute(hid_t object, const char *name, gint64 missing);
 EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
 
-/* FALSE with a sentence when `object`, called `name`, has the attribute window. */
-gboolean entro_check_window(hid_t object, const char *name, GError **error);
+/* Takes the attributes window, scale and n_keys that `object`, called `name`, has; FALSE with a sentence
+ * when one of them makes no sense. */
+gboolean entro_rule_attributes(hid_t object, const char *name, EntroLayerRule *rule,
+                               GError **error);
 
 typedef struct {
     gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
     gsize n;
     void *values; /* [n], 8 bytes each */
 } EntroSeries;
+
+#define ENTRO_SERIES_MAX 10000000 /* entries of one scalar */
 
 /* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
 gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
@@ -338,7 +355,25 @@ void entro_trace_read_scalars(EntroSource *source);
 gboolean entro_trace_read_layers(EntroSource *source, GError **error);
 /* Those beside the layer at `position`; what is wrong with one is a problem of the trace (params.c). */
 void entro_trace_read_params(EntroSource *source, guint position);
-gboolean entro_trace_read_key_mask(EntroSource *source, GError **error);
+/* Opened before the layers are read, since row entropies do not tell how many keys there are; checked
+ * against them afterwards. */
+gboolean entro_trace_open_masks(EntroSource *source, GError **error);
+gboolean entro_trace_check_masks(const EntroSource *source, GError **error);
+/* What the layer stores its rows as, into layer->input; then all of the layer, which has its index (trace-inputs.c). */
+gboolean entro_layer_find_input(EntroSource *source, EntroLayer *layer, gboolean *ret_found,
+                                GError **error);
+gboolean entro_layer_read_input(EntroSource *source, guint position, GError **error);
+/* Head of the keys that a head of the queries uses. */
+static inline guint
+entro_key_head(const EntroLayer *layer, guint head)
+{
+    return (guint)((guint64)head * layer->n_key_heads / layer->n_heads);
+}
+/* Captures that all datasets of a layer hold. */
+hsize_t entro_layer_captures(const EntroSource *source, guint layer);
+/* A type of ours, or uint16 with the attribute encoding="bf16". */
+gboolean entro_dataset_read_element(const EntroDataset *dataset, EntroElement *ret_element,
+                                    gboolean *ret_big_endian, GError **error);
 
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
@@ -350,7 +385,10 @@ struct EntroTilePrivate {
     const EntroSource *source;
     EntroPiece *pieces;
     guint n_pieces;
+    EntroPiece *beside; /* chunks; nothing of contiguous data */
+    guint n_beside;
     guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
+    gint64 *segment;  /* the same */
 };
 
 /* What a tile is in the dataset: origin and size of its box, all keys included. */

@@ -8,6 +8,8 @@
 
 /* Decoded bytes of a tile where chunks are smaller: enough work for a worker, still in its cache. */
 #define TILE_BYTES (256u << 10)
+/* Chunks of keys that a tile refers to. */
+#define PIECES_MAX (1u << 14)
 /* What the analyzer keeps of a row until its head is complete, times the rows of a group. */
 #define ROW_BYTES   64
 #define GROUP_BYTES (64u << 20)
@@ -105,6 +107,68 @@ make_plan(const EntroSource *source, guint layer)
         dataset->chunked && !plan->partial ? entro_dataset_encoded_max(dataset) : plan->decoded;
 }
 
+/* Chunks that lie beside a box: of keys, of all that its heads need; at most, for it may begin anywhere
+ * in a chunk. */
+static guint64
+count_beside(const EntroSource *source, guint layer)
+{
+    const EntroDataset *beside = &source->beside[layer].dataset;
+    const EntroLayer *facts = &source->trace.layers[layer];
+    const hsize_t *box = source->plan[layer].box;
+    hsize_t extent[4] = {box[0], box[1], box[2], box[3]};
+    guint64 n = 1;
+
+    if (beside->name == NULL || !beside->chunked)
+        return 0;
+    if (facts->input == ENTRO_INPUT_QUERIES) {
+        hsize_t group = facts->n_heads / facts->n_key_heads;
+        extent[2] = MIN((box[2] + group - 1) / group + 1, facts->n_key_heads);
+        extent[3] = beside->dims[3];
+    }
+    for (int axis = 0; axis < 5; axis++) {
+        hsize_t all = (MAX(beside->dims[axis], 1) + beside->chunk[axis] - 1) / beside->chunk[axis];
+        hsize_t most = axis < 4 ? (extent[axis] - 1) / beside->chunk[axis] + 2 : all;
+        n *= MIN(all, most);
+        if (n > PIECES_MAX)
+            return n;
+    }
+    return n;
+}
+
+/* The keys of a head are in memory whole, in each worker. */
+static gboolean
+check_head(const EntroSource *source, guint layer, GError **error)
+{
+    const EntroLayer *facts = &source->trace.layers[layer];
+    gsize bytes = facts->n_keys * facts->head_dim * sizeof(float);
+
+    if (facts->input != ENTRO_INPUT_QUERIES || bytes / 4 <= source->limits.max_chunk)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                "%s: the keys of a head take %" G_GSIZE_FORMAT " MiB, the limit is %" G_GSIZE_FORMAT
+                " (--max-chunk raises it)",
+                source->beside[layer].dataset.name, bytes >> 20,
+                4 * (source->limits.max_chunk >> 20));
+    return FALSE;
+}
+
+static gboolean
+plan_beside(EntroSource *source, guint layer, GError **error)
+{
+    guint64 n = count_beside(source, layer);
+
+    if (!check_head(source, layer, error))
+        return FALSE;
+    source->plan[layer].n_beside = (guint)MIN(n, PIECES_MAX);
+    if (n <= PIECES_MAX)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                "%s is cut into chunks so small that one head needs more than %u of them (better "
+                "rewrite with all keys of a head in a chunk)",
+                source->beside[layer].dataset.name, PIECES_MAX);
+    return FALSE;
+}
+
 static gboolean
 make_plans(EntroSource *source, GError **error)
 {
@@ -114,6 +178,8 @@ make_plans(EntroSource *source, GError **error)
     source->plan = g_new0(EntroPlan, trace->n_layers);
     for (guint layer = 0; layer < trace->n_layers; layer++) {
         make_plan(source, layer);
+        if (!plan_beside(source, layer, error))
+            return FALSE;
         if (source->plan[layer].decoded / 4 <= source->limits.max_chunk)
             continue;
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
@@ -196,16 +262,21 @@ entro_source_free(EntroSource *source)
         return;
     for (guint layer = 0; source->attention != NULL && layer < source->trace.n_layers; layer++)
         entro_dataset_clear(&source->attention[layer]);
+    for (guint layer = 0; source->beside != NULL && layer < source->trace.n_layers; layer++)
+        entro_dataset_clear(&source->beside[layer].dataset);
     for (guint i = 0; source->params != NULL && i < source->trace.n_layers * ENTRO_N_PARAMS; i++)
         entro_dataset_clear(&source->params[i].dataset);
     entro_dataset_clear(&source->key_mask);
+    entro_dataset_clear(&source->segment);
     entro_hid_close(source->file);
     entro_trace_clear(&source->trace);
     g_free(source->attention);
+    g_free(source->beside);
     g_free(source->params);
     g_free(source->plan);
     g_free(source->selected);
     g_free(source->mask);
+    g_free(source->segments);
     g_free(source);
 }
 
@@ -332,7 +403,7 @@ set_missing_rest(const EntroSource *source, EntroTile *tile)
 static gboolean
 fill(EntroSource *source, EntroTile *tile, GError **error)
 {
-    hsize_t available = source->attention[source->layer].dims[0];
+    hsize_t available = entro_layer_captures(source, source->layer);
 
     g_clear_pointer(&tile->problem, g_free);
     tile->status = ENTRO_TILE_OK;
@@ -385,6 +456,8 @@ entro_source_peek(EntroSource *source, EntroTile *tile, guint layer, gsize captu
     gboolean good = fill(&there, tile, error);
     source->mask = there.mask;
     source->mask_capture = there.mask_capture;
+    source->segments = there.segments;
+    source->segment_capture = there.segment_capture;
     return good;
 }
 

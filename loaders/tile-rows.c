@@ -14,13 +14,43 @@ struct EntroTileRows {
     const EntroTile *tile; /* the one read last; its rows lie so: */
     const guint8 *rows;
     hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    /* what lies beside them; NULL when no layer has any */
+    guint8 *beside_bytes, *beside; /* one chunk, encoded; one head's, as elements */
+    EntroDecoder beside_decoder;
+    const guint8 *chunk; /* decoded last, which is piece `n_chunk` of the tile */
+    guint n_chunk;
 };
 
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 typedef struct {
     gsize encoded, assembled, work; /* bytes */
+    gsize beside_encoded, beside, beside_work;
 } Needs;
+
+/* Numbers that lie beside one head of a tile. */
+static gsize
+beside_size(const EntroSource *source, guint layer, gsize n_queries)
+{
+    const EntroLayer *facts = &source->trace.layers[layer];
+
+    return facts->input == ENTRO_INPUT_QUERIES ? facts->n_keys * facts->head_dim : n_queries;
+}
+
+static void
+add_beside(const EntroSource *source, guint layer, Needs *needs)
+{
+    const EntroDataset *beside = &source->beside[layer].dataset;
+
+    if (beside->name == NULL)
+        return;
+    if (beside->chunked) {
+        needs->beside_encoded = MAX(needs->beside_encoded, entro_dataset_encoded_max(beside));
+        needs->beside_work = MAX(needs->beside_work, entro_dataset_work_bytes(beside));
+    }
+    needs->beside = MAX(needs->beside, beside_size(source, layer, source->plan[layer].box[3]) *
+                                           beside->element_size);
+}
 
 /* The largest of every part over all layers: the memory serves them all. */
 static Needs
@@ -36,6 +66,7 @@ find_needs(const EntroSource *source)
         if (!plan->direct)
             needs.assembled = MAX(needs.assembled, plan->decoded);
         needs.work = MAX(needs.work, entro_dataset_work_bytes(dataset));
+        add_beside(source, layer, &needs);
     }
     return needs;
 }
@@ -45,7 +76,8 @@ entro_tile_rows_get_memory(const EntroSource *source)
 {
     Needs needs = find_needs(source);
 
-    return needs.encoded + needs.assembled + 2 * needs.work;
+    return needs.encoded + needs.assembled + 2 * needs.work + needs.beside_encoded + needs.beside +
+           2 * needs.beside_work;
 }
 
 EntroTileRows *
@@ -57,8 +89,13 @@ entro_tile_rows_new(const EntroSource *source, GError **error)
     rows->source = source;
     rows->bytes = g_try_malloc(needs.encoded);
     rows->assembled = needs.assembled ? g_try_malloc(needs.assembled) : NULL;
+    rows->beside_bytes = needs.beside_encoded ? g_try_malloc(needs.beside_encoded) : NULL;
+    rows->beside = needs.beside ? g_try_malloc(needs.beside) : NULL;
     if (rows->bytes != NULL && (rows->assembled != NULL || needs.assembled == 0) &&
-        entro_decoder_init(&rows->decoder, needs.work))
+        (rows->beside_bytes != NULL || needs.beside_encoded == 0) &&
+        (rows->beside != NULL || needs.beside == 0) &&
+        entro_decoder_init(&rows->decoder, needs.work) &&
+        entro_decoder_init(&rows->beside_decoder, needs.beside_work))
         return g_steal_pointer(&rows);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                 "%s: no memory for a tile of %" G_GSIZE_FORMAT " MiB", source->trace.path,
@@ -72,6 +109,9 @@ entro_tile_rows_free(EntroTileRows *rows)
     if (rows == NULL)
         return;
     entro_decoder_clear(&rows->decoder);
+    entro_decoder_clear(&rows->beside_decoder);
+    g_free(rows->beside_bytes);
+    g_free(rows->beside);
     g_free(rows->bytes);
     g_free(rows->assembled);
     g_free(rows);
@@ -114,6 +154,7 @@ entro_tile_rows_read(EntroTileRows *rows, EntroTile *tile)
     hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
 
     rows->tile = tile;
+    rows->chunk = NULL;
     if (tile->status != ENTRO_TILE_OK)
         return FALSE;
     entro_tile_box(tile, dataset, origin, dims);
@@ -148,6 +189,97 @@ entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample, guin
     const guint8 *raw = rows->rows + row * dims[4] * entro_element_size(layer->element);
     if (layer->element == ENTRO_F32 && layer->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN))
         return (const float *)raw;
-    entro_element_decode(layer->element, layer->big_endian, raw, scratch, layer->n_keys);
+    entro_element_decode(layer->element, layer->big_endian, raw, scratch, layer->row_size);
     return scratch;
+}
+
+/* ---- beside the rows --------------------------------------------------------------------------------- */
+
+static gboolean
+meets(const EntroPiece *piece, const hsize_t *origin, const hsize_t *dims)
+{
+    for (int axis = 0; axis < 5; axis++)
+        if (origin[axis] >= piece->origin[axis] + piece->dims[axis] ||
+            piece->origin[axis] >= origin[axis] + dims[axis])
+            return FALSE;
+    return TRUE;
+}
+
+/* A chunk as elements, kept for the next head, which often lies in the same; NULL: damaged. */
+static const guint8 *
+decode_beside(EntroTileRows *rows, const EntroTile *tile, const EntroDataset *dataset, guint number,
+              char **ret_problem)
+{
+    const EntroPiece *piece = &tile->private_->beside[number];
+
+    if (rows->chunk != NULL && rows->n_chunk == number)
+        return rows->chunk;
+    rows->chunk = NULL;
+    rows->n_chunk = number;
+    if (!entro_read_at(dataset->fd, rows->beside_bytes, piece->extent.size, piece->extent.offset,
+                       ret_problem))
+        return NULL;
+    rows->chunk = dataset->n_filters == 0
+                      ? rows->beside_bytes
+                      : entro_chunk_decode(dataset, &rows->beside_decoder, rows->beside_bytes,
+                                           piece->extent.size, ret_problem);
+    return rows->chunk;
+}
+
+static gboolean
+assemble_beside(EntroTileRows *rows, const EntroTile *tile, const EntroDataset *dataset,
+                const hsize_t *origin, const hsize_t *dims, char **ret_problem)
+{
+    const struct EntroTilePrivate *own = tile->private_;
+
+    for (guint i = 0; i < own->n_beside; i++) {
+        const EntroPiece *piece = &own->beside[i];
+        if (!meets(piece, origin, dims))
+            continue;
+        const guint8 *elements = decode_beside(rows, tile, dataset, i, ret_problem);
+        if (elements == NULL)
+            return FALSE;
+        entro_box_copy(5, dataset->element_size, piece->origin, piece->dims, elements, origin, dims,
+                       rows->beside);
+    }
+    return TRUE;
+}
+
+/* One head's lie in one range of bytes. */
+static gboolean
+read_range(EntroTileRows *rows, const EntroDataset *dataset, const hsize_t *origin,
+           const hsize_t *dims, char **ret_problem)
+{
+    guint64 first = 0;
+
+    for (int axis = 0; axis < 5; axis++)
+        first = first * dataset->dims[axis] + origin[axis];
+    return entro_read_at(dataset->fd, rows->beside, dims[3] * dims[4] * dataset->element_size,
+                         dataset->offset + first * dataset->element_size, ret_problem);
+}
+
+gboolean
+entro_tile_rows_read_beside(EntroTileRows *rows, EntroTile *tile, gsize capture, gsize sample,
+                            guint head, float *to)
+{
+    const EntroLayer *layer = &rows->source->trace.layers[tile->layer];
+    const EntroParamData *beside = &rows->source->beside[tile->layer];
+    gboolean is_keys = layer->input == ENTRO_INPUT_QUERIES;
+    guint number = tile->head + head;
+    const hsize_t origin[5] = {tile->capture + capture, tile->sample + sample,
+                               is_keys ? entro_key_head(layer, number) : number,
+                               is_keys ? 0 : tile->query, 0};
+    const hsize_t dims[5] = {1, 1, 1, is_keys ? layer->n_keys : tile->n_queries,
+                             beside->dataset.dims[4]};
+    char *problem = NULL;
+
+    g_return_val_if_fail(beside->dataset.name != NULL && tile->status == ENTRO_TILE_OK, FALSE);
+    if (!(beside->dataset.chunked
+              ? assemble_beside(rows, tile, &beside->dataset, origin, dims, &problem)
+              : read_range(rows, &beside->dataset, origin, dims, &problem))) {
+        entro_tile_spoil(tile, ENTRO_READ_DAMAGED, &beside->dataset, problem);
+        return FALSE;
+    }
+    entro_element_decode(beside->element, beside->big_endian, rows->beside, to, dims[3] * dims[4]);
+    return TRUE;
 }

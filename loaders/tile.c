@@ -10,23 +10,29 @@ entro_tile_new(const EntroSource *source, GError **error)
 {
     g_autoptr(EntroTile) tile = g_new0(EntroTile, 1);
     struct EntroTilePrivate *own = tile->private_ = g_new0(struct EntroTilePrivate, 1);
-    gsize n_pieces = 0, mask_bytes = 0;
+    gsize n_pieces = 0, n_beside = 0, mask_bytes = 0, segment_bytes = 0;
 
     for (guint layer = 0; layer < source->trace.n_layers; layer++) {
         const EntroPlan *plan = &source->plan[layer];
+        gsize n_keys = plan->box[0] * plan->box[1] * source->trace.layers[layer].n_keys;
         n_pieces = MAX(n_pieces, plan->n_pieces);
+        n_beside = MAX(n_beside, plan->n_beside);
         if (source->trace.has_key_mask)
-            mask_bytes =
-                MAX(mask_bytes, plan->box[0] * plan->box[1] * source->attention[layer].dims[4]);
+            mask_bytes = MAX(mask_bytes, n_keys);
+        if (source->trace.has_segment)
+            segment_bytes = MAX(segment_bytes, n_keys * sizeof(gint64));
     }
     own->source = source;
     own->pieces = g_try_new(EntroPiece, n_pieces);
+    own->beside = n_beside ? g_try_new(EntroPiece, n_beside) : NULL;
     own->key_mask = mask_bytes ? g_try_malloc(mask_bytes) : NULL;
-    if (own->pieces != NULL && (own->key_mask != NULL || mask_bytes == 0))
+    own->segment = segment_bytes ? g_try_malloc(segment_bytes) : NULL;
+    if (own->pieces != NULL && (own->beside != NULL || n_beside == 0) &&
+        (own->key_mask != NULL || mask_bytes == 0) && (own->segment != NULL || segment_bytes == 0))
         return g_steal_pointer(&tile);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                 "%s: no memory for the key mask of %" G_GSIZE_FORMAT " MiB", source->trace.path,
-                mask_bytes >> 20);
+                (mask_bytes + segment_bytes) >> 20);
     return NULL;
 }
 
@@ -36,7 +42,9 @@ entro_tile_free(EntroTile *tile)
     if (tile == NULL)
         return;
     g_free(tile->private_->pieces);
+    g_free(tile->private_->beside);
     g_free(tile->private_->key_mask);
+    g_free(tile->private_->segment);
     g_free(tile->private_);
     g_free(tile->problem);
     g_free(tile);
@@ -88,7 +96,7 @@ static gboolean
 find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
 {
     struct EntroTilePrivate *own = tile->private_;
-    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX], at[ENTRO_RANK_MAX];
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX], at[ENTRO_RANK_MAX] = {0};
 
     entro_tile_box(tile, dataset, origin, dims);
     entro_box_first_chunk(dataset, origin, at);
@@ -136,6 +144,59 @@ find_range(const EntroDataset *dataset, EntroTile *tile)
     piece->extent =
         (EntroExtent){.offset = dataset->offset + first * dataset->element_size, .size = size};
     tile->private_->n_pieces = 1;
+}
+
+/* The box of what lies beside the tile: of keys, all those of the key heads that its heads use. */
+static void
+beside_box(const EntroSource *source, const EntroTile *tile, hsize_t *ret_origin, hsize_t *ret_dims)
+{
+    const EntroLayer *layer = &source->trace.layers[tile->layer];
+    const EntroDataset *beside = &source->beside[tile->layer].dataset;
+
+    entro_tile_box(tile, beside, ret_origin, ret_dims);
+    if (layer->input != ENTRO_INPUT_QUERIES)
+        return;
+    ret_origin[2] = entro_key_head(layer, tile->head);
+    ret_dims[2] = entro_key_head(layer, tile->head + tile->n_heads - 1) + 1 - ret_origin[2];
+    ret_origin[3] = 0;
+    ret_dims[3] = beside->dims[3];
+}
+
+static gboolean
+find_beside(EntroSource *source, EntroTile *tile, GError **error)
+{
+    const EntroDataset *beside = &source->beside[tile->layer].dataset;
+    struct EntroTilePrivate *own = tile->private_;
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX], at[ENTRO_RANK_MAX] = {0};
+
+    if (beside->name == NULL)
+        return TRUE;
+    if (!beside->chunked && beside->offset == HADDR_UNDEF)
+        entro_tile_spoil(tile, ENTRO_READ_MISSING, beside, g_strdup("was never written"));
+    if (!beside->chunked)
+        return TRUE;
+    beside_box(source, tile, origin, dims);
+    entro_box_first_chunk(beside, origin, at);
+    do {
+        EntroPiece *piece = &own->beside[own->n_beside];
+        char *problem = NULL;
+        EntroRead read = entro_dataset_find_chunk(beside, at, &piece->extent, &problem);
+
+        if (read == ENTRO_READ_REFUSED) {
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY, "%s: %s: a chunk %s",
+                        source->trace.path, beside->name, problem);
+            g_free(problem);
+            return FALSE;
+        }
+        if (read != ENTRO_READ_OK) {
+            entro_tile_spoil(tile, read, beside, problem);
+            return TRUE;
+        }
+        memcpy(piece->origin, at, sizeof at);
+        memcpy(piece->dims, beside->chunk, sizeof piece->dims);
+        own->n_beside++;
+    } while (entro_box_next_chunk(beside, origin, dims, at));
+    return TRUE;
 }
 
 /* Mask of one capture into source->mask, unless it is there; any value but 0 counts as 1. */
@@ -186,15 +247,70 @@ read_mask(EntroSource *source, EntroTile *tile)
     }
 }
 
+/* Documents of one capture into source->segments, unless they are there. */
+static EntroRead
+load_segments(EntroSource *source, gsize capture, char **ret_problem)
+{
+    const EntroDataset *segment = &source->segment;
+    hsize_t origin[3] = {capture}, dims[3] = {1, segment->dims[1], segment->dims[2]};
+    gsize n = segment->dims[1] * segment->dims[2];
+    g_auto(EntroHid) type = H5Dget_type(segment->id);
+
+    if (source->segments != NULL && source->segment_capture == capture)
+        return ENTRO_READ_OK;
+    if (capture >= segment->dims[0]) {
+        *ret_problem = g_strdup("was never written");
+        return ENTRO_READ_MISSING;
+    }
+    if (source->segments == NULL)
+        source->segments = g_try_new(gint64, n);
+    if (source->segments == NULL) {
+        *ret_problem = g_strdup("does not fit into memory");
+        return ENTRO_READ_DAMAGED;
+    }
+    source->segment_capture = G_MAXSIZE;
+    EntroRead read = entro_dataset_read_box(segment, origin, dims, source->segments, ret_problem);
+    if (read == ENTRO_READ_OK &&
+        H5Tconvert(type, H5T_NATIVE_INT64, n, source->segments, NULL, H5P_DEFAULT) < 0) {
+        *ret_problem = g_strdup("cannot be converted");
+        return ENTRO_READ_DAMAGED;
+    }
+    if (read == ENTRO_READ_OK)
+        source->segment_capture = capture;
+    return read;
+}
+
+static void
+read_segments(EntroSource *source, EntroTile *tile)
+{
+    const EntroDataset *segment = &source->segment;
+    gsize n_keys = segment->dims[2], n = tile->n_samples * n_keys;
+
+    for (gsize i = 0; i < tile->n_captures; i++) {
+        char *problem = NULL;
+        EntroRead read = load_segments(source, tile->capture + i, &problem);
+        if (read != ENTRO_READ_OK) {
+            entro_tile_spoil(tile, read, segment, problem);
+            return;
+        }
+        memcpy(tile->private_->segment + i * n, source->segments + tile->sample * n_keys,
+               n * sizeof(gint64));
+    }
+}
+
 gboolean
 entro_tile_find(EntroSource *source, EntroTile *tile, GError **error)
 {
     const EntroDataset *dataset = &source->attention[tile->layer];
     struct EntroTilePrivate *own = tile->private_;
 
-    own->n_pieces = 0;
+    own->n_pieces = own->n_beside = 0;
     if (source->trace.has_key_mask)
         read_mask(source, tile);
+    if (source->trace.has_segment && tile->status == ENTRO_TILE_OK)
+        read_segments(source, tile);
+    if (tile->status == ENTRO_TILE_OK && !find_beside(source, tile, error))
+        return FALSE;
     if (tile->status != ENTRO_TILE_OK)
         return TRUE;
     if (!dataset->chunked)
@@ -215,4 +331,15 @@ entro_tile_key_mask(const EntroTile *tile, gsize capture, gsize sample)
     if (!own->source->trace.has_key_mask)
         return NULL;
     return own->key_mask + (capture * tile->n_samples + sample) * n_keys;
+}
+
+const gint64 *
+entro_tile_segment(const EntroTile *tile, gsize capture, gsize sample)
+{
+    const struct EntroTilePrivate *own = tile->private_;
+    gsize n_keys = own->source->trace.layers[tile->layer].n_keys;
+
+    if (!own->source->trace.has_segment)
+        return NULL;
+    return own->segment + (capture * tile->n_samples + sample) * n_keys;
 }

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define MAX_NAMES  4096     /* attributes of /config, groups below /scalars */
-#define MAX_SERIES 10000000 /* entries of one scalar */
-#define PATIENCE   5        /* times that a chunk is read again beside a writer */
+#define MAX_NAMES  4096 /* attributes of /config, groups below /scalars */
+#define MAX_SERIES ENTRO_SERIES_MAX
+#define PATIENCE   5 /* times that a chunk is read again beside a writer */
 
 /* ---- small datasets ------------------------------------------------------------------------------ */
 
@@ -255,35 +255,64 @@ entro_trace_read_scalars(EntroSource *source)
     H5Eclear2(H5E_DEFAULT);
 }
 
-/* ---- key mask ------------------------------------------------------------------------------------------- */
+/* ---- key mask and documents ------------------------------------------------------------------------------ */
+
+static gboolean
+open_mask(EntroSource *source, const char *path, EntroDataset *dataset, gboolean *ret_exists,
+          GError **error)
+{
+    if (!entro_path_exists(source->file, path, ret_exists, error))
+        return FALSE;
+    if (!*ret_exists)
+        return TRUE;
+    hid_t id = entro_open_dataset(source->file, path, error);
+    return id >= 0 &&
+           entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk, error);
+}
 
 gboolean
-entro_trace_read_key_mask(EntroSource *source, GError **error)
+entro_trace_open_masks(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
 
-    if (!entro_path_exists(source->file, "/key_mask", &trace->has_key_mask, error))
-        return FALSE;
-    if (!trace->has_key_mask)
-        return TRUE;
-    hid_t id = entro_open_dataset(source->file, "/key_mask", error);
-    if (id < 0 || !entro_dataset_init(&source->key_mask, id, source->fd, "/key_mask",
-                                      source->limits.max_chunk, error))
-        return FALSE;
-    const EntroDataset *mask = &source->key_mask;
-    g_auto(EntroHid) type = H5Dget_type(id);
-    gboolean is_byte = mask->element_size == 1 &&
-                       (H5Tget_class(type) == H5T_INTEGER || H5Tget_class(type) == H5T_ENUM);
-    for (guint i = 0; i < trace->n_layers; i++) {
-        const EntroLayer *layer = &trace->layers[i];
-        if (mask->rank == 3 && is_byte && mask->dims[1] == layer->n_samples &&
+    return open_mask(source, "/key_mask", &source->key_mask, &trace->has_key_mask, error) &&
+           open_mask(source, "/segment", &source->segment, &trace->has_segment, error);
+}
+
+static gboolean
+check_mask(const EntroSource *source, const EntroDataset *mask, gboolean right_type,
+           const char *type, GError **error)
+{
+    for (guint i = 0; i < source->trace.n_layers; i++) {
+        const EntroLayer *layer = &source->trace.layers[i];
+        if (mask->rank == 3 && right_type && mask->dims[1] == layer->n_samples &&
             mask->dims[2] == layer->n_keys)
             continue;
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "/key_mask does not fit layer %u: expected uint8 [S,%" G_GSIZE_FORMAT
-                    ",%" G_GSIZE_FORMAT "]",
-                    layer->index, layer->n_samples, layer->n_keys);
+                    "%s does not fit layer %u: expected %s [S,%" G_GSIZE_FORMAT ",%" G_GSIZE_FORMAT
+                    "]",
+                    mask->name, layer->index, type, layer->n_samples, layer->n_keys);
         return FALSE;
     }
     return TRUE;
+}
+
+gboolean
+entro_trace_check_masks(const EntroSource *source, GError **error)
+{
+    const EntroTrace *trace = &source->trace;
+    const EntroDataset *mask = &source->key_mask, *segment = &source->segment;
+
+    if (trace->has_key_mask) {
+        g_auto(EntroHid) type = H5Dget_type(mask->id);
+        H5T_class_t class = H5Tget_class(type);
+        gboolean is_byte = mask->element_size == 1 && (class == H5T_INTEGER || class == H5T_ENUM);
+        if (!check_mask(source, mask, is_byte, "uint8", error))
+            return FALSE;
+    }
+    if (!trace->has_segment)
+        return TRUE;
+    g_auto(EntroHid) type = H5Dget_type(segment->id);
+    gboolean is_integer = H5Tget_class(type) == H5T_INTEGER && segment->element_size <= 8;
+    return check_mask(source, segment, is_integer, "int32", error);
 }

@@ -137,33 +137,51 @@ check_format(EntroSource *source, GError **error)
     return TRUE;
 }
 
-gboolean
-entro_check_window(hid_t object, const char *name, GError **error)
+static gboolean
+makes_no_sense(const char *name, const char *attribute, const EntroValue *value,
+               const char *expected, GError **error)
 {
-    if (entro_integer_attribute(object, "window", 0) <= 0)
-        return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,
-                "%s has the attribute window (sliding-window attention), which this version of "
-                "entroscope does not read yet",
-                name);
+    g_autofree char *text = entro_value_to_text(value);
+
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
+                "%s has the attribute %s = %s, expected %s", name, attribute,
+                text ? text : "(no single number)", expected);
     return FALSE;
 }
 
+/* *number stays as it is when there is no such attribute. */
 static gboolean
-refuse_later_parts(EntroSource *source, GError **error)
+number_attribute(hid_t object, const char *name, const char *attribute, gboolean whole,
+                 const char *expected, double *number, GError **error)
 {
-    static const char *const later[] = {"/segment"};
+    g_auto(EntroValue) value = entro_attribute_read(object, attribute);
+    double found = value.kind == ENTRO_VALUE_INTEGER ? (double)value.integer : value.real;
 
-    for (guint i = 0; i < G_N_ELEMENTS(later); i++) {
-        gboolean exists = FALSE;
-        if (!entro_path_exists(source->file, later[i], &exists, error))
-            return FALSE;
-        if (exists) {
-            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_UNSUPPORTED,
-                        "has %s, which this version of entroscope does not read yet", later[i]);
-            return FALSE;
-        }
+    if (value.kind == ENTRO_VALUE_ABSENT)
+        return TRUE;
+    if ((value.kind != ENTRO_VALUE_INTEGER && value.kind != ENTRO_VALUE_REAL) || !isfinite(found) ||
+        (whole && (found != floor(found) || fabs(found) > 1e15)))
+        return makes_no_sense(name, attribute, &value, expected, error);
+    *number = found;
+    return TRUE;
+}
+
+gboolean
+entro_rule_attributes(hid_t object, const char *name, EntroLayerRule *rule, GError **error)
+{
+    double window = (double)rule->window, n_keys = (double)rule->n_keys, scale = rule->scale;
+
+    if (!number_attribute(object, name, "window", TRUE,
+                          "a whole number of keys back, the query's own included", &window,
+                          error) ||
+        !number_attribute(object, name, "scale", FALSE, "a number that is not 0", &scale, error) ||
+        !number_attribute(object, name, "n_keys", TRUE, "a number of keys", &n_keys, error))
+        return FALSE;
+    if (scale == 0) {
+        EntroValue zero = {.kind = ENTRO_VALUE_INTEGER};
+        return makes_no_sense(name, "scale", &zero, "a number that is not 0", error);
     }
+    *rule = (EntroLayerRule){(gsize)MAX(window, 0), scale, (gsize)MAX(n_keys, 0)};
     return TRUE;
 }
 
@@ -264,9 +282,10 @@ entro_trace_read(EntroSource *source, const char *path, GError **error)
     if (!check_format(source, error))
         return FALSE;
     read_root(source);
-    if (!entro_check_window(source->file, "the file", error) ||
-        !refuse_later_parts(source, error) || !entro_trace_read_steps(source, error) ||
-        !entro_trace_read_layers(source, error) || !entro_trace_read_key_mask(source, error) ||
+    source->rule = (EntroLayerRule){.scale = NAN};
+    if (!entro_rule_attributes(source->file, "the file", &source->rule, error) ||
+        !entro_trace_read_steps(source, error) || !entro_trace_open_masks(source, error) ||
+        !entro_trace_read_layers(source, error) || !entro_trace_check_masks(source, error) ||
         !entro_trace_read_config(source, error))
         return FALSE;
     entro_trace_read_scalars(source);
@@ -287,8 +306,10 @@ entro_trace_clear(EntroTrace *trace)
     g_free(trace->open_mode);
     g_free(trace->steps);
     g_free(trace->attempts);
-    for (guint layer = 0; layer < trace->n_layers; layer++)
+    for (guint layer = 0; layer < trace->n_layers; layer++) {
         g_free(trace->layers[layer].storage);
+        g_free(trace->layers[layer].query_rows);
+    }
     g_free(trace->layers);
     for (guint i = 0; i < trace->n_config; i++) {
         g_free(trace->config[i].key);

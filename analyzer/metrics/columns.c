@@ -54,6 +54,10 @@ static const EntroColumn head_columns[] = {
     [ENTRO_HEAD_LOGIT_SQUARE] = {"logit_square", "Mean-square logit", "1",
                                  "Mean over the valid rows of the mean of z^2 over the keys with "
                                  "p > 0; z as in logit_max."},
+    [ENTRO_HEAD_LOGIT_PEAK] = {"logit_peak", "Largest logit as computed", "1",
+                               "Largest over the valid rows of scale q k, before the temperature "
+                               "and not counted from any mean; of traces with queries and keys or "
+                               "row_max_logit. NULL if that of a row is not known."},
     [ENTRO_HEAD_NEAREST_HEAD] = {"nearest_head", "Most similar head", "head",
                                  "The head of the same layer with the smallest Jensen-Shannon "
                                  "divergence. On request (analyze --with pairs)."},

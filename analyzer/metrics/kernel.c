@@ -1,5 +1,6 @@
 /* kernel.c: chooses the build of row-sums.c that this processor can run. */
 #include "entro-analyzer.h"
+#include "logit-sums.h"
 #include "row-sums.h"
 
 #include <string.h>
@@ -16,6 +17,19 @@ static const EntroKernels builds[] = {
     KERNELS(avx2),
 #endif
     KERNELS(plain),
+};
+
+#define LOGITS(isa)                                                                                \
+    {                                                                                              \
+#isa, entro_logit_spread_##isa, entro_logit_sums_##isa, entro_logit_weights_##isa          \
+    }
+
+static const EntroLogitKernels logit_builds[] = {
+#if defined(__x86_64__)
+    LOGITS(avx512),
+    LOGITS(avx2),
+#endif
+    LOGITS(plain),
 };
 
 /* How many at the beginning of the list the processor cannot run: what has AVX-512 has AVX2. */
@@ -39,6 +53,23 @@ entro_kernel_builds(guint *ret_n)
 
     *ret_n = G_N_ELEMENTS(builds) - first;
     return builds + first;
+}
+
+const EntroLogitKernels *
+entro_logit_kernel_builds(guint *ret_n)
+{
+    guint first = count_unsuited();
+
+    *ret_n = G_N_ELEMENTS(logit_builds) - first;
+    return logit_builds + first;
+}
+
+const EntroLogitKernels *
+entro_logit_kernels(void)
+{
+    guint n;
+
+    return entro_logit_kernel_builds(&n);
 }
 
 const EntroKernels *

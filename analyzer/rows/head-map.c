@@ -60,6 +60,23 @@ check_memory(const EntroRowChoice *choice, GError **error)
     return FALSE;
 }
 
+/* Of an entropy nobody can tell where it came from. */
+static gboolean
+check_weights(const EntroRowChoice *choice, GError **error)
+{
+    for (guint i = 0; i < choice->trace->n_layers; i++)
+        if (choice->n_wanted[i] > 0 && choice->trace->layers[i].input == ENTRO_INPUT_ROW_ENTROPY) {
+            g_set_error(
+                error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_DATA,
+                "%s: layer %u holds the entropies of its rows (%s) and no weights: there is "
+                "no attention map of it",
+                choice->trace->path, choice->trace->layers[i].index,
+                entro_input_name(ENTRO_INPUT_ROW_ENTROPY));
+            return FALSE;
+        }
+    return TRUE;
+}
+
 static void
 begin_map(const EntroRowChoice *choice, guint layer, guint head, Growing *growing)
 {
@@ -77,12 +94,20 @@ begin_map(const EntroRowChoice *choice, guint layer, guint head, Growing *growin
     map->n_columns = cells_along(map->n_keys, map->keys_per_cell);
     map->row_query = g_new(gint64, map->n_rows);
     for (gsize row = 0; row < map->n_rows; row++)
-        map->row_query[row] =
-            (gint64)(row * map->queries_per_cell) + (gint64)map->n_keys - (gint64)map->n_queries;
+        map->row_query[row] = entro_layer_position(facts, row * map->queries_per_cell);
     map->row_count = g_malloc0_n(map->n_rows, sizeof *map->row_count);
     map->weight = g_new0(double, map->n_rows * map->n_columns);
     map->state = g_new0(guint8, map->n_rows * map->n_columns);
     growing->n = g_new0(guint64, map->n_rows * map->n_columns);
+}
+
+static gboolean
+is_allowed(const EntroRowSight *row, gsize key)
+{
+    const gint64 *segment = row->keys->segment;
+
+    return (row->keys->mask == NULL || row->keys->mask[key]) &&
+           (segment == NULL || (row->position >= 0 && segment[key] == segment[row->position]));
 }
 
 /* The keys of one cell. */
@@ -94,7 +119,7 @@ add_keys(Growing *growing, gsize cell, const EntroRowSight *row, gsize first_key
     gsize n = 0;
 
     for (gsize key = first_key; key < end_key; key++)
-        if (row->mask == NULL || row->mask[key]) {
+        if (is_allowed(row, key)) {
             sum += row->p[key];
             n++;
         }
@@ -119,8 +144,11 @@ add_row(gpointer data, const EntroRowSight *row)
     gsize cell = cell_row * map->n_columns;
 
     map->row_count[cell_row][row->class_]++;
-    for (gsize key = 0; key < row->end; key += map->keys_per_cell, cell++)
-        add_keys(growing, cell, row, key, MIN(key + map->keys_per_cell, row->end));
+    for (gsize key = 0; key < row->range.end; key += map->keys_per_cell, cell++) {
+        gsize end = MIN(key + map->keys_per_cell, row->range.end);
+        if (end > row->range.first)
+            add_keys(growing, cell, row, MAX(key, row->range.first), end);
+    }
 }
 
 static void
@@ -193,8 +221,10 @@ entro_head_maps_read(EntroSource *source, const EntroRowOptions *options, GError
     g_autoptr(EntroHeadMaps) result = g_new0(EntroHeadMaps, 1);
     Maps maps = {.choice = &choice};
 
-    if (!entro_row_choice_init(&choice, source, options, error) || !check_memory(&choice, error))
+    if (!entro_row_choice_init(&choice, source, options, error) || !check_weights(&choice, error) ||
+        !check_memory(&choice, error))
         return NULL;
+    choice.needs_weights = TRUE;
     begin_maps(&maps, result);
     gboolean good = entro_row_walk(&choice, add_row, &maps, &result->origin, error);
     end_maps(&maps, result);

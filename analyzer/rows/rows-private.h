@@ -16,6 +16,7 @@ typedef struct {
     gboolean *causal; /* [n_layers] */
     char *causal_note;
     gsize first_sample;
+    gboolean needs_weights; /* the visitor looks at p */
 } EntroRowChoice;
 
 /* One row on the way. */
@@ -27,9 +28,9 @@ typedef struct {
     gint64 position; /* of the query among the keys */
     EntroRowClass class_;
     const EntroRow *measured; /* of a valid row */
-    const float *p;
-    const guint8 *mask; /* of the keys, or NULL */
-    gsize end;          /* no key from here on is allowed, by the causal rule */
+    const float *p;           /* NULL: only the entropy is stored */
+    const EntroKeys *keys;
+    EntroKeyRange range; /* what the causal rule and the window leave open */
 } EntroRowSight;
 
 typedef void (*EntroRowVisit)(gpointer data, const EntroRowSight *row);

@@ -2,6 +2,7 @@
  *
  * Tiles of other heads are found but not read.  A layer of which any chosen tile cannot be read has
  * no rows, as in the statistics: what is left would be another mean. */
+#include "../queries/query-rows.h"
 #include "rows-private.h"
 
 #include <stdlib.h>
@@ -222,32 +223,120 @@ typedef struct {
     guint32 *allowed; /* [most keys + 1] */
     EntroRowVisit visit;
     gpointer data;
+    gboolean needs_weights;
+    EntroQueries queries;
+    EntroQueryRow *block; /* [ENTRO_LOGIT_ROWS] */
+    float *temperature;   /* [n_heads][n_queries] of layer temperature_of, or NULL */
+    guint temperature_of;
 } Walk;
 
 static void
-visit_head(const Walk *walk, const EntroTile *tile, const EntroRowRule *rule, const EntroKeys *keys,
-           gsize sample, guint head)
+visit_at(const Walk *walk, const EntroRowRule *rule, EntroRowSight *sight, gsize query)
 {
-    EntroRow measured;
-    guint64 hash;
-    EntroRowSight sight = {.layer = tile->layer,
-                           .head = tile->head + head,
-                           .sample = tile->sample + sample - walk->choice->first_sample,
-                           .measured = &measured,
-                           .mask = keys->mask};
+    sight->query = query;
+    sight->position = entro_row_position(rule, query);
+    sight->range = entro_row_range(rule, sight->position);
+    walk->visit(walk->data, sight);
+}
 
-    for (gsize query = 0; query < tile->n_queries; query++) {
-        sight.p = entro_tile_rows_get(walk->rows, 0, sample, head, query, walk->scratch);
-        sight.query = tile->query + query;
-        sight.class_ = entro_row_measure(rule, keys, sight.query, sight.p, &measured, &hash);
-        sight.position = (gint64)sight.query + (gint64)rule->n_keys - (gint64)rule->n_queries;
-        sight.end = rule->causal ? (gsize)MAX(sight.position + 1, 0) : rule->n_keys;
-        walk->visit(walk->data, &sight);
+/* Weights are made for the sake of maps: some rows at a time. */
+static gboolean
+visit_queries(Walk *walk, EntroTile *tile, const EntroQueryPlace *place, EntroRowSight *sight)
+{
+    gsize at_once = entro_queries_weight_rows(place->layer);
+
+    if (!entro_queries_begin(&walk->queries, walk->rows, tile, place))
+        return FALSE;
+    for (gsize query = 0, n; query < tile->n_queries; query += n) {
+        n = MIN(at_once, tile->n_queries - query);
+        entro_queries_measure(&walk->queries, place, query, n, walk->block);
+        const float *p = walk->needs_weights ? entro_queries_weights(&walk->queries, 0, n) : NULL;
+        for (gsize i = 0; i < n; i++) {
+            sight->class_ = walk->block[i].class_;
+            sight->measured = &walk->block[i].row;
+            sight->p = p ? p + i * place->layer->n_keys : NULL;
+            visit_at(walk, place->rule, sight, tile->query + query + i);
+        }
     }
+    return TRUE;
 }
 
 static void
-visit_tile(const Walk *walk, const EntroTile *tile)
+visit_stored(const Walk *walk, const EntroTile *tile, const EntroQueryPlace *place,
+             EntroRowSight *sight)
+{
+    gboolean is_entropy = place->layer->input == ENTRO_INPUT_ROW_ENTROPY;
+    EntroRow measured;
+    guint64 hash;
+
+    sight->measured = &measured;
+    for (gsize query = 0; query < tile->n_queries; query++) {
+        const float *stored =
+            entro_tile_rows_get(walk->rows, 0, place->sample, place->head, query, walk->scratch);
+        sight->p = is_entropy ? NULL : stored;
+        sight->class_ = is_entropy
+                            ? entro_row_take_entropy(place->rule, place->keys, tile->query + query,
+                                                     *stored, NAN, &measured, &hash)
+                            : entro_row_measure(place->rule, place->keys, tile->query + query,
+                                                stored, &measured, &hash);
+        visit_at(walk, place->rule, sight, tile->query + query);
+    }
+    sight->measured = NULL;
+}
+
+/* FALSE: what its rows need beside them cannot be read, and the tile says so. */
+static gboolean
+visit_head(Walk *walk, EntroTile *tile, const EntroRowRule *rule, const EntroKeys *keys,
+           gsize sample, guint head)
+{
+    const EntroLayer *layer = &walk->choice->trace->layers[tile->layer];
+    const EntroQueryPlace place = {.rows = walk->rows,
+                                   .tile = tile,
+                                   .layer = layer,
+                                   .rule = rule,
+                                   .keys = keys,
+                                   .sample = sample,
+                                   .head = head,
+                                   .temperature = walk->temperature
+                                                      ? walk->temperature +
+                                                            (tile->head + head) * layer->n_queries
+                                                      : NULL};
+    EntroRowSight sight = {.layer = tile->layer,
+                           .head = tile->head + head,
+                           .sample = tile->sample + sample - walk->choice->first_sample,
+                           .keys = keys};
+
+    if (layer->input == ENTRO_INPUT_QUERIES)
+        return visit_queries(walk, tile, &place, &sight);
+    visit_stored(walk, tile, &place, &sight);
+    return TRUE;
+}
+
+/* Of the layer that the walk comes to. */
+static gboolean
+read_temperature(Walk *walk, EntroTile *tile)
+{
+    const EntroRowChoice *choice = walk->choice;
+    const EntroLayer *layer = &choice->trace->layers[tile->layer];
+    char *problem = NULL;
+
+    if (walk->temperature_of == tile->layer)
+        return TRUE;
+    g_clear_pointer(&walk->temperature, g_free);
+    walk->temperature_of = tile->layer;
+    if (layer->input != ENTRO_INPUT_QUERIES || (layer->params & 1u << ENTRO_PARAM_TEMPERATURE) == 0)
+        return TRUE;
+    walk->temperature = g_new(float, entro_param_size(ENTRO_PARAM_TEMPERATURE, layer));
+    if (entro_source_read_param(choice->source, tile->layer, ENTRO_PARAM_TEMPERATURE,
+                                choice->capture, walk->temperature, &problem) == ENTRO_TILE_OK)
+        return TRUE;
+    g_free(tile->problem);
+    tile->problem = problem;
+    return FALSE;
+}
+
+static gboolean
+visit_tile(Walk *walk, EntroTile *tile)
 {
     const EntroRowChoice *choice = walk->choice;
     const EntroLayer *layer = &choice->trace->layers[tile->layer];
@@ -255,14 +344,17 @@ visit_tile(const Walk *walk, const EntroTile *tile)
 
     rule.causal = choice->causal[tile->layer];
     for (gsize sample = 0; sample < tile->n_samples; sample++) {
-        EntroKeys keys = {.mask = entro_tile_key_mask(tile, 0, sample)};
+        EntroKeys keys = {.mask = entro_tile_key_mask(tile, 0, sample),
+                          .segment = entro_tile_segment(tile, 0, sample)};
         if (choice->options->sample != ENTRO_ALL && tile->sample + sample != choice->first_sample)
             continue;
         entro_keys_count(&keys, layer->n_keys, walk->allowed);
         for (guint head = 0; head < tile->n_heads; head++)
-            if (choice->wanted[tile->layer][tile->head + head])
-                visit_head(walk, tile, &rule, &keys, sample, head);
+            if (choice->wanted[tile->layer][tile->head + head] &&
+                !visit_head(walk, tile, &rule, &keys, sample, head))
+                return FALSE;
     }
+    return TRUE;
 }
 
 static gboolean
@@ -281,7 +373,7 @@ is_wanted(const EntroRowChoice *choice, const EntroTile *tile)
 
 /* Every tile of the capture; the first sentence of each layer goes to `problems`. */
 static gboolean
-walk_tiles(const Walk *walk, GPtrArray *problems, GError **error)
+walk_tiles(Walk *walk, GPtrArray *problems, GError **error)
 {
     EntroRowChoice *choice = walk->choice;
     g_autoptr(EntroTile) tile = entro_tile_new(choice->source, error);
@@ -295,13 +387,23 @@ walk_tiles(const Walk *walk, GPtrArray *problems, GError **error)
             return TRUE;
         if (!choice->read[tile->layer] || !is_wanted(choice, tile))
             continue;
-        if (entro_tile_rows_read(walk->rows, tile))
-            visit_tile(walk, tile);
-        else {
+        if (!read_temperature(walk, tile) || !entro_tile_rows_read(walk->rows, tile) ||
+            !visit_tile(walk, tile)) {
             choice->read[tile->layer] = FALSE;
             g_ptr_array_add(problems, g_strdup(tile->problem));
         }
     }
+    return FALSE;
+}
+
+static gboolean
+init_queries(Walk *walk, GError **error)
+{
+    if (entro_queries_init(&walk->queries, walk->choice->trace))
+        return TRUE;
+    g_set_error(error, ENTRO_ANALYZER_ERROR, ENTRO_ANALYZER_ERROR_MEMORY,
+                "%s: no memory for the keys of a head (%" G_GSIZE_FORMAT " MiB)",
+                walk->choice->trace->path, entro_queries_get_memory(walk->choice->trace) >> 20);
     return FALSE;
 }
 
@@ -338,12 +440,26 @@ entro_row_walk(EntroRowChoice *choice, EntroRowVisit visit, gpointer data,
     gsize most_keys = 1;
 
     for (guint layer = 0; layer < choice->trace->n_layers; layer++)
-        most_keys = MAX(most_keys, choice->trace->layers[layer].n_keys);
+        most_keys = MAX(most_keys, MAX(choice->trace->layers[layer].n_keys,
+                                       choice->trace->layers[layer].row_size));
     g_autofree guint32 *allowed = g_new(guint32, most_keys + 1);
     float *scratch = rows == NULL ? NULL : entro_row_new_for(choice->trace, most_keys, error);
-    Walk walk = {choice, rows, scratch, allowed, visit, data};
-    gboolean good =
-        scratch != NULL && walk_tiles(&walk, problems, error) && check_any(choice, problems, error);
+    g_autofree EntroQueryRow *block = g_new(EntroQueryRow, ENTRO_LOGIT_ROWS);
+    Walk walk = {.choice = choice,
+                 .rows = rows,
+                 .scratch = scratch,
+                 .allowed = allowed,
+                 .visit = visit,
+                 .data = data,
+                 .needs_weights = choice->needs_weights,
+                 .block = block,
+                 .temperature_of = G_MAXUINT};
+    entro_queries_hold_blas();
+    gboolean good = scratch != NULL && init_queries(&walk, error) &&
+                    walk_tiles(&walk, problems, error) && check_any(choice, problems, error);
+    entro_queries_release_blas();
+    entro_queries_clear(&walk.queries);
+    g_free(walk.temperature);
     free(scratch);
     if (good)
         set_origin(choice, g_steal_pointer(&problems), ret_origin);

@@ -26,10 +26,10 @@ entro_rows_clear(EntroRows *rows)
 /* ---- sums over rows ------------------------------------------------------------------------------ */
 
 typedef struct {
-    gsize n, n_norm, n_low, n_high, n_logits, n_unknown;
+    gsize n, n_norm, n_low, n_high, n_logits, n_unknown, n_peaks;
     double entropy, smallest, largest, norm, ceiling, effective_keys;
     double max_weight, sink, distance, self, previous;
-    double logit_max, logit_square;
+    double logit_max, logit_square, logit_peak;
 } Totals;
 
 static void
@@ -66,13 +66,17 @@ add_row(Totals *totals, const EntroRow *row, const EntroRows *rows)
         totals->n_norm++;
     }
     add_logits(totals, row);
+    if (!isnan(row->logit_peak)) {
+        totals->logit_peak = fmax(totals->logit_peak, row->logit_peak);
+        totals->n_peaks++;
+    }
 }
 
 /* Keeps the entropies of the valid rows side by side. */
 static Totals
 add_valid(const EntroRow *all, gsize n, EntroRows *rows)
 {
-    Totals totals = {.smallest = INFINITY, .logit_max = -INFINITY};
+    Totals totals = {.smallest = INFINITY, .logit_max = -INFINITY, .logit_peak = -INFINITY};
 
     for (gsize row = 0; row < n; row++) {
         if (all[row].n_keys == 0)
@@ -171,6 +175,8 @@ entro_head_summarise(const EntroRow *all, gsize n_all, EntroRows *work,
         values[ENTRO_HEAD_LOGIT_MAX] = totals.n_unknown == 0 ? totals.logit_max : NAN;
         values[ENTRO_HEAD_LOGIT_SQUARE] = totals.logit_square / (double)totals.n_logits;
     }
+    if (totals.n_peaks == totals.n)
+        values[ENTRO_HEAD_LOGIT_PEAK] = totals.logit_peak;
     if (work->quantiles)
         find_quantiles(work->entropy, totals.n, values);
 }

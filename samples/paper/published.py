@@ -2,18 +2,18 @@
 """published.py: the printed numbers of arXiv 2501.03489 as traces, for a database like any other.
 
     samples/paper/published.py FOLDER            writes seven traces into it
-    entroscope analyze FOLDER/*.h5 --without diversity --db published.db
+    entroscope analyze FOLDER/*.h5 --db published.db
     entroscope plot entropy-bands --db published.db --run SM+LN+G --run SM ... -o bands.pdf
 
-The paper prints the entropy of each head, not its attention.  So the attention is made up: the row of
-query i, with i + 1 keys, has the share E / C of its ceiling ln(i + 1), where E is the printed head
-entropy and C = ln(T!) / T the ceiling of a causal head.  Then the head's mean is E, its ceiling C, and
-every entropy, share and band follows from print.  What depends on where attention goes (distance,
-weight on the first key, diversity, similar heads) means nothing in these runs.
+The paper prints the entropy of each head, not its attention, and not its rows.  So traces of row entropies
+are written, where the row of query i, with i + 1 keys, has the share E / C of its ceiling ln(i + 1): E is
+the printed head entropy and C = ln(T!) / T the ceiling of a causal head.  Then the head's mean is E, its
+ceiling C, and every entropy, share and band follows from print.  What depends on where attention goes
+(distance, weight on the first key, diversity, similar heads) nobody can know: it stays empty.
 
-The thresholds of Fig. 6a are those of EReg(SM(t)+ScFuFFN), of which no head entropies are printed: its
-rows hold no weight and count as masked.  /step is 1 in all: the one state that is printed, after
-training.  Needs h5py and numpy.
+The thresholds of Fig. 6a are those of EReg(SM(t)+ScFuFFN), of which no head entropies are printed: it has
+one row a head, of the last query, which a key mask takes out.  /step is 1 in all: the one state that is
+printed, after training.  Needs h5py and numpy.
 """
 import argparse
 import json
@@ -38,33 +38,10 @@ def ceiling(context):
     return log_factorial(context) / context
 
 
-def entropy_of_peak(rest, n):
-    """Of one weight 1 - (n - 1) rest and n - 1 weights rest."""
-    peak = 1 - (n - 1) * rest
-    return -(peak * np.log(peak) + (n - 1) * rest * np.log(np.maximum(rest, 1e-300)))
-
-
-def rest_of_peak(entropy, n):
-    """`rest` that gives these entropies, by halving: it grows with them, up to 1 / n at ln n."""
-    low, high = np.zeros_like(entropy), np.full_like(entropy, 1 / n)
-    for _ in range(64):
-        middle = (low + high) / 2
-        below = entropy_of_peak(middle, n) < entropy
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
-
-
-def attention_of(entropies, context):
-    """[n][T][T] of heads with these mean entropies; the peak is on the query's own position."""
+def rows_of(entropies, context):
+    """[...][T] entropies of the rows of heads with these mean entropies."""
     share = np.asarray(entropies) / ceiling(context)
-    heads = np.zeros((len(share), context, context))
-    heads[:, 0, 0] = 1
-    for query in range(1, context):
-        n = query + 1
-        rest = rest_of_peak(share * math.log(n), n)
-        heads[:, query, :query] = rest[:, None]
-        heads[:, query, query] = 1 - query * rest
-    return heads
+    return share[..., None] * np.log(np.arange(1, context + 1))
 
 
 def write_root(file, name, context, n_layers, n_heads):
@@ -80,9 +57,9 @@ def write_root(file, name, context, n_layers, n_heads):
     config.attrs["arch"] = np.bytes_(name)
     config.attrs["n_layers"], config.attrs["n_heads"], config.attrs["d_model"] = \
         n_layers, n_heads, 768
-    config.attrs["published"] = np.bytes_("head entropies of Fig. 3; attention made up from them"
+    config.attrs["published"] = np.bytes_("head entropies of Fig. 3; rows in proportion to ln of their keys"
                                           if name != THRESHOLDS else
-                                          "thresholds of Fig. 6a; no attention")
+                                          "thresholds of Fig. 6a; no entropies")
 
 
 def write_growing(parent, name, values, chunk, **options):
@@ -92,17 +69,22 @@ def write_growing(parent, name, values, chunk, **options):
                           maxshape=(None, *values.shape[1:]), **options)
 
 
-def write_trace(path, name, context, attention, thresholds=None):
-    """attention: [L], each [H][Tq][T]; thresholds: [L][H]."""
+def write_trace(path, name, context, entropies, thresholds=None):
+    """entropies: [L][H][T], or [L][H][1] where the last query alone is stored and masked; thresholds:
+    [L][H]."""
+    n_layers, n_heads, n_rows = entropies.shape
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
-        write_root(file, name, context, len(attention), len(attention[0]))
-        for i, heads in enumerate(attention):
+        write_root(file, name, context, n_layers, n_heads)
+        for i in range(n_layers):
             layer = file.create_group(f"layers/{i}")
-            write_growing(layer, "attention", heads[None].astype("<f4"), (1, *heads.shape),
-                          compression="gzip", compression_opts=4, shuffle=True)
+            write_growing(layer, "row_entropy", entropies[i][None].astype("<f4"),
+                          (1, n_heads, n_rows))
+            if n_rows < context:
+                layer["query_rows"] = np.array([context - 1], "<i4")
             if thresholds is not None:
-                write_growing(layer, "threshold", np.asarray(thresholds[i], "<f4"),
-                              (len(thresholds[i]),))
+                write_growing(layer, "threshold", np.asarray(thresholds[i], "<f4"), (n_heads,))
+        if n_rows < context:
+            write_growing(file, "key_mask", np.zeros((1, context), np.uint8), (1, context))
         write_growing(file, "step", np.int64(STEP), ())
         file.create_dataset("complete", data=np.ones(1, np.uint8))
 
@@ -110,13 +92,10 @@ def write_trace(path, name, context, attention, thresholds=None):
 def write_all(folder, figures):
     context = figures["context_length"]
     for name, layers in figures["fig3"].items():
-        layers = np.array(layers)
-        attention = attention_of(layers.ravel(), context)
-        write_trace(folder / f"{name}.h5", name, context,
-                    attention.reshape(*layers.shape, context, context))
-    thresholds = figures["fig6a_theta"]
-    write_trace(folder / f"{THRESHOLDS}.h5", THRESHOLDS, context,
-                [np.zeros((len(heads), 1, context)) for heads in thresholds], thresholds)
+        write_trace(folder / f"{name}.h5", name, context, rows_of(layers, context))
+    thresholds = np.array(figures["fig6a_theta"])
+    write_trace(folder / f"{THRESHOLDS}.h5", THRESHOLDS, context, np.zeros((*thresholds.shape, 1)),
+                thresholds)
 
 
 def main():

@@ -31,7 +31,7 @@ def write_published(world):
         subprocess.run([sys.executable, ROOT / "samples/paper/published.py", TRACES], check=True)
         files = sorted(TRACES.iterdir())
         assert {file.stem for file in files} == {*FIGURES["fig3"], EREG}, files
-        world.run("analyze", *files, "--without", "diversity", "--db", DATABASE, check=0)
+        world.run("analyze", *files, "--db", DATABASE, check=0)
     return DATABASE
 
 
@@ -50,6 +50,17 @@ def traces_are_recognised(world):
         facts = world.run("inspect", TRACES / f"{name}.h5", "--json", check=0).json()
         assert facts["run"] == name and facts["context_length"] == 128, facts
         assert facts["complete"] and not facts["problems"] and not facts["notes"], facts
+
+
+@test
+def what_nobody_knows_stays_empty(world):
+    database = write_published(world)
+    rows = query(database, "SELECT DISTINCT name = ?, n_rows, n_masked, max_weight, sink_mass, distance,"
+                 " nearest_head FROM head_stats JOIN runs ON runs.id = run_id ORDER BY 1", EREG)
+    assert rows == [(0, 128, 0, None, None, None, None), (1, 1, 1, None, None, None, None)], rows
+    assert query(database, "SELECT DISTINCT diversity FROM layer_stats") == [(None,)]
+    assert query(database, "SELECT DISTINCT name = ?, input FROM runs ORDER BY 1", EREG) == \
+        [(0, "row_entropy"), (1, "row_entropy of some queries")]
 
 
 @test

@@ -180,7 +180,11 @@ a_head_without_a_valid_row_is_nan_all_over(void)
 static void
 make_uniform_rows(gsize n_keys, EntroRow *rows)
 {
-    const EntroRowRule rule = {n_keys, n_keys, TRUE, 1e-4, entro_kernels()};
+    const EntroRowRule rule = {.n_queries = n_keys,
+                               .n_keys = n_keys,
+                               .causal = TRUE,
+                               .tolerance = 1e-4,
+                               .kernels = entro_kernels()};
     const EntroKeys keys = {0};
     g_autofree float *p = g_new0(float, n_keys);
     guint64 hash;

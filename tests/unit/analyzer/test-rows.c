@@ -20,7 +20,11 @@ typedef struct {
 static Case
 make_case(void)
 {
-    return (Case){.rule = {N, N, TRUE, TOLERANCE, entro_kernels()},
+    return (Case){.rule = {.n_queries = N,
+                           .n_keys = N,
+                           .causal = TRUE,
+                           .tolerance = TOLERANCE,
+                           .kernels = entro_kernels()},
                   .query = 4,
                   .p = {0.5f, 0.25f, 0.125f, 0.0625f, 0.0625f}};
 }
@@ -32,7 +36,7 @@ set_mask(Case *test, const char *mask) /* "11110000" */
         test->mask[key] = mask[key] == '1';
         test->allowed[key + 1] = test->allowed[key] + test->mask[key];
     }
-    test->keys = (EntroKeys){test->mask, test->allowed};
+    test->keys = (EntroKeys){.mask = test->mask, .allowed = test->allowed};
 }
 
 static EntroRowClass
@@ -121,7 +125,11 @@ random_rows_are_as_defined(void)
 
     for (guint i = 0; i < G_N_ELEMENTS(shapes); i++)
         for (gsize query = 0; query < shapes[i][0]; query++) {
-            EntroRowRule rule = {shapes[i][0], shapes[i][1], TRUE, TOLERANCE, entro_kernels()};
+            EntroRowRule rule = {.n_queries = shapes[i][0],
+                                 .n_keys = shapes[i][1],
+                                 .causal = TRUE,
+                                 .tolerance = TOLERANCE,
+                                 .kernels = entro_kernels()};
             fill_causal(rand, p, rule.n_queries, rule.n_keys, 1.7);
             assert_as_defined(&rule, query, p + query * rule.n_keys);
             rule.causal = FALSE;

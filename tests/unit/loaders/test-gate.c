@@ -129,19 +129,15 @@ test_no_captures_or_no_layers(void)
 }
 
 static void
-test_parts_of_the_format_that_come_later(void)
+test_parts_of_the_wrong_shape(void)
 {
     static const struct {
-        const char *dataset, *attribute, *words;
+        const char *dataset, *words;
         gboolean beside; /* the layer has attention as well */
     } rows[] = {
-        {"/layers/0/queries", NULL, "queries", FALSE},
-        {"/layers/0/row_entropy", NULL, "row_entropy", FALSE},
-        {"/layers/0/query_rows", NULL, "query_rows", TRUE},
-        {"/segment", NULL, "/segment", TRUE},
-        {NULL, "/", "the file has the attribute window", TRUE},
-        {NULL, "/layers/0", "/layers/0 has the attribute window", TRUE},
-        {NULL, "/layers/0/attention", "has the attribute window", TRUE},
+        {"/layers/0/queries", "/layers/0/queries has 1 axes, expected 5", FALSE},
+        {"/layers/0/row_entropy", "/layers/0/row_entropy has 1 axes, expected 4", FALSE},
+        {"/segment", "/segment does not fit layer 0", TRUE},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -155,16 +151,11 @@ test_parts_of_the_format_that_come_later(void)
             fixture_group(file, "/layers");
             fixture_group(file, "/layers/0");
         }
-        if (rows[i].dataset != NULL) {
-            g_auto(EntroHid) space = H5Screate_simple(1, &one, NULL);
-            H5Dclose(H5Dcreate2(file, rows[i].dataset, H5T_NATIVE_INT, space, H5P_DEFAULT,
-                                H5P_DEFAULT, H5P_DEFAULT));
-        } else {
-            g_auto(EntroHid) object = H5Oopen(file, rows[i].attribute, H5P_DEFAULT);
-            fixture_integer(object, "window", 64);
-        }
+        g_auto(EntroHid) space = H5Screate_simple(1, &one, NULL);
+        H5Dclose(H5Dcreate2(file, rows[i].dataset, H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT,
+                            H5P_DEFAULT));
         H5Fclose(file);
-        REFUSE(UNSUPPORTED, rows[i].words, "does not read yet");
+        REFUSE(SHAPE, rows[i].words);
     }
 }
 
@@ -538,7 +529,7 @@ main(int argc, char **argv)
     ADD("another-kind-of-hdf5-is-refused", test_another_kind_of_hdf5);
     ADD("another-version-is-refused", test_another_version);
     ADD("no-captures-or-no-layers-is-said", test_no_captures_or_no_layers);
-    ADD("parts-that-come-later-get-a-sentence", test_parts_of_the_format_that_come_later);
+    ADD("parts-of-the-wrong-shape-get-a-sentence", test_parts_of_the_wrong_shape);
     ADD("links-are-not-followed", test_links_are_not_followed);
     ADD("hard-links-are-fine", test_hard_links_are_fine);
     ADD("storage-that-is-not-plain-is-refused", test_storage_that_is_refused);
