@@ -565,9 +565,10 @@ class Tap:
         mapping = isinstance(owner, dict)
         original = owner[name] if mapping else getattr(owner, name)
         put = owner.__setitem__ if mapping else functools.partial(setattr, owner)
-        wrapper = functools.wraps(original)(make(original))
-        put(name, wrapper)
-        self._patches.append((put, name, original))
+        inherited = not mapping and name not in vars(owner)
+        put(name, functools.wraps(original)(make(original)))
+        self._patches.append(functools.partial(delattr, owner, name) if inherited
+                             else functools.partial(put, name, original))
 
     def _listen(self):
         """On classes and functions, never on modules: copies of the model stay what they are, and
@@ -692,6 +693,7 @@ class Tap:
                 return self._take_weights(layer, given["attention"])
             given = own_product(**given)
         product = given
+        self._batch, self._length = len(product.query), product.key.shape[2]
         if product.query.shape[2] > product.key.shape[2]:
             raise TapError(f"{product.query.shape[2]} queries look at {product.key.shape[2]} keys")
         if layer.shape is None:
@@ -911,6 +913,7 @@ class Tap:
         """Weights that the user's code has: [B, H, Tq, Tk]."""
         if self.mode != "attention":
             raise TapError('its getter gives weights, which only mode="attention" stores')
+        self._batch, self._length = len(p), p.shape[3]
         fake = Product(p.new_zeros(p.shape[:3] + (1,)), p.new_zeros((p.shape[0], p.shape[1], p.shape[3], 1)), 1.0)
         if layer.shape is None:
             fake.causal = bool((p.triu(1 + p.shape[3] - p.shape[2]) == 0).all())
@@ -1059,8 +1062,8 @@ class Tap:
             return
         _taps.remove(self)
         self._armed = False
-        for put, name, original in reversed(self._patches):
-            put(name, original)
+        for undo in reversed(self._patches):
+            undo()
         if not self._first:
             self._send_scalars()
         self.writer.put(Writer.close, complete)
