@@ -58,6 +58,7 @@ import math
 import os
 import pathlib
 import queue
+import re
 import shutil
 import sys
 import threading
@@ -296,15 +297,18 @@ def text(value):
 
 
 def chunk_of(shape, size):
-    """Of [B, H, rows, columns] elements of so many bytes: whole rows, up to 1 MiB; samples are put
-    together only where one has less than 64 KiB."""
-    samples, heads, rows, columns = shape
+    """Of [B, H, rows, columns] elements of so many bytes: as many heads of one sample as 1 MiB holds,
+    preferably a divisor of H; where one head is larger, rows are divided, never a row."""
+    _, heads, rows, columns = shape
     row = columns * size
     fit = max(1, min(heads, CHUNK_BYTES[1] // (rows * row)))
     fit = next((n for n in range(fit, 0, -1) if heads % n == 0 and n * rows * row >= CHUNK_BYTES[0]), fit)
     parts = -(-rows // max(1, min(rows, CHUNK_BYTES[1] // row)))
-    together = min(samples, max(1, CHUNK_BYTES[0] // (fit * rows * row))) if fit == heads else 1
-    return (1, together, fit, -(-rows // parts), columns)
+    return 1, 1, fit, -(-rows // parts), columns
+
+
+class NoRoom(OSError):
+    """Found before anything was written: the file can be closed as usual."""
 
 
 class Writer(threading.Thread):
@@ -335,29 +339,33 @@ class Writer(threading.Thread):
             try:
                 if ready is not None:
                     ready.synchronize()
-                if self.problem is None:
+                if self.problem is None or method is Writer.close and self.file:
                     method(self, *arguments)
             except Exception as error:      # whatever it is: training goes on
-                self.problem = f"{self.path}: {error}"
+                self.problem = f"{self.path}: {plainly(error)}"
+                if not isinstance(error, NoRoom):
+                    self.abandon()
             del arguments
             with self.room:
                 self.held -= size
                 self.room.notify()
             if method is Writer.close:
-                return self.abandon()
+                return
 
     def abandon(self):
-        """After a failure: what was committed is there already, closing may fail again."""
-        try:
-            if self.file:
-                self.file.close()
-        except Exception as error:
-            self.problem = self.problem or f"{self.path}: {error}"
+        """After a failure.  What was committed is on the disk, as after a kill -9.  HDF5 would write the
+        rest again when it closes, fail again, and crash when Python ends; what it writes goes nowhere."""
+        with contextlib.suppress(Exception):
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self.file.id.get_vfd_handle())
+            os.close(nowhere)
+            self.file.close()
+        self.file = None
 
     def check_room(self, size):
         free = shutil.disk_usage(self.path.parent).free
         if free < size + SPARE_BYTES:
-            raise OSError(f"no space left on the disk ({free} bytes are free, {size} are needed)")
+            raise NoRoom(f"no space left on the disk ({free} bytes are free, {size} are needed)")
 
     # jobs
 
@@ -373,13 +381,12 @@ class Writer(threading.Thread):
             group.create_dataset("query_rows", data=np.asarray(rows, "<i4"), chunks=(len(rows),),
                                  fletcher32=True)
         for name, (shape, dtype, encoding, deflate) in parts.items():
-            four = shape + (1,) * (4 - len(shape)) if name not in PARAMETERS else None
-            if name.startswith("row_"):
-                four = shape[:2] + (1, shape[2])
-                chunk = chunk_of(four, np.dtype(dtype).itemsize)
-                chunk = chunk[:3] + (shape[2],)
+            if name in PARAMETERS:
+                chunk = (1,) + shape
+            elif len(shape) == 3:      # a row is one number
+                chunk = chunk_of(shape[:2] + (1, shape[2]), np.dtype(dtype).itemsize)[:3] + shape[2:]
             else:
-                chunk = chunk_of(four, np.dtype(dtype).itemsize) if four else (1,) + shape
+                chunk = chunk_of(shape, np.dtype(dtype).itemsize)
             packing = {"shuffle": True, "compression": "gzip", "compression_opts": deflate} if deflate else {}
             dataset = group.create_dataset(name, (0,) + shape, dtype, maxshape=(None,) + shape,
                                            chunks=chunk, fletcher32=True, **packing)
@@ -442,7 +449,7 @@ class Writer(threading.Thread):
                 dataset.flush()
 
     def close(self, complete):
-        if complete and self.captures > 0:
+        if complete and self.captures > 0 and self.problem is None:
             self.complete[0] = 1
             self.complete.flush()
         self.file.close()
@@ -522,7 +529,7 @@ class Tap:
         patterns = named if isinstance(named, dict) else dict.fromkeys(named or ())
         found = []
         for name, module in self.model.named_modules():
-            pattern = next((p for p in patterns if fnmatch.fnmatchcase(name, p)), None)
+            pattern = next((p for p in patterns if is_named(name, p)), None)
             if pattern is not None:
                 found.append((module, name, patterns[pattern]))
             elif not patterns and (isinstance(module, nn.MultiheadAttention) or
@@ -758,7 +765,7 @@ class Tap:
             ruled.window = product.window = window
             for rows in blocks(n_queries, n_keys, product.query.device):
                 for sample in range(len(product.query)):
-                    closed = product.forbidden(sample, heads, rows)
+                    closed = product.forbidden(sample, heads, rows).expand(-1, len(rows), -1)
                     rule = ruled.forbidden(sample, heads, rows)
                     rule = torch.zeros_like(closed) if rule is None else rule
                     real = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
@@ -960,14 +967,16 @@ class Tap:
                 value = value.detach().clone()       # read by the writer: no waiting for the device here
             if value is not None:
                 self._entries.append((name, int(step), value))
+        if self.writer.problem:
+            self._entries = []
+            return self._tell("problem", "nothing is written any more, training goes on.  " +
+                              self.writer.problem)
         if self._armed:
             self._commit(int(step))
         self._calls += 1
         self._armed = self._armed or self._calls % self.every == 0
         if not self._first and (self._calls % self.every == 0 or len(self._entries) >= 256):
             self._send_scalars()
-        if self.writer.problem:
-            self._tell("problem", f"nothing is written any more, training goes on.  {self.writer.problem}")
 
     def _commit(self, step):
         begin = time.perf_counter()
@@ -1115,6 +1124,18 @@ def choose_path(path):
             print(f"entroscope_tap: {path} exists: attempt {attempt} is written to {name}", file=sys.stderr)
             return name, attempt, stored.decode() if isinstance(stored, bytes) else str(stored)
     raise TapError(f"{path} exists and is no trace of an earlier attempt: choose another path")
+
+
+def plainly(error):
+    """Of the sentences of HDF5, what the system said."""
+    said = re.search(r"error message = '([^']*)'", str(error))
+    return f"it cannot be written ({said[1]})" if said else str(error)
+
+
+def is_named(name, pattern):
+    """A star does not go beyond a dot."""
+    parts, patterns = name.split("."), pattern.split(".")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
 
 
 def next_device(module):
