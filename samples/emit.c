@@ -42,7 +42,7 @@ main(int argc, char **argv)
         good = good && entro_writer_put_scalar(writer, "loss", step, 4.0 / (1 + step), &error) &&
                entro_writer_commit(writer, step, &error); /* now the capture exists */
     }
-    if (!good || !entro_writer_close(writer, &error))
+    if (!good || !entro_writer_close(g_steal_pointer(&writer), &error))
         g_printerr("emit: %s\n", error->message);
     return error != NULL;
 }

@@ -24,7 +24,7 @@ def head_entropy(step, layer, head):
 
 def check(world, path):
     result = world.run("inspect", path, "--json", check=0).json()
-    assert result["run_name"] == "toy", result
+    assert (result["run"], result["complete"]) == ("toy", True), result
     world.run("analyze", path, "--db", "r.db", check=0)
     rows = query(world / "r.db", "SELECT step, layer, head, entropy_mean FROM head_stats")
     assert len(rows) == STEPS * LAYERS * HEADS

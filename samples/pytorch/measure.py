@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""measure.py [--context 256] [--layers 12] [--heads 12] [--width 768] [--batch 8] [--steps 12]
+[--every 1] [--samples 8] [--threads 0] [--device cpu] [--rounds 3]: what the tap costs.
+
+Trains a GPT-2 from scratch with random tokens, with and without the tap, in turn, and prints, for each
+mode: time of a captured step against one without the tap, the same spread over a capture every 100
+steps, time that the training thread itself spent in the tap, and bytes that a capture takes in the
+file.  Needs transformers."""
+import argparse
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+
+import torch
+import transformers
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import entroscope_tap
+
+transformers.logging.set_verbosity_error()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for name, value in (("context", 256), ("layers", 12), ("heads", 12), ("width", 768), ("batch", 8),
+                        ("steps", 6), ("samples", 8), ("threads", 0), ("rounds", 3)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args()
+
+
+def make(options):
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=8192, n_positions=options.context, n_embd=options.width, n_layer=options.layers,
+        n_head=options.heads, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0, attn_implementation="sdpa")
+    model = transformers.GPT2LMHeadModel(config).to(options.device)
+    return model, torch.optim.AdamW(model.parameters(), 1e-4)
+
+
+def steps(model, optimizer, options, listener):
+    """Seconds of each step, the waiting for the device and for the writer included."""
+    spent = []
+    for step in range(options.steps):
+        x = torch.randint(0, 8192, (options.batch, options.context), device=options.device)
+        begin = time.perf_counter()
+        loss = model(input_ids=x, labels=x).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        listener.step(step, loss=loss)
+        if options.device != "cpu":
+            torch.cuda.synchronize()
+        spent.append(time.perf_counter() - begin)
+    return spent
+
+
+def tapped(model, optimizer, options, mode, folder, number):
+    """Every step is captured."""
+    path = pathlib.Path(folder) / f"{mode}-{number}.h5"
+    with entroscope_tap.tap(model, path, every=1, mode=mode, samples=options.samples, dtype="f16",
+                            memory=1 << 30) as listener:
+        spent = steps(model, optimizer, options, listener)
+        own, captures = listener.seconds, listener._calls
+    path.unlink()
+    return spent[1:], own / captures, listener.writer.bytes / captures
+
+
+def main():
+    options = arguments()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    model, optimizer = make(options)
+    steps(model, optimizer, options, entroscope_tap.Nothing())     # warm
+    plain, seen = [], {mode: ([], [], []) for mode in entroscope_tap.MODES}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(options.rounds):
+            plain += steps(model, optimizer, options, entroscope_tap.Nothing())[1:]
+            for mode, (times, own, size) in seen.items():
+                spent, mine, stored = tapped(model, optimizer, options, mode, folder, number)
+                times += spent
+                own.append(mine)
+                size.append(stored)
+    step = statistics.median(plain)
+    print(f"step {step * 1e3:.1f} ms")
+    for mode, (times, own, size) in seen.items():
+        more = statistics.median(times) / step - 1
+        print(f"{mode}: captured_step +{more:.1%}  every_100 +{more / 100:.2%}  "
+              f"training_thread {statistics.median(own) / step:.1%}  "
+              f"{statistics.median(size) / 1e6:.2f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
