@@ -12,7 +12,7 @@ entroscope reads.  Copy this file beside your training script; it needs torch, n
     $ entroscope analyze run.h5 --db runs.db          # also while it trains
 
 What is found by itself: the attention of Hugging Face models (eager, sdpa, flash_attention_*) and
-nn.MultiheadAttention.  The rest you name, by patterns of module names:
+nn.MultiheadAttention.  Anything else you name (then nothing is searched), by patterns of module names:
 
     modules=["blocks.*.attn"]            # calls F.scaled_dot_product_attention inside
     modules={"blocks.*.attn": getter}    # getter(module, args, kwargs, output) gives a dict:
@@ -322,6 +322,7 @@ class Writer(threading.Thread):
         self.file, self.problem = None, None
         self.parts, self.series = {}, {}
         self.captures = self.bytes = 0
+        self.fresh = set()       # parts that the coming capture has
         self.waited = 0.0
 
     def put(self, method, *arguments, size=0, ready=None):
@@ -405,6 +406,7 @@ class Writer(threading.Thread):
         else:
             dataset[self.captures, start:start + len(values)] = values
         self.bytes += values.nbytes
+        self.fresh.add((number, name))
 
     def open_to_readers(self, attributes, config, scalars, masks):
         """Everything else that the file will ever hold; from here on it may be read (SWMR)."""
@@ -431,8 +433,11 @@ class Writer(threading.Thread):
     def commit(self, step):
         """The capture exists from the moment on that /step has it."""
         self.check_room(0)
-        for dataset in self.parts.values():
+        for key, dataset in self.parts.items():
+            if key not in self.fresh and len(dataset) > self.captures:     # of a capture given up
+                dataset[self.captures] = 0x7fc0 if dataset.dtype == "<u2" else np.nan
             dataset.flush()
+        self.fresh = set()
         self.steps.resize(self.captures + 1, 0)
         self.steps[self.captures] = step
         self.steps.flush()
@@ -486,8 +491,7 @@ def own_product(query, key, mask=None, causal=False, scale=None, temperature=Non
     product = of_sdpa(query, key, None, mask, 0.0, causal, scale)
     product.window = window
     if temperature is not None:
-        t = torch.as_tensor(temperature, device=query.device)
-        product.temperature = t.reshape(t.shape or (1,)).reshape(t.shape[0] if t.dim() else 1, -1)
+        product.temperature = by_head_and_row(torch.as_tensor(temperature, device=query.device), product)
     return product
 
 
@@ -641,7 +645,7 @@ class Tap:
                 if padding is not None and padding.dim() == 2:
                     self._notes.setdefault("key_mask", ~padding if padding.dtype == torch.bool
                                            else padding == 0)
-            self._see(module, lambda: of_multihead(module, *args, **kwargs), autocast=True)
+            self._see(module, lambda: of_multihead(module, *args, **kwargs))
             return original(module, *args, **kwargs)
         return forward
 
@@ -672,7 +676,7 @@ class Tap:
 
     # capturing
 
-    def _see(self, module, get, autocast=False):
+    def _see(self, module, get):
         """The first time in an armed step that a layer computes attention."""
         if not self._hears(module) or self._dropped or self.writer.problem:
             return
@@ -682,9 +686,10 @@ class Tap:
         begin = time.perf_counter()
         try:
             with torch.no_grad():
-                given = get() if autocast else None
-                with torch.autocast(next_device(module), enabled=False):
-                    self._take(layer, get() if given is None else given)
+                given = get()      # as the model computes it, under its autocast
+                first = given.query if isinstance(given, Product) else next(iter(given.values()))
+                with torch.autocast(first.device.type, enabled=False):
+                    self._take(layer, given)
             self._seen.add(layer.number)
         except Exception as error:
             where = f"layer {layer.number} ({layer.name}): {error}"
@@ -828,24 +833,22 @@ class Tap:
         for (kind, number), (tensor, function) in self._values.items():
             if number == layer.number:
                 value = tensor.detach() if function is None else function(tensor.detach())
-                self._put_parameter(layer, kind, value.float())
+                self._put_parameter(layer, kind, value.float(), product)
         if product.temperature is not None and ("temperature", layer.number) not in self._values:
-            self._put_parameter(layer, "temperature", product.temperature.float())
+            self._put_parameter(layer, "temperature", product.temperature.float(), product)
 
-    def _put_parameter(self, layer, kind, value):
+    def _put_parameter(self, layer, kind, value, product):
         n_heads, rows = layer.shape[1], layer.shape[2]
-        value = value.squeeze() if value.dim() > 1 else value
-        if value.dim() >= 1 and value.shape[0] > max(layer.heads) and value.numel() > 1:
-            value = value[layer.heads]
         if kind in ("alpha", "beta"):
             value = value.reshape(())
-        elif kind == "threshold":
-            value = value.reshape(-1).expand(n_heads)
         else:
-            value = value.reshape(-1, 1) if value.dim() < 2 else value
-            if value.shape[1] > 1 and self.query_rows is not None:
-                value = value[:, self.query_rows]
-            value = value[:, :rows].expand(n_heads, rows)
+            value = by_head_and_row(value, product)
+            if value.shape[0] > 1:
+                value = value[layer.heads]
+            if value.shape[1] > 1:
+                value = value[:, self._rows(layer, product)]
+            value = value.expand(n_heads, rows if kind == "temperature" else 1)
+            value = value if kind == "temperature" else value[:, 0]
         host, ready = to_host(value, torch.float32)
         self.writer.put(Writer.write, layer.number, kind, None, host.numpy(), size=nbytes(host), ready=ready)
 
@@ -869,7 +872,7 @@ class Tap:
             q = product.query[sample][heads][:, rows]
             folded = self._values.get(("temperature", layer.number))
             if folded is not None and product.temperature is None:
-                q = unfolded(q, folded, heads, rows)
+                q = unfolded(q, folded, product, heads, rows)
             self._put_part(layer, "queries", at, q, layer.shape[2])
             self._put_part(layer, "keys", at, product.key[sample][key_at], layer.shape[3])
         self._pad(layer, ("queries", "keys"), len(self._chosen_samples(layer, product)))
@@ -990,7 +993,8 @@ class Tap:
             if unseen:
                 self._tell("some", f"layers {', '.join(map(str, unseen))} were not seen at step {step}")
             self._put_capture(step)
-        self._armed = not self._seen      # a step that could not be captured: the next one instead
+        # a step that could not be captured: the next one instead
+        self._armed = not self._seen or self._dropped is not None
         self._seen, self._dropped, self._notes = set(), None, {}
         self.seconds += time.perf_counter() - begin
 
@@ -1077,6 +1081,8 @@ class Tap:
             self._send_scalars()
         self.writer.put(Writer.close, complete)
         self.writer.join()
+        if self.writer.captures == 0:
+            self.path.unlink(missing_ok=True)      # no trace: the next run may have the name
         if self.writer.problem:
             self._tell("problem", f"the trace ends early.  {self.writer.problem}")
 
@@ -1138,11 +1144,6 @@ def is_named(name, pattern):
     return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
 
 
-def next_device(module):
-    tensor = next(iter(module.parameters()), None)
-    return "cpu" if tensor is None else tensor.device.type
-
-
 def nbytes(tensor):
     return tensor.numel() * tensor.element_size()
 
@@ -1174,11 +1175,23 @@ def stored_key_heads(product, heads):
     return used
 
 
-def unfolded(q, folded, heads, rows):
+def by_head_and_row(value, product):
+    """[H|1, Tq|1] of a parameter of one number, one a head, one a row, or both."""
+    n_heads, n_rows = product.query.shape[1:3]
+    value = value.squeeze()
+    if value.dim() == 1:
+        value = value[:, None] if len(value) == n_heads else value[None]
+    value = value.reshape(1, 1) if value.dim() == 0 else value
+    if value.dim() != 2 or value.shape[0] not in (1, n_heads) or 1 < value.shape[1] < n_rows:
+        raise TapError(f"a parameter of shape {tuple(value.shape)} is none of one number, one a head "
+                       f"({n_heads}), one a row ({n_rows})")
+    return value
+
+
+def unfolded(q, folded, product, heads, rows):
     """Fused attention knows no temperature: a model that has one divided its queries by it."""
     tensor, function = folded
-    t = (tensor.detach() if function is None else function(tensor.detach())).to(q.dtype).squeeze()
-    t = t.reshape(-1, 1) if t.dim() < 2 else t
+    t = by_head_and_row(tensor.detach() if function is None else function(tensor.detach()), product).to(q.dtype)
     t = t[heads] if t.shape[0] > 1 else t
     t = t[:, rows] if t.shape[1] > 1 else t
     return q * t[..., None]
