@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """measure.py [--context 256] [--layers 4] [--heads 6] [--width 384] [--batch 4] [--samples 4]
-[--steps 5] [--rounds 3] [--threads 0] [--device cpu]: what the tap costs.
+[--pairs 4] [--rounds 3] [--threads 0] [--device cpu]: what the tap costs.
 
-Trains a GPT-2 from scratch on random tokens, with and without the tap, in turn, and prints for each
-mode what a captured step takes more than one without the tap, by the clock and by processor time (of
+Trains a GPT-2 from scratch on random tokens.  Every second step is captured and compared with the one
+before it, modes in turn, so that other work on the machine hits both; the median of all pairs is
+printed for each mode: what a captured step takes more, by the clock and by processor time (of
 all threads, the writer's too; it says more where the machine has other work), the same spread over a
 capture every 100 steps, the share of a step that the training thread spends in the tap, and the bytes
 that a capture takes.  Needs transformers."""
@@ -26,7 +27,7 @@ transformers.logging.set_verbosity_error()
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name, value in (("context", 256), ("layers", 4), ("heads", 6), ("width", 384), ("batch", 4),
-                        ("steps", 5), ("samples", 4), ("threads", 0), ("rounds", 3)):
+                        ("pairs", 4), ("samples", 4), ("threads", 0), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--device", default="cpu")
     return parser.parse_args()
@@ -44,7 +45,7 @@ def make(options):
 def steps(model, optimizer, options, listener):
     """Seconds of each step, by the clock and by the processor, waiting for device and writer included."""
     spent = []
-    for step in range(options.steps):
+    for step in range(2 * options.pairs + 1):
         x = torch.randint(0, 1024, (options.batch, options.context), device=options.device)
         begin = time.perf_counter(), time.process_time()
         loss = model(input_ids=x, labels=x).loss
@@ -61,14 +62,14 @@ def steps(model, optimizer, options, listener):
 
 
 def tapped(model, optimizer, options, mode, folder, number):
-    """Every step is captured."""
+    """([(clock, processor) of a step without and with a capture, ...], seconds and bytes a capture)"""
     path = pathlib.Path(folder) / f"{mode}-{number}.h5"
-    with entroscope_tap.tap(model, path, every=1, mode=mode, samples=options.samples, dtype="f16",
+    with entroscope_tap.tap(model, path, every=2, mode=mode, samples=options.samples, dtype="f16",
                             memory=1 << 30) as listener:
         spent = steps(model, optimizer, options, listener)
-        own, captures = listener.seconds, listener._calls
     path.unlink()
-    return spent[1:], own / captures, listener.writer.bytes / captures
+    captures = listener.writer.captures
+    return list(zip(spent[1::2], spent[2::2])), listener.seconds / captures, listener.writer.bytes / captures
 
 
 def main():
@@ -77,22 +78,21 @@ def main():
         torch.set_num_threads(options.threads)
     model, optimizer = make(options)
     steps(model, optimizer, options, entroscope_tap.Nothing())     # warm
-    plain, seen = [], {mode: ([], [], []) for mode in entroscope_tap.MODES}
+    seen = {mode: ([], [], []) for mode in entroscope_tap.MODES}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.rounds):
-            plain += steps(model, optimizer, options, entroscope_tap.Nothing())[1:]
-            for mode, (times, own, size) in seen.items():
-                spent, mine, stored = tapped(model, optimizer, options, mode, folder, number)
-                times += spent
-                own.append(mine)
-                size.append(stored)
-    clock, processor = (statistics.median(values) for values in zip(*plain))
-    print(f"step {clock * 1e3:.1f} ms, {processor * 1e3:.1f} ms of processor time")
-    for mode, (times, own, size) in seen.items():
-        more = [statistics.median(values) / before - 1
-                for values, before in zip(zip(*times), (clock, processor))]
-        print(f"{mode}: captured_step {more[0]:+.1%}  processor {more[1]:+.1%}  "
-              f"every_100 {more[0] / 100:+.2%}  training_thread {statistics.median(own) / clock:.1%}  "
+            for mode, results in seen.items():
+                pairs, own, size = tapped(model, optimizer, options, mode, folder, number)
+                results[0].extend(pairs)
+                results[1].append(own)
+                results[2].append(size)
+    step = statistics.median(plain[0] for pairs, _, _ in seen.values() for plain, _ in pairs)
+    print(f"step {step * 1e3:.0f} ms")
+    for mode, (pairs, own, size) in seen.items():
+        clock, processor = (statistics.median(captured[i] / plain[i] for plain, captured in pairs) - 1
+                            for i in (0, 1))
+        print(f"{mode}: captured_step {clock:+.1%}  processor {processor:+.1%}  every_100 {clock / 100:+.2%}  "
+              f"training_thread {statistics.median(own) / step:.1%}  "
               f"{statistics.median(size) / 1e6:.2f} MB", flush=True)
 
 
