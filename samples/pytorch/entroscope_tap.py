@@ -443,6 +443,10 @@ class Writer(threading.Thread):
         self.steps.flush()
         self.captures += 1
 
+    def give_up(self):
+        """What was written of the coming capture does not count."""
+        self.fresh = set()
+
     def scalars(self, entries):
         """entries: (name, step, number or tensor)"""
         for name in {name for name, _, _ in entries} & self.series.keys():
@@ -985,6 +989,7 @@ class Tap:
         begin = time.perf_counter()
         unseen = [number for number in self.layers if number not in self._seen]
         if self._dropped:
+            self.writer.put(Writer.give_up)
             self._tell("dropped", f"step {step} was not captured.  {self._dropped}")
         elif not self._seen:
             self._tell("unseen", f"no attention was seen up to step {step}: is the model compiled, or does "

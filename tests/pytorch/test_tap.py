@@ -633,6 +633,91 @@ def windows_sinks_and_biases(world):
 
 
 @test
+def documents_are_noted(world):
+    """A mask that is causal within documents; the queries and keys need their numbers."""
+    segment = torch.tensor([0] * 20 + [1] * 18 + [2] * 10)
+    closed = (segment[:, None] != segment) | torch.ones(T, T).triu(1).bool()
+    torch.manual_seed(8)
+    attention, x = nn.MultiheadAttention(48, 4, batch_first=True), torch.randn(2, T, 48)
+    p = attention(x, x, x, attn_mask=closed, average_attn_weights=False)[1].detach().double().numpy()
+    for mode in entroscope_tap.MODES:
+        with tap(attention, world / f"{mode}.h5", mode=mode, dtype="f32") as listener:
+            listener.note(segment=segment.expand(2, -1))
+            attention(x, x, x, attn_mask=closed)
+            listener.step(0)
+        with h5py.File(world / f"{mode}.h5") as file:
+            assert (file["segment"][0] == segment.numpy()).all() and file.attrs["causal"] == 1
+            group = file["layers/0"]
+            if mode == "row_entropy":
+                assert np.abs(group["row_entropy"][0] - entropy(p)).max() < 1e-5
+            if mode == "attention":
+                assert np.abs(group["attention"][0] - p).max() < 1e-5
+    try:
+        found = analyze(world, "queries_keys.h5")
+    except Skip:
+        return
+    for (_, layer, head), value in found.items():
+        assert abs(value - entropy(p)[:, head].mean()) < 1e-5
+
+
+@test
+def what_is_captured_and_when(world):
+    model = gpt2()
+    with tap(model, world / "run.h5", every=3) as listener:
+        for step in range(10, 18):
+            with listener.paused():
+                model(**batch(99))               # evaluation
+            if step == 14:
+                listener.arm()
+            model(**batch(step))
+            with torch.no_grad():                # a second micro-batch is passed over
+                model(**batch(98))
+            listener.step(step, loss=step, none=None)
+    with h5py.File(world / "run.h5") as file:
+        assert list(file["step"]) == [10, 13, 14, 16]
+        assert list(file["scalars/loss/step"]) == list(range(10, 18)) and list(file["scalars"]) == ["loss"]
+        for at, step in enumerate((10, 13, 14, 16)):
+            p = reference(gpt2, model.state_dict(), step)[0]
+            assert np.abs(file["layers/0/row_entropy"][at] - entropy(p)).max() < 1e-5
+    with warnings.catch_warnings(record=True) as said, tap(model, world / "s.h5", every=1) as listener:
+        warnings.simplefilter("always")
+        for step in range(3):
+            model(**batch(step))
+            listener.step(step, **({"late": 1.0} if step else {}))
+    assert len(said) == 1 and "the scalar 'late' came after the first capture" in str(said[0].message)
+
+
+@test
+def a_layer_that_is_given_up_leaves_nothing_of_an_older_step(world):
+    """Layer 0 was seen and layer 1 failed: the capture is dropped, and the next has no layer 0."""
+    model = Own("see")
+    fail, original = [False], entroscope_tap.see
+
+    def sometimes(module, *args, **kwargs):
+        if module is model.blocks[1] and fail[0]:
+            args = (args[0], args[1][..., :3])       # keys of another width
+        if module is model.blocks[0] and fail[0] is None:
+            return
+        original(module, *args, **kwargs)
+    x = torch.randn(2, 20, 32)
+    entroscope_tap.see = sometimes
+    try:
+        with warnings.catch_warnings(record=True) as said, \
+                tap(model, world / "run.h5", every=1, modules=["blocks.*"]) as listener:
+            warnings.simplefilter("always")
+            for step, fail[0] in enumerate((False, True, None)):
+                model(x)
+                listener.step(step)
+    finally:
+        entroscope_tap.see = original
+    assert len(said) == 2, [str(w.message) for w in said]
+    with h5py.File(world / "run.h5") as file:
+        assert list(file["step"]) == [0, 2]
+        assert np.isnan(file["layers/0/row_entropy"][1]).all()
+        assert np.isfinite(file["layers/1/row_entropy"][1]).all()
+
+
+@test
 def a_diverged_model_is_nan_and_not_collapsed(world):
     model = gpt2()
     with tap(model, world / "run.h5", every=1, mode="attention") as listener:
