@@ -26,7 +26,7 @@ from clitest import Skip, main, query, test
 from entroscope_tap import TapError, tap
 
 transformers.logging.set_verbosity_error()
-torch.set_num_threads(2)
+torch.set_num_threads(1)      # threads wait for each other, most of all on a busy machine
 B, T, VOCAB = 4, 48, 64
 QUIET = {"vocab_size": VOCAB, "bos_token_id": 0, "eos_token_id": 0}
 
