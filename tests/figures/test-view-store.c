@@ -296,7 +296,7 @@ test_steps_of_some_heads(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     options.heads = heads + 2;
     options.n_heads = 1;
     g_assert_null(draw(fixture, "headwise-steps", 1, &options, &error));
-    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_EMPTY);
+    g_assert_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT);
 }
 
 /* More captures than columns: a value that stands at one capture alone is still there. */
