@@ -15,16 +15,6 @@ largest(const EntroGrid *grid)
     return range.high;
 }
 
-gsize
-entro_count_cells(const EntroGrid *grid, EntroCellState state)
-{
-    gsize n = 0;
-
-    for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
-        n += grid->state[cell] == state;
-    return n;
-}
-
 /* Percent of the run's heads in each band; the group after the last band is of those with none. */
 static void
 share_out(const EntroGrid *grid, double m, double *share)

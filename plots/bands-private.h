@@ -11,8 +11,6 @@ typedef struct {
     gboolean one; /* the same for all runs */
 } EntroBandScale;
 
-gsize entro_count_cells(const EntroGrid *grid, EntroCellState state);
-
 char **entro_band_names(guint n_groups);
 char **entro_band_ranges(guint n_groups, double m);
 /* Which M, which heads are in no band, which steps: sentences, char *. */

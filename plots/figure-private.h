@@ -29,6 +29,14 @@ entro_box_bottom(EntroBox box)
     return box.y + box.height;
 }
 
+/* ---- plot-error.c --------------------------------------------------------------------------- */
+
+/* ARGUMENT, with what files may have in their names made safe.  Returns FALSE. */
+gboolean entro_plot_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* "there is no KIND "NAME"; there are ...": ARGUMENT. */
+void entro_fail_unknown(const char *kind, const char *name, const char *const *known,
+                        GError **error);
+
 /* ---- palette.c, line-sets.c ----------------------------------------------------------------- */
 
 typedef struct {
@@ -234,13 +242,8 @@ struct EntroFigure {
     double dpi, max_pixels;
 };
 
-/* ARGUMENT, with what files may have in their names made safe.  Returns FALSE. */
-gboolean entro_plot_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Theme, font and limits from the options; nothing on it yet. */
 EntroFigure *entro_figure_new(const EntroPlotOptions *options, GError **error);
-/* "there is no KIND "NAME"; there are ...": ARGUMENT. */
-void entro_fail_unknown(const char *kind, const char *name, const char *const *known,
-                        GError **error);
 void entro_figure_set_created(EntroFigure *figure, const char *date); /* ignored if not ISO 8601 */
 /* For the metadata: what is drawn, after what is said already. */
 void entro_figure_add_about(EntroFigure *figure, const char *about);

@@ -1,24 +1,7 @@
 /* figure.c: a figure is a canvas size, a theme and a list of marks. */
 #include "figure-private.h"
 
-/* clang-format off */
-G_DEFINE_QUARK(entro-plot-error-quark, entro_plot_error)
-/* clang-format on */
-
 static const char default_date[] = "1970-01-01T00:00:00Z"; /* same input, same bytes */
-
-gboolean
-entro_plot_refuse(GError **error, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_autofree char *clean = entro_text_clean_long(message);
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT, "%s", clean);
-    return FALSE;
-}
 
 static void
 mark_free(gpointer data)
@@ -61,16 +44,6 @@ check_sizes(const EntroPlotOptions *options, GError **error)
             return FALSE;
         }
     return TRUE;
-}
-
-void
-entro_fail_unknown(const char *kind, const char *name, const char *const *known, GError **error)
-{
-    g_autofree char *list = g_strjoinv(", ", (char **)known);
-    g_autofree char *safe = entro_text_clean(name);
-
-    g_set_error(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_ARGUMENT,
-                "there is no %s \"%s\"; there are %s", kind, safe, list);
 }
 
 static void

@@ -57,3 +57,13 @@ entro_steps_append(GString *list, const char *name, gint64 step)
     g_string_append_printf(list, "%s%s %" G_GINT64_FORMAT, list->len > 0 ? ", " : "Steps: ", name,
                            step);
 }
+
+gsize
+entro_count_cells(const EntroGrid *grid, EntroCellState state)
+{
+    gsize n = 0;
+
+    for (gsize cell = 0; cell < grid->n_rows * grid->n_columns; cell++)
+        n += grid->state[cell] == state;
+    return n;
+}

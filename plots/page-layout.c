@@ -143,22 +143,6 @@ entro_page_place(EntroPage *page)
 
 /* ---- widths ------------------------------------------------------------------------------------ */
 
-double
-entro_page_label_size(const EntroFigure *figure)
-{
-    return entro_text_height(figure->text, entro_style_label(figure).size) + figure->theme.gap;
-}
-
-double
-entro_page_label_length(const EntroFigure *figure, const char *label)
-{
-    const EntroTextStyle style = entro_style_label(figure);
-    double width = 0, height = 0;
-
-    entro_text_measure(figure->text, label, &style, &width, &height);
-    return width;
-}
-
 /* Height of a line of this text, which may need a font that is taller than the usual one. */
 static double
 line_height(const EntroFigure *figure, const char *text, const EntroTextStyle *style)
@@ -335,24 +319,6 @@ fit_width(EntroPage *page, GError **error)
 /* ---- heights ----------------------------------------------------------------------------------- */
 
 static double
-plot_left(const EntroPage *page, guint column)
-{
-    double x = page->figure->theme.pad + page->indent + page->outer_left;
-
-    for (guint before = 0; before < column; before++)
-        x += page->left[before] + page->plot_width + page->right[before];
-    return x + page->left[column];
-}
-
-double
-entro_page_chart_width(const EntroPage *page, const EntroChart *chart)
-{
-    const guint last = chart->column + chart->span - 1;
-
-    return plot_left(page, last) + page->plot_width - plot_left(page, chart->column);
-}
-
-static double
 annotation_height(const EntroPage *page, const EntroChart *chart)
 {
     const EntroTextStyle style = entro_style_note(page->figure);
@@ -390,24 +356,6 @@ set_rows(EntroPage *page)
     }
 }
 
-static double
-sum_of(const double *number, guint n)
-{
-    double sum = 0;
-
-    for (guint i = 0; i < n; i++)
-        sum += number[i];
-    return sum;
-}
-
-/* From the upper edge of the highest plot to the lower edge of the lowest one. */
-static double
-plots_height(const EntroPage *page)
-{
-    return sum_of(page->plot_height, page->n_rows) + sum_of(page->top, page->n_rows) +
-           sum_of(page->bottom, page->n_rows) - page->top[0] - page->bottom[page->n_rows - 1];
-}
-
 /* What stands upright beside all plots may be longer than they are. */
 static double
 outer_length(const EntroPage *page)
@@ -429,7 +377,8 @@ static double
 around_height(const EntroPage *page)
 {
     return 2 * page->figure->theme.pad + page->header + page->outer_bottom + page->footer +
-           sum_of(page->top, page->n_rows) + sum_of(page->bottom, page->n_rows);
+           entro_page_add_up(page->top, page->n_rows) +
+           entro_page_add_up(page->bottom, page->n_rows);
 }
 
 static double
@@ -446,8 +395,8 @@ static gboolean
 fit_height(EntroPage *page, GError **error)
 {
     const double around = around_height(page), given = page->options->height * ENTRO_INCH;
-    const double missing = outer_length(page) - plots_height(page);
-    double plots = sum_of(page->plot_height, page->n_rows);
+    const double missing = outer_length(page) - entro_page_plots_height(page);
+    double plots = entro_page_add_up(page->plot_height, page->n_rows);
     double wanted = isnan(given) ? plots + MAX(missing, 0) : given - around;
 
     for (guint row = 0; row < page->n_rows; row++)
@@ -533,24 +482,4 @@ entro_page_fit(EntroPage *page, GError **error)
     page->footer = entro_page_fit_footer(page);
     set_rows(page);
     return fit_height(page, error) && check_size(page, error);
-}
-
-EntroBox
-entro_page_plot(const EntroPage *page, const EntroChart *chart)
-{
-    double y = page->figure->theme.pad + page->header;
-
-    for (guint row = 0; row < chart->row; row++)
-        y += page->top[row] + page->plot_height[row] + page->bottom[row];
-    return (EntroBox){plot_left(page, chart->column), y + page->top[chart->row],
-                      entro_page_chart_width(page, chart), page->plot_height[chart->row]};
-}
-
-EntroBox
-entro_page_plots(const EntroPage *page)
-{
-    const double x = plot_left(page, 0), y = page->figure->theme.pad + page->header + page->top[0];
-
-    return (EntroBox){x, y, plot_left(page, page->n_columns - 1) + page->plot_width - x,
-                      plots_height(page)};
 }

@@ -139,9 +139,15 @@ EntroFigure *entro_page_finish(EntroPage *page, GError **error);
 
 void entro_page_place(EntroPage *page); /* rows and columns; resolves the shared scales */
 gboolean entro_page_fit(EntroPage *page, GError **error);
+
+/* ---- page-geometry.c -------------------------------------------------------------------------- */
+
 EntroBox entro_page_plot(const EntroPage *page, const EntroChart *chart);
 EntroBox entro_page_plots(const EntroPage *page);                              /* all of them */
 double entro_page_chart_width(const EntroPage *page, const EntroChart *chart); /* of its plot */
+/* From the upper edge of the highest plot to the lower edge of the lowest one. */
+double entro_page_plots_height(const EntroPage *page);
+double entro_page_add_up(const double *number, guint n);
 double entro_page_label_size(const EntroFigure *figure);
 double entro_page_label_length(const EntroFigure *figure, const char *label);
 

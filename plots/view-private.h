@@ -222,6 +222,7 @@ gboolean entro_view_check_part(const EntroPlotOptions *options, const char *cons
 gboolean entro_view_has_part(const EntroPlotOptions *options, const char *part);
 /* grids.c: one EntroGrid a run, of the column and the steps of the options. */
 GPtrArray *entro_view_select_grids(const EntroViewInput *input, GError **error);
+gsize entro_count_cells(const EntroGrid *grid, EntroCellState state);
 gboolean entro_grids_same_step(const GPtrArray *grids);
 char *entro_grids_title(const GPtrArray *grids, const char *title); /* with the step if it is one */
 /* The run's, with its step where the runs are at different ones. */
