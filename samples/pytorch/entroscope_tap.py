@@ -48,15 +48,14 @@ nn.TransformerEncoderLayer in eval mode (torch.backends.mha.set_fastpath_enabled
 flex_attention.  What can be stored but not as queries and keys is said: ALiBi, position bias, softcap,
 sinks, masks that are not causal, window, padding or documents.
 
-Cost, by measure.py --threads 1 --rounds 1 --pairs 5 --layers 2 --batch 2 --samples 2 (GPT-2 of 2 x 6
-heads, width 384, T = 256, f32 on one thread of a CPU that had much other work, so take the percentages
-as an order of magnitude; never measured on a GPU).  A captured step took longer, the writer's work
-included and not hidden behind the next step:
+Cost, by measure.py as it stands (GPT-2 of 4 x 6 heads, width 384, T = 256, batch 4, all of it captured,
+f32 on two idle CPU cores; a step took 385 ms; never measured on a GPU).  A captured step took longer, the
+writer's work included and not hidden behind the next step:
 
     mode           clock    processor time   a capture every 100 steps   bytes a capture
-    attention      +14 %    + 8 %            +0.14 %                     3.15 MB (f16)
-    queries_keys   +12 %    + 4 %            +0.11 %                     1.57 MB (f16)
-    row_entropy    +15 %    +18 %            +0.15 %                     0.05 MB (f32)
+    attention      + 8 %    + 8 %            +0.08 %                     12.58 MB (f16)
+    queries_keys   + 3 %    + 4 %            +0.03 %                      6.29 MB (f16)
+    row_entropy    +11 %    +11 %            +0.11 %                      0.20 MB (f32)
 """
 import contextlib
 import fnmatch
