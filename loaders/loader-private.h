@@ -287,6 +287,14 @@ typedef struct {
     gsize n_keys; /* 0: not said */
 } EntroLayerRule;
 
+/* Numbers of each key that all layers share: padding, documents.  Those of the capture read last are
+ * kept. */
+typedef struct {
+    EntroDataset dataset; /* [S,B,T]; without a name: there are none */
+    gpointer values;      /* [B,T] of `capture` */
+    gsize capture;
+} EntroKeyNumbers;
+
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
@@ -298,8 +306,8 @@ struct EntroSource {
     EntroParamData *beside;  /* [n_layers] keys or largest logits; without a name: there are none */
     EntroPlan *plan;         /* [n_layers] */
     EntroParamData *params;  /* [n_layers][ENTRO_N_PARAMS] */
-    EntroDataset key_mask;   /* [S,B,T], when the trace has one */
-    EntroDataset segment;    /* [S,B,T], likewise */
+    EntroKeyNumbers key_mask; /* guint8 */
+    EntroKeyNumbers segment;  /* gint64 */
 
     gsize *selected; /* positions along /step */
     gsize n_selected;
@@ -308,10 +316,6 @@ struct EntroSource {
     guint layer;            /* the next tile */
     hsize_t corner[4];
     gboolean fresh; /* `corner` is to be set to the layer's first */
-    guint8 *mask;   /* [B,T] of mask_capture, read last */
-    gsize mask_capture;
-    gint64 *segments; /* [B,T] of segment_capture */
-    gsize segment_capture;
 };
 
 /* Finds the pieces of the box that the tile names.  FALSE is a refusal. */

@@ -266,8 +266,8 @@ entro_source_free(EntroSource *source)
         entro_dataset_clear(&source->beside[layer].dataset);
     for (guint i = 0; source->params != NULL && i < source->trace.n_layers * ENTRO_N_PARAMS; i++)
         entro_dataset_clear(&source->params[i].dataset);
-    entro_dataset_clear(&source->key_mask);
-    entro_dataset_clear(&source->segment);
+    entro_dataset_clear(&source->key_mask.dataset);
+    entro_dataset_clear(&source->segment.dataset);
     entro_hid_close(source->file);
     entro_trace_clear(&source->trace);
     g_free(source->attention);
@@ -275,8 +275,8 @@ entro_source_free(EntroSource *source)
     g_free(source->params);
     g_free(source->plan);
     g_free(source->selected);
-    g_free(source->mask);
-    g_free(source->segments);
+    g_free(source->key_mask.values);
+    g_free(source->segment.values);
     g_free(source);
 }
 
@@ -454,10 +454,8 @@ entro_source_peek(EntroSource *source, EntroTile *tile, guint layer, gsize captu
     memset(there.corner, 0, sizeof there.corner);
     there.corner[0] = capture;
     gboolean good = fill(&there, tile, error);
-    source->mask = there.mask;
-    source->mask_capture = there.mask_capture;
-    source->segments = there.segments;
-    source->segment_capture = there.segment_capture;
+    source->key_mask = there.key_mask;
+    source->segment = there.segment;
     return good;
 }
 

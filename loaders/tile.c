@@ -199,102 +199,77 @@ find_beside(EntroSource *source, EntroTile *tile, GError **error)
     return TRUE;
 }
 
-/* Mask of one capture into source->mask, unless it is there; any value but 0 counts as 1. */
-static EntroRead
-load_mask(EntroSource *source, gsize capture, char **ret_problem)
-{
-    const EntroDataset *mask = &source->key_mask;
-    hsize_t origin[3] = {capture}, dims[3] = {1, mask->dims[1], mask->dims[2]};
-    gsize n = mask->dims[1] * mask->dims[2];
+/* ---- numbers of each key: padding, documents ----------------------------------------------------- */
 
-    if (source->mask != NULL && source->mask_capture == capture)
+/* Makes `n` numbers, as they are stored, what the tile is to hold. */
+typedef gboolean KeyConvert(const EntroDataset *dataset, gsize n, gpointer values);
+
+/* Any value but 0 counts as 1. */
+static gboolean
+to_mask(const EntroDataset *dataset G_GNUC_UNUSED, gsize n, gpointer values)
+{
+    guint8 *mask = values;
+
+    for (gsize i = 0; i < n; i++)
+        mask[i] = mask[i] != 0;
+    return TRUE;
+}
+
+static gboolean
+to_segment(const EntroDataset *dataset, gsize n, gpointer values)
+{
+    g_auto(EntroHid) type = H5Dget_type(dataset->id);
+
+    return H5Tconvert(type, H5T_NATIVE_INT64, n, values, NULL, H5P_DEFAULT) >= 0;
+}
+
+/* Those of one capture into keys->values, unless they are there; `size` bytes each. */
+static EntroRead
+load_keys(EntroKeyNumbers *keys, gsize size, KeyConvert *convert, gsize capture, char **ret_problem)
+{
+    const EntroDataset *dataset = &keys->dataset;
+    hsize_t origin[3] = {capture}, dims[3] = {1, dataset->dims[1], dataset->dims[2]};
+    gsize n = dataset->dims[1] * dataset->dims[2];
+
+    if (keys->values != NULL && keys->capture == capture)
         return ENTRO_READ_OK;
-    if (capture >= mask->dims[0]) {
+    if (capture >= dataset->dims[0]) {
         *ret_problem = g_strdup("was never written");
         return ENTRO_READ_MISSING;
     }
-    if (source->mask == NULL)
-        source->mask = g_try_malloc(n);
-    if (source->mask == NULL) {
+    if (keys->values == NULL)
+        keys->values = g_try_malloc_n(n, size);
+    if (keys->values == NULL) {
         *ret_problem = g_strdup("does not fit into memory");
         return ENTRO_READ_DAMAGED;
     }
-    source->mask_capture = G_MAXSIZE;
-    EntroRead read = entro_dataset_read_box(mask, origin, dims, source->mask, ret_problem);
-    for (gsize i = 0; read == ENTRO_READ_OK && i < n; i++)
-        source->mask[i] = source->mask[i] != 0;
-    if (read == ENTRO_READ_OK)
-        source->mask_capture = capture;
-    return read;
-}
-
-/* Key mask of the samples of the tile; read once a capture and copied. */
-static void
-read_mask(EntroSource *source, EntroTile *tile)
-{
-    const EntroDataset *mask = &source->key_mask;
-    gsize n_keys = mask->dims[2], sample_bytes = tile->n_samples * n_keys;
-
-    for (gsize i = 0; i < tile->n_captures; i++) {
-        char *problem = NULL;
-        EntroRead read = load_mask(source, tile->capture + i, &problem);
-        if (read != ENTRO_READ_OK) {
-            entro_tile_spoil(tile, read, mask, problem);
-            return;
-        }
-        memcpy(tile->private_->key_mask + i * sample_bytes, source->mask + tile->sample * n_keys,
-               sample_bytes);
-    }
-}
-
-/* Documents of one capture into source->segments, unless they are there. */
-static EntroRead
-load_segments(EntroSource *source, gsize capture, char **ret_problem)
-{
-    const EntroDataset *segment = &source->segment;
-    hsize_t origin[3] = {capture}, dims[3] = {1, segment->dims[1], segment->dims[2]};
-    gsize n = segment->dims[1] * segment->dims[2];
-    g_auto(EntroHid) type = H5Dget_type(segment->id);
-
-    if (source->segments != NULL && source->segment_capture == capture)
-        return ENTRO_READ_OK;
-    if (capture >= segment->dims[0]) {
-        *ret_problem = g_strdup("was never written");
-        return ENTRO_READ_MISSING;
-    }
-    if (source->segments == NULL)
-        source->segments = g_try_new(gint64, n);
-    if (source->segments == NULL) {
-        *ret_problem = g_strdup("does not fit into memory");
-        return ENTRO_READ_DAMAGED;
-    }
-    source->segment_capture = G_MAXSIZE;
-    EntroRead read = entro_dataset_read_box(segment, origin, dims, source->segments, ret_problem);
-    if (read == ENTRO_READ_OK &&
-        H5Tconvert(type, H5T_NATIVE_INT64, n, source->segments, NULL, H5P_DEFAULT) < 0) {
+    keys->capture = G_MAXSIZE;
+    EntroRead read = entro_dataset_read_box(dataset, origin, dims, keys->values, ret_problem);
+    if (read != ENTRO_READ_OK)
+        return read;
+    if (!convert(dataset, n, keys->values)) {
         *ret_problem = g_strdup("cannot be converted");
         return ENTRO_READ_DAMAGED;
     }
-    if (read == ENTRO_READ_OK)
-        source->segment_capture = capture;
-    return read;
+    keys->capture = capture;
+    return ENTRO_READ_OK;
 }
 
+/* Those of the tile's samples into `copy`; each capture is read once for all its tiles. */
 static void
-read_segments(EntroSource *source, EntroTile *tile)
+read_keys(EntroKeyNumbers *keys, gsize size, KeyConvert *convert, EntroTile *tile, gpointer copy)
 {
-    const EntroDataset *segment = &source->segment;
-    gsize n_keys = segment->dims[2], n = tile->n_samples * n_keys;
+    gsize row = keys->dataset.dims[2] * size, bytes = tile->n_samples * row;
 
     for (gsize i = 0; i < tile->n_captures; i++) {
         char *problem = NULL;
-        EntroRead read = load_segments(source, tile->capture + i, &problem);
+        EntroRead read = load_keys(keys, size, convert, tile->capture + i, &problem);
         if (read != ENTRO_READ_OK) {
-            entro_tile_spoil(tile, read, segment, problem);
+            entro_tile_spoil(tile, read, &keys->dataset, problem);
             return;
         }
-        memcpy(tile->private_->segment + i * n, source->segments + tile->sample * n_keys,
-               n * sizeof(gint64));
+        memcpy((guint8 *)copy + i * bytes, (const guint8 *)keys->values + tile->sample * row,
+               bytes);
     }
 }
 
@@ -306,9 +281,9 @@ entro_tile_find(EntroSource *source, EntroTile *tile, GError **error)
 
     own->n_pieces = own->n_beside = 0;
     if (source->trace.has_key_mask)
-        read_mask(source, tile);
+        read_keys(&source->key_mask, sizeof(guint8), to_mask, tile, own->key_mask);
     if (source->trace.has_segment && tile->status == ENTRO_TILE_OK)
-        read_segments(source, tile);
+        read_keys(&source->segment, sizeof(gint64), to_segment, tile, own->segment);
     if (tile->status == ENTRO_TILE_OK && !find_beside(source, tile, error))
         return FALSE;
     if (tile->status != ENTRO_TILE_OK)

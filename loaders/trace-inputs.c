@@ -340,7 +340,7 @@ read_query_rows(EntroSource *source, EntroLayer *layer, GError **error)
 static gsize
 guess_keys(const EntroSource *source, const EntroLayer *layer, const EntroLayerRule *rule)
 {
-    const EntroDataset *masks[] = {&source->key_mask, &source->segment};
+    const EntroDataset *masks[] = {&source->key_mask.dataset, &source->segment.dataset};
     gsize end = layer->query_rows ? (gsize)layer->query_rows[layer->n_queries - 1] + 1 : 0;
 
     if (rule->n_keys > 0)

@@ -275,8 +275,8 @@ entro_trace_open_masks(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
 
-    return open_mask(source, "/key_mask", &source->key_mask, &trace->has_key_mask, error) &&
-           open_mask(source, "/segment", &source->segment, &trace->has_segment, error);
+    return open_mask(source, "/key_mask", &source->key_mask.dataset, &trace->has_key_mask, error) &&
+           open_mask(source, "/segment", &source->segment.dataset, &trace->has_segment, error);
 }
 
 static gboolean
@@ -301,7 +301,7 @@ gboolean
 entro_trace_check_masks(const EntroSource *source, GError **error)
 {
     const EntroTrace *trace = &source->trace;
-    const EntroDataset *mask = &source->key_mask, *segment = &source->segment;
+    const EntroDataset *mask = &source->key_mask.dataset, *segment = &source->segment.dataset;
 
     if (trace->has_key_mask) {
         g_auto(EntroHid) type = H5Dget_type(mask->id);
