@@ -55,11 +55,32 @@ entro_chart_add_note(EntroChart *chart, const char *format, ...)
 }
 
 void
-entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot)
+entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot, const char *words)
 {
     EntroTextStyle style = entro_style_note(figure);
 
     style.max_width = plot.width;
     entro_figure_add_text(figure, ENTRO_ROLE_VALUE, plot.x + plot.width / 2,
-                          plot.y + plot.height / 2, 0.5, 0.5, "no values", &style);
+                          plot.y + plot.height / 2, 0.5, 0.5, words, &style);
+}
+
+void
+entro_chart_set_across(EntroChart *chart, const char *label, EntroAxisKind kind, const char *shared)
+{
+    g_free(chart->x.label);
+    chart->x.label = g_strdup(label);
+    chart->x.kind = kind;
+    chart->x.shared = shared;
+    chart->x.together = TRUE;
+}
+
+EntroAxis
+entro_chart_axis_across(const EntroChart *chart, const EntroFigure *figure, EntroBox plot)
+{
+    EntroAxis x = entro_scale_axis(&chart->x);
+
+    x.from = plot.x;
+    x.to = entro_box_right(plot);
+    entro_axis_fit_across(&x, figure, MIN(chart->need.around.left, chart->need.around.right));
+    return x;
 }

@@ -90,13 +90,11 @@ static void
 draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
 {
     const EntroCurveChart *lines = (const EntroCurveChart *)chart;
-    EntroAxis x = entro_scale_axis(&chart->x), y = entro_scale_axis(&chart->y);
+    const EntroAxis x = entro_chart_axis_across(chart, figure, plot);
+    EntroAxis y = entro_scale_axis(&chart->y);
 
-    x.from = plot.x;
-    x.to = entro_box_right(plot);
     y.from = entro_box_bottom(plot);
     y.to = plot.y;
-    entro_axis_fit_across(&x, figure, MIN(chart->need.around.left, chart->need.around.right));
     entro_axis_fit_upright(&y, figure);
     draw_stop(lines, figure, &x, plot);
     entro_axes_add_x(figure, &x, plot, TRUE);
@@ -104,7 +102,7 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     for (guint k = 0; k < lines->bands->len; k++)
         entro_band_add(figure, lines->bands->pdata[k], &x, &y, plot);
     if (isnan(chart->y.range.low) && isnan(lines->stop))
-        entro_chart_draw_nothing(figure, plot);
+        entro_chart_draw_nothing(figure, plot, "no values");
     draw_ceiling(lines, figure, &y, plot);
     draw_limit(lines, figure, &x, plot);
     for (guint k = 0; k < lines->curves->len; k++) {
@@ -136,10 +134,7 @@ entro_curve_chart_add(EntroPage *page, const char *title, const char *y_label)
     lines->bands = g_ptr_array_new_with_free_func(band_free);
     lines->ceiling = lines->limit = lines->stop = NAN;
     lines->crosses = TRUE;
-    chart->x.kind = ENTRO_AXIS_STEP;
-    chart->x.shared = "step";
-    chart->x.together = TRUE;
-    chart->x.label = g_strdup("Training step");
+    entro_chart_set_across(chart, "Training step", ENTRO_AXIS_STEP, "step");
     chart->y.kind = page->options->log_y ? ENTRO_AXIS_LOG : ENTRO_AXIS_NUMBER;
     chart->y.label = g_strdup(y_label);
     chart->y.widen = widen_y;

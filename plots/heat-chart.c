@@ -270,7 +270,7 @@ draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
     const EntroHeatChart *heat = (const EntroHeatChart *)chart;
     if (heat->n_rows == 0 || heat->n_columns == 0) {
         entro_figure_add(figure, ENTRO_MARK_FRAME, ENTRO_ROLE_DECOR, plot);
-        entro_chart_draw_nothing(figure, plot);
+        entro_chart_draw_nothing(figure, plot, "no values");
         return;
     }
     const EntroMark *cells = add_cells(heat, figure, plot);

@@ -98,10 +98,7 @@ add_chart(EntroPage *page, const char *title, const char *y_label)
 
     lines->dots = TRUE;
     lines->crosses = FALSE;
-    g_free(chart->x.label);
-    chart->x.label = g_strdup("Layer");
-    chart->x.kind = ENTRO_AXIS_LAYER;
-    chart->x.shared = "layer";
+    entro_chart_set_across(chart, "Layer", ENTRO_AXIS_LAYER, "layer");
     chart->y.from_zero = TRUE;
     chart->legend_title = "Runs";
     return lines;

@@ -89,7 +89,13 @@ struct EntroChart {
 gpointer entro_chart_new(const EntroChartKind *kind, gsize size, const char *title);
 void entro_chart_free(EntroChart *chart);
 /* In the place of a chart that has nothing to show. */
-void entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot);
+void entro_chart_draw_nothing(EntroFigure *figure, EntroBox plot, const char *words);
+/* What runs across the chart; charts with the same `shared` may share its range. */
+void entro_chart_set_across(EntroChart *chart, const char *label, EntroAxisKind kind,
+                            const char *shared);
+/* The axis across, with ticks, over the plot it is drawn into; the chart has been measured. */
+EntroAxis entro_chart_axis_across(const EntroChart *chart, const EntroFigure *figure,
+                                  EntroBox plot);
 void entro_chart_add_note(EntroChart *chart, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- page.c ----------------------------------------------------------------------------------- */

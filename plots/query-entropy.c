@@ -112,10 +112,7 @@ make_chart(EntroPage *page, const char *title)
     EntroCurveChart *lines = entro_curve_chart_add(page, title, "Row entropy (nats)");
     EntroChart *chart = &lines->chart;
 
-    g_free(chart->x.label);
-    chart->x.label = g_strdup("Query position");
-    chart->x.kind = ENTRO_AXIS_WHOLE;
-    chart->x.shared = "query";
+    entro_chart_set_across(chart, "Query position", ENTRO_AXIS_WHOLE, "query");
     chart->y.from_zero = TRUE;
     lines->crosses = FALSE;
     return lines;

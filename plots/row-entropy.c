@@ -73,10 +73,7 @@ make_chart(EntroPage *page, const char *title)
     EntroCurveChart *lines = entro_curve_chart_add(page, title, "Share of rows (%)");
     EntroChart *chart = &lines->chart;
 
-    g_free(chart->x.label);
-    chart->x.label = g_strdup("Row entropy (nats)");
-    chart->x.kind = ENTRO_AXIS_NUMBER;
-    chart->x.shared = "row entropy";
+    entro_chart_set_across(chart, "Row entropy (nats)", ENTRO_AXIS_NUMBER, "row entropy");
     entro_scale_add(&chart->x, 0);
     chart->y.from_zero = TRUE;
     lines->crosses = FALSE;

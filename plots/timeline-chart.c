@@ -93,30 +93,17 @@ draw_stretch(const EntroTimelineChart *timeline, EntroFigure *figure, const Entr
 }
 
 static void
-draw_nothing(const EntroTimelineChart *timeline, EntroFigure *figure, EntroBox plot)
-{
-    EntroTextStyle style = entro_style_note(figure);
-
-    style.max_width = plot.width;
-    entro_figure_add_text(figure, ENTRO_ROLE_VALUE, plot.x + plot.width / 2,
-                          plot.y + plot.height / 2, 0.5, 0.5, timeline->nothing, &style);
-}
-
-static void
 draw(EntroChart *chart, EntroFigure *figure, EntroBox plot)
 {
     const EntroTimelineChart *timeline = (const EntroTimelineChart *)chart;
-    EntroAxis x = entro_scale_axis(&chart->x);
+    const EntroAxis x = entro_chart_axis_across(chart, figure, plot);
 
-    x.from = plot.x;
-    x.to = entro_box_right(plot);
-    entro_axis_fit_across(&x, figure, MIN(chart->need.around.left, chart->need.around.right));
     entro_axes_add_x(figure, &x, plot, TRUE);
     for (guint i = 0; i < timeline->stretches->len; i++)
         draw_stretch(timeline, figure, &x, plot, &g_array_index(timeline->stretches, Stretch, i));
     entro_axes_add_names(figure, plot, names_of(timeline), timeline->names->len);
     if (timeline->names->len == 0)
-        draw_nothing(timeline, figure, plot);
+        entro_chart_draw_nothing(figure, plot, timeline->nothing);
 }
 
 static const EntroChartKind kind = {
@@ -138,10 +125,7 @@ entro_timeline_chart_add(EntroPage *page, const char *title, const char *nothing
     timeline->names = g_ptr_array_new_with_free_func(g_free);
     timeline->stretches = g_array_new(FALSE, FALSE, sizeof(Stretch));
     timeline->nothing = g_strdup(nothing);
-    chart->x.kind = ENTRO_AXIS_STEP;
-    chart->x.shared = "step";
-    chart->x.together = TRUE;
-    chart->x.label = g_strdup("Training step");
+    entro_chart_set_across(chart, "Training step", ENTRO_AXIS_STEP, "step");
     entro_page_add(page, timeline);
     return timeline;
 }
