@@ -73,9 +73,9 @@ check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
 {
     gsize bytes = dataset->element_size;
 
-    for (int axis = 0; axis < dataset->rank; axis++)
-        if (dataset->chunk[axis] == 0 ||
-            __builtin_mul_overflow(bytes, (gsize)dataset->chunk[axis], &bytes) ||
+    for (int axis = 0; axis < dataset->stored.rank; axis++)
+        if (dataset->stored.chunk[axis] == 0 ||
+            __builtin_mul_overflow(bytes, (gsize)dataset->stored.chunk[axis], &bytes) ||
             bytes > max_chunk) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                         "%s has chunks of more than %" G_GSIZE_FORMAT
@@ -93,8 +93,8 @@ locate_block(EntroDataset *dataset, GError **error)
 {
     gsize bytes = dataset->element_size;
 
-    for (int axis = 0; axis < dataset->rank; axis++)
-        bytes *= dataset->dims[axis];
+    for (int axis = 0; axis < dataset->stored.rank; axis++)
+        bytes *= dataset->stored.dims[axis];
     dataset->offset = H5Dget_offset(dataset->id);
     hsize_t stored = H5Dget_storage_size(dataset->id);
     H5Eclear2(H5E_DEFAULT);
@@ -114,12 +114,13 @@ read_layout(EntroDataset *dataset, gsize max_chunk, GError **error)
 
     dataset->chunked = H5Pget_layout(creation) == H5D_CHUNKED;
     if (dataset->chunked) {
-        if (H5Pget_chunk(creation, dataset->rank, dataset->chunk) != dataset->rank)
+        EntroStored *stored = &dataset->stored;
+        if (H5Pget_chunk(creation, stored->rank, stored->chunk) != stored->rank)
             return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: its chunks cannot be read",
                                  dataset->name);
         return check_chunk(dataset, max_chunk, error) && read_filters(dataset, creation, error);
     }
-    memcpy(dataset->chunk, dataset->dims, sizeof dataset->dims);
+    memcpy(dataset->stored.chunk, dataset->stored.dims, sizeof dataset->stored.dims);
     return locate_block(dataset, error);
 }
 
@@ -128,18 +129,19 @@ static gboolean
 read_extent(EntroDataset *dataset, GError **error)
 {
     gsize bytes = dataset->element_size;
+    EntroStored *stored = &dataset->stored;
     g_auto(EntroHid) space = H5Dget_space(dataset->id);
 
-    dataset->rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    if (dataset->rank < 1 || dataset->rank > ENTRO_RANK_MAX ||
-        H5Sget_simple_extent_dims(space, dataset->dims, NULL) < 0) {
+    stored->rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    if (stored->rank < 1 || stored->rank > ENTRO_STORED_RANK_MAX ||
+        H5Sget_simple_extent_dims(space, stored->dims, NULL) < 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
-                    "%s has %d axes, expected 1 to %d", dataset->name, dataset->rank,
-                    ENTRO_RANK_MAX);
+                    "%s has %d axes, expected 1 to %d", dataset->name, stored->rank,
+                    ENTRO_STORED_RANK_MAX);
         return FALSE;
     }
-    for (int axis = 0; axis < dataset->rank; axis++)
-        if (__builtin_mul_overflow(bytes, (gsize)dataset->dims[axis], &bytes)) {
+    for (int axis = 0; axis < stored->rank; axis++)
+        if (__builtin_mul_overflow(bytes, (gsize)stored->dims[axis], &bytes)) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
                         "%s announces more elements than can be counted", dataset->name);
             return FALSE;
@@ -148,8 +150,8 @@ read_extent(EntroDataset *dataset, GError **error)
 }
 
 gboolean
-entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
-                   GError **error)
+entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *name,
+                          gsize max_chunk, GError **error)
 {
     *dataset = (EntroDataset){.id = id, .name = g_strdup(name), .offset = HADDR_UNDEF, .fd = fd};
     g_auto(EntroHid) type = H5Dget_type(id);
@@ -158,6 +160,89 @@ entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gs
     if (dataset->element_size == 0)
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: its type cannot be read", name);
     return read_extent(dataset, error) && read_layout(dataset, max_chunk, error);
+}
+
+gboolean
+entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
+                   GError **error)
+{
+    if (!entro_dataset_init_stored(dataset, id, fd, name, max_chunk, error))
+        return FALSE;
+    if (dataset->stored.rank > ENTRO_RANK_MAX) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
+                    "%s has %d axes, expected 1 to %d", dataset->name, dataset->stored.rank,
+                    ENTRO_RANK_MAX);
+        return FALSE;
+    }
+    entro_dataset_view(dataset, NULL, 0);
+    return TRUE;
+}
+
+/* ---- axes ------------------------------------------------------------------------------------------ */
+
+static const char our_axes[] = "SBHQK";
+
+/* Elements between neighbours along our axes, and where our first is, in a chunk. */
+static void
+set_strides(EntroDataset *dataset)
+{
+    const EntroStored *stored = &dataset->stored;
+    gsize strides[ENTRO_STORED_RANK_MAX], stride = 1;
+
+    dataset->base = 0;
+    for (int axis = stored->rank; axis-- > 0;) {
+        strides[axis] = stride;
+        dataset->base += (dataset->fixed[axis] % MAX(stored->chunk[axis], 1)) * stride;
+        stride *= stored->chunk[axis];
+    }
+    for (int axis = 0; axis < ENTRO_RANK_MAX; axis++) {
+        int at = dataset->axis[axis];
+        dataset->dims[axis] = at < 0 ? 1 : stored->dims[at];
+        dataset->chunk[axis] = at < 0 ? 1 : stored->chunk[at];
+        dataset->stride[axis] = at < 0 ? 0 : strides[at];
+    }
+}
+
+void
+entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer)
+{
+    const EntroStored *stored = &dataset->stored;
+
+    memset(dataset->fixed, 0, sizeof dataset->fixed);
+    for (int axis = 0; axis < ENTRO_RANK_MAX; axis++) {
+        const char *at = axes ? strchr(axes, our_axes[axis]) : NULL;
+        dataset->axis[axis] = axes ? (at ? (int)(at - axes) : -1) : axis < stored->rank ? axis : -1;
+    }
+    if (axes != NULL && strchr(axes, 'L') != NULL)
+        dataset->fixed[strchr(axes, 'L') - axes] = layer;
+    dataset->rank = axes ? ENTRO_RANK_MAX : stored->rank;
+    set_strides(dataset);
+}
+
+gboolean
+entro_dataset_is_natural(const EntroDataset *dataset)
+{
+    return dataset->stride[4] == (dataset->axis[4] < 0 ? 0 : 1) &&
+           (dataset->chunk[3] == 1 || dataset->stride[3] == dataset->chunk[4]);
+}
+
+/* From the first of heads, queries and keys on, in the order of the file, everything is whole. */
+gboolean
+entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError **error)
+{
+    EntroStored *stored = &dataset->stored;
+    int first = stored->rank;
+
+    for (int axis = 2; axis < ENTRO_RANK_MAX; axis++)
+        if (dataset->axis[axis] >= 0)
+            first = MIN(first, dataset->axis[axis]);
+    for (int axis = 0; axis < stored->rank; axis++)
+        stored->chunk[axis] = axis < first ? 1 : stored->dims[axis];
+    dataset->chunked = dataset->flat = TRUE;
+    if (!check_chunk(dataset, max_chunk, error))
+        return FALSE;
+    set_strides(dataset);
+    return TRUE;
 }
 
 void
@@ -173,8 +258,9 @@ gsize
 entro_dataset_encoded_max(const EntroDataset *dataset)
 {
     /* more than zlib's own bound, of which HDF5 takes what is smaller than 1.001 n + 12 */
-    return dataset->n_filters == 0 ? dataset->chunk_bytes
-                                   : dataset->chunk_bytes + dataset->chunk_bytes / 8 + 64;
+    gsize bytes = dataset->head + dataset->chunk_bytes;
+
+    return dataset->n_filters == 0 ? bytes : bytes + bytes / 8 + 64;
 }
 
 char *
@@ -248,9 +334,9 @@ is_unallocated(void)
     return unallocated;
 }
 
-EntroRead
-entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
-                         EntroExtent *ret_extent, char **ret_problem)
+static EntroRead
+find_in_index(const EntroDataset *dataset, const hsize_t *origin, EntroExtent *ret_extent,
+              char **ret_problem)
 {
     hsize_t stored = 0;
     guint32 mask = 0;
@@ -289,6 +375,43 @@ entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
     return ENTRO_READ_OK;
 }
 
+static EntroRead
+find_in_block(const EntroDataset *dataset, const hsize_t *corner, EntroExtent *ret_extent,
+              char **ret_problem)
+{
+    guint64 first = 0;
+
+    if (dataset->offset == HADDR_UNDEF) {
+        *ret_problem = g_strdup("was never written");
+        return ENTRO_READ_MISSING;
+    }
+    for (int axis = 0; axis < dataset->stored.rank; axis++)
+        first = first * dataset->stored.dims[axis] + corner[axis];
+    *ret_extent = (EntroExtent){.offset = dataset->offset + first * dataset->element_size,
+                                .size = dataset->chunk_bytes};
+    return ENTRO_READ_OK;
+}
+
+EntroRead
+entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
+                         EntroExtent *ret_extent, char **ret_problem)
+{
+    const EntroStored *stored = &dataset->stored;
+    hsize_t corner[ENTRO_STORED_RANK_MAX];
+
+    for (int axis = 0; axis < stored->rank; axis++)
+        corner[axis] = dataset->fixed[axis] - dataset->fixed[axis] % stored->chunk[axis];
+    for (int axis = 0; axis < ENTRO_RANK_MAX; axis++)
+        if (dataset->axis[axis] >= 0)
+            corner[dataset->axis[axis]] = origin[axis] - origin[axis] % dataset->chunk[axis];
+    if (dataset->flat)
+        return find_in_block(dataset, corner, ret_extent, ret_problem);
+    if (dataset->id >= 0)
+        return find_in_index(dataset, corner, ret_extent, ret_problem);
+    *ret_extent = dataset->packed;
+    return ENTRO_READ_OK;
+}
+
 /* ---- boxes ----------------------------------------------------------------------------------------- */
 
 /* Overlap of two boxes along one axis: FALSE when there is none. */
@@ -302,29 +425,73 @@ overlap(hsize_t a, hsize_t a_size, hsize_t b, hsize_t b_size, hsize_t *ret_start
     return *ret_size > 0;
 }
 
-void
-entro_box_copy(int rank, gsize element_size, const hsize_t *from_origin, const hsize_t *from_dims,
-               const void *from, const hsize_t *to_origin, const hsize_t *to_dims, void *to)
+EntroArea
+entro_area(int rank, const hsize_t *origin, const hsize_t *dims)
+{
+    EntroArea box = {0};
+    gsize stride = 1;
+
+    for (int axis = rank; axis-- > 0;) {
+        box.origin[axis] = origin[axis];
+        box.dims[axis] = dims[axis];
+        box.stride[axis] = stride;
+        stride *= dims[axis];
+    }
+    return box;
+}
+
+EntroArea
+entro_area_of_chunk(const EntroDataset *dataset, const hsize_t *at)
+{
+    EntroArea box;
+
+    memcpy(box.origin, at, sizeof box.origin);
+    memcpy(box.dims, dataset->chunk, sizeof box.dims);
+    memcpy(box.stride, dataset->stride, sizeof box.stride);
+    return box;
+}
+
+/* Along the last axis, where the elements of one of the boxes may lie apart. */
+static void
+copy_line(gsize element_size, const guint8 *from, gsize from_stride, guint8 *to, gsize to_stride,
+          gsize n)
+{
+    if (from_stride == 1 && to_stride == 1) {
+        memcpy(to, from, n * element_size);
+        return;
+    }
+    for (gsize i = 0; i < n; i++)
+        memcpy(to + i * to_stride * element_size, from + i * from_stride * element_size,
+               element_size);
+}
+
+static void
+copy_axis(int axis, int rank, gsize element_size, const EntroArea *from_box, const guint8 *from,
+          const EntroArea *to_box, guint8 *to)
 {
     hsize_t start, size;
-    gsize from_stride = element_size, to_stride = element_size;
 
-    if (!overlap(from_origin[0], from_dims[0], to_origin[0], to_dims[0], &start, &size))
+    if (!overlap(from_box->origin[axis], from_box->dims[axis], to_box->origin[axis],
+                 to_box->dims[axis], &start, &size))
         return;
-    for (int axis = 1; axis < rank; axis++) {
-        from_stride *= from_dims[axis];
-        to_stride *= to_dims[axis];
-    }
-    const guint8 *source = (const guint8 *)from + (start - from_origin[0]) * from_stride;
-    guint8 *target = (guint8 *)to + (start - to_origin[0]) * to_stride;
-    if (rank == 1) {
-        memcpy(target, source, size * element_size);
+    gsize from_step = from_box->stride[axis] * element_size;
+    gsize to_step = to_box->stride[axis] * element_size;
+    from += (start - from_box->origin[axis]) * from_step;
+    to += (start - to_box->origin[axis]) * to_step;
+    if (axis == rank - 1) {
+        copy_line(element_size, from, from_box->stride[axis], to, to_box->stride[axis], size);
         return;
     }
     for (hsize_t i = 0; i < size; i++)
-        entro_box_copy(rank - 1, element_size, from_origin + 1, from_dims + 1,
-                       source + i * from_stride, to_origin + 1, to_dims + 1,
-                       target + i * to_stride);
+        copy_axis(axis + 1, rank, element_size, from_box, from + i * from_step, to_box,
+                  to + i * to_step);
+}
+
+void
+entro_area_copy(int rank, gsize element_size, const EntroArea *from_box, const void *from,
+                const EntroArea *to_box, void *to)
+{
+    copy_axis(0, rank, element_size, from_box, from, to_box, to);
 }
 
 void
@@ -378,6 +545,7 @@ read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *d
         *ret_problem = g_strdup("there is no memory for one chunk");
         return ENTRO_READ_DAMAGED;
     }
+    EntroArea to_box = entro_area(dataset->rank, origin, dims);
     entro_box_first_chunk(dataset, origin, at);
     do {
         EntroExtent extent;
@@ -386,11 +554,11 @@ read_chunks(const EntroDataset *dataset, const hsize_t *origin, const hsize_t *d
             return read;
         const guint8 *decoded = NULL;
         if (entro_read_at(dataset->fd, bytes, extent.size, extent.offset, ret_problem))
-            decoded = entro_chunk_decode(dataset, &decoder, bytes, extent.size, ret_problem);
+            decoded = entro_chunk_decode(dataset, &decoder, bytes, &extent, ret_problem);
         if (decoded == NULL)
             return ENTRO_READ_DAMAGED;
-        entro_box_copy(dataset->rank, dataset->element_size, at, dataset->chunk, decoded, origin,
-                       dims, to);
+        EntroArea from_box = entro_area(dataset->rank, at, dataset->chunk);
+        entro_area_copy(dataset->rank, dataset->element_size, &from_box, decoded, &to_box, to);
     } while (entro_box_next_chunk(dataset, origin, dims, at));
     return ENTRO_READ_OK;
 }

@@ -208,7 +208,7 @@ entro_decoder_clear(EntroDecoder *decoder)
 static gsize
 inflated_size(const EntroDataset *dataset, guint filter)
 {
-    gsize size = dataset->chunk_bytes;
+    gsize size = dataset->head + dataset->chunk_bytes;
 
     for (guint i = 0; i < filter; i++)
         if (dataset->filters[i] == H5Z_FILTER_FLETCHER32)
@@ -225,11 +225,23 @@ inflate_exactly(EntroDecoder *decoder, const guint8 *from, gsize size, guint8 *t
                                          NULL) == LIBDEFLATE_SUCCESS;
 }
 
+/* NULL, or what is wrong. */
+static const char *
+unzip(EntroDecoder *decoder, const guint8 *from, gsize size, guint8 *to, gsize expected,
+      guint32 crc)
+{
+    if (libdeflate_deflate_decompress(decoder->inflater, from, size, to, expected, NULL) !=
+        LIBDEFLATE_SUCCESS)
+        return "cannot be inflated to its size";
+    return libdeflate_crc32(0, to, expected) == crc ? NULL : "fails its checksum";
+}
+
 const guint8 *
 entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const guint8 *bytes,
-                   gsize size, char **ret_problem)
+                   const EntroExtent *extent, char **ret_problem)
 {
     const guint8 *from = bytes;
+    gsize size = extent->size;
     const char *problem = NULL;
     guint turn = 0;
 
@@ -248,6 +260,10 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
                 problem = "cannot be inflated to the size of a chunk";
             size = inflated;
             break;
+        case ENTRO_FILTER_ZIP:
+            problem = unzip(decoder, from, size, to, inflated, extent->crc);
+            size = inflated;
+            break;
         case H5Z_FILTER_SHUFFLE:
             unshuffle(from, to, size, dataset->element_size);
             break;
@@ -255,10 +271,10 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
         from = to;
         turn = 1 - turn;
     }
-    if (problem == NULL && size != dataset->chunk_bytes)
+    if (problem == NULL && size != dataset->head + dataset->chunk_bytes)
         problem = "has not the size of a chunk";
     if (problem == NULL)
-        return from;
+        return from + dataset->head;
     *ret_problem = g_strdup(problem);
     return NULL;
 }

@@ -158,6 +158,7 @@ hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
 typedef struct {
     guint64 offset;
     gsize size;
+    guint32 crc; /* of what it decodes to, where the kind of file keeps one */
 } EntroExtent;
 
 /* Has files opened with `access` read by our driver. */
@@ -172,20 +173,40 @@ void entro_driver_record(EntroExtent *extent);
 
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
-#define ENTRO_RANK_MAX    5 /* of rows with fewer axes the last ones are 1 */
-#define ENTRO_FILTERS_MAX 3 /* shuffle, deflate, fletcher32: each at most once */
+#define ENTRO_RANK_MAX        5 /* captures, samples, heads, queries, keys */
+#define ENTRO_STORED_RANK_MAX 8
+#define ENTRO_FILTERS_MAX     3 /* shuffle, deflate, fletcher32: each at most once */
 
+/* The deflate of a zip archive, which is no filter of HDF5. */
+#define ENTRO_FILTER_ZIP ((H5Z_filter_t)-2)
+
+/* An array as it is stored: axes in the order of the file, the last one runs fastest. */
 typedef struct {
-    hid_t id;
-    char *name; /* for messages */
     int rank;
-    hsize_t dims[ENTRO_RANK_MAX];
+    hsize_t dims[ENTRO_STORED_RANK_MAX];
+    hsize_t chunk[ENTRO_STORED_RANK_MAX]; /* contiguous: the whole */
+} EntroStored;
+
+/* An array, seen along axes of our own: by default the stored ones, in their order. */
+typedef struct {
+    hid_t id;   /* negative: not of an HDF5 file */
+    char *name; /* for messages */
+    EntroStored stored;
+    int rank;
+    hsize_t dims[ENTRO_RANK_MAX];         /* those behind `rank` are 1 */
+    hsize_t chunk[ENTRO_RANK_MAX];        /* contiguous: the whole */
+    int axis[ENTRO_RANK_MAX];             /* the stored axis that each is, or -1: none */
+    gsize stride[ENTRO_RANK_MAX];         /* elements between neighbours, inside a chunk */
+    hsize_t fixed[ENTRO_STORED_RANK_MAX]; /* position along stored axes that are none of ours */
+    gsize base;                           /* elements of a chunk before our first */
     gsize element_size;
     gboolean chunked;
-    hsize_t chunk[ENTRO_RANK_MAX]; /* contiguous: the whole */
-    gsize chunk_bytes;             /* decoded */
-    haddr_t offset;                /* contiguous: where, HADDR_UNDEF if never written */
-    int fd;                        /* of the file, borrowed */
+    gboolean flat;      /* chunks are ranges of one block that begins at `offset` */
+    gsize chunk_bytes;  /* decoded */
+    gsize head;         /* decoded bytes before the elements of a chunk */
+    haddr_t offset;     /* contiguous: where, HADDR_UNDEF if never written */
+    EntroExtent packed; /* of an array that is one chunk, not of HDF5 */
+    int fd;             /* of the file, borrowed */
     guint n_filters;
     H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
 } EntroDataset;
@@ -193,6 +214,17 @@ typedef struct {
 /* Facts of an open dataset; takes the handle over, also on failure. */
 gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name,
                             gsize max_chunk, GError **error);
+/* The same of an array whose axes are not known yet: entro_dataset_view() must follow. */
+gboolean entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *name,
+                                   gsize max_chunk, GError **error);
+/* Looks at the array along `axes`: a letter for each stored axis, of S steps, B samples, H heads, Q
+ * queries, K keys and L layers, of which it is `layer`.  Axes of ours that no letter names are 1. */
+void entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer);
+/* Whether the elements of one chunk lie in our order, rows of all keys side by side: for one range of
+ * bytes to be a box. */
+gboolean entro_dataset_is_natural(const EntroDataset *dataset);
+/* Contiguous data that lie in another order are read as if they were chunked, a range of bytes each. */
+gboolean entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError **error);
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
@@ -228,12 +260,22 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
 /* Undoes the filters of one chunk: returns chunk_bytes of elements, in `bytes` or a buffer of the
  * decoder; NULL when they are damaged, with a sentence. */
 const guint8 *entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder,
-                                 const guint8 *bytes, gsize size, char **ret_problem);
+                                 const guint8 *bytes, const EntroExtent *extent,
+                                 char **ret_problem);
 
-/* Copies what two boxes share: from row-major `from` (a box at from_origin) to row-major `to`. */
-void entro_box_copy(int rank, gsize element_size, const hsize_t *from_origin,
-                    const hsize_t *from_dims, const void *from, const hsize_t *to_origin,
-                    const hsize_t *to_dims, void *to);
+/* A box of elements in memory: its corner, its size and the elements between neighbours. */
+typedef struct {
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    gsize stride[ENTRO_RANK_MAX];
+} EntroArea;
+
+/* Row-major, of `rank` axes. */
+EntroArea entro_area(int rank, const hsize_t *origin, const hsize_t *dims);
+/* The chunk at `at`, whose elements begin `base` elements behind its first byte. */
+EntroArea entro_area_of_chunk(const EntroDataset *dataset, const hsize_t *at);
+/* Copies what two boxes share. */
+void entro_area_copy(int rank, gsize element_size, const EntroArea *from_box, const void *from,
+                     const EntroArea *to_box, void *to);
 
 /* Steps `at` to the next chunk corner of the chunks that meet the box; FALSE after the last. */
 gboolean entro_box_next_chunk(const EntroDataset *dataset, const hsize_t *origin,
@@ -382,7 +424,8 @@ gboolean entro_dataset_read_element(const EntroDataset *dataset, EntroElement *r
 /* One stored chunk of a tile, or the whole box when the data are contiguous. */
 typedef struct {
     EntroExtent extent;
-    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    EntroArea box; /* elements, once decoded */
+    gsize base;    /* elements before its first */
 } EntroPiece;
 
 struct EntroTilePrivate {

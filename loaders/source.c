@@ -40,16 +40,36 @@ choose_group(const EntroSource *source)
     return CLAMP(affordable, 1, most);
 }
 
+/* What one array holds of an axis: 1 where each entry has an array of its own. */
+static hsize_t
+extent_of(const EntroDataset *dataset, int axis)
+{
+    return dataset->axis[axis] < 0 ? 1 : dataset->dims[axis];
+}
+
+/* Contiguous data: neighbours along the axis lie right behind each other, so that a box that is whole
+ * along the later axes stays one range of bytes. */
+static gboolean
+is_seamless(const EntroDataset *dataset, int axis, gsize inner)
+{
+    return dataset->chunked || extent_of(dataset, axis) == 1 || dataset->stride[axis] == inner;
+}
+
 /* Widens the box axis by axis, from queries outwards, while an axis is covered whole. */
 static void
 widen(EntroPlan *plan, const EntroDataset *dataset, gsize bytes)
 {
+    gsize inner = dataset->dims[4];
+
     for (int axis = 3; axis >= 1 && bytes < TILE_BYTES; axis--) {
-        hsize_t unit = plan->box[axis];
-        plan->box[axis] = MIN(unit * (TILE_BYTES / bytes), dataset->dims[axis]);
-        bytes = bytes / unit * plan->box[axis];
-        if (plan->box[axis] < dataset->dims[axis])
+        hsize_t unit = plan->box[axis], extent = extent_of(dataset, axis);
+        if (!is_seamless(dataset, axis, inner))
             break;
+        plan->box[axis] = MIN(unit * (TILE_BYTES / bytes), extent);
+        bytes = bytes / unit * plan->box[axis];
+        if (plan->box[axis] < extent)
+            break;
+        inner *= extent;
     }
 }
 
@@ -61,7 +81,7 @@ narrow(EntroPlan *plan, const EntroDataset *dataset, gsize row, gsize bytes)
     hsize_t rows = dataset->chunk[3];
 
     if (!dataset->chunked || dataset->n_filters > 0 || dataset->chunk[4] < dataset->dims[4] ||
-        bytes <= TILE_BYTES)
+        !entro_dataset_is_natural(dataset) || bytes <= TILE_BYTES)
         return FALSE;
     while (rows > 1 && (rows * row > TILE_BYTES || dataset->chunk[3] % rows != 0))
         rows--;
@@ -76,7 +96,8 @@ choose_box(const EntroSource *source, EntroPlan *plan, const EntroDataset *datas
     gsize bytes = row;
 
     for (int axis = 0; axis < 4; axis++) {
-        plan->box[axis] = dataset->chunked ? MIN(dataset->chunk[axis], dataset->dims[axis]) : 1;
+        plan->box[axis] =
+            dataset->chunked ? MIN(dataset->chunk[axis], extent_of(dataset, axis)) : 1;
         if (axis == 0)
             plan->box[axis] = CLAMP(plan->box[axis], 1, source->group_max);
         bytes *= plan->box[axis];
@@ -102,7 +123,7 @@ make_plan(const EntroSource *source, guint layer)
         if (dataset->chunked)
             plan->n_pieces *= (guint)((extent + dataset->chunk[axis] - 1) / dataset->chunk[axis]);
     }
-    plan->direct = plan->n_pieces == 1;
+    plan->direct = plan->n_pieces == 1 && (!dataset->chunked || dataset->stride[4] <= 1);
     plan->encoded =
         dataset->chunked && !plan->partial ? entro_dataset_encoded_max(dataset) : plan->decoded;
 }

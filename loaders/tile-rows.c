@@ -13,7 +13,7 @@ struct EntroTileRows {
     EntroDecoder decoder;
     const EntroTile *tile; /* the one read last; its rows lie so: */
     const guint8 *rows;
-    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    EntroArea box;
     /* what lies beside them; NULL when no layer has any */
     guint8 *beside_bytes, *beside; /* one chunk, encoded; one head's, as elements */
     EntroDecoder beside_decoder;
@@ -119,14 +119,6 @@ entro_tile_rows_free(EntroTileRows *rows)
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
-static void
-set_rows(EntroTileRows *rows, const void *elements, const hsize_t *origin, const hsize_t *dims)
-{
-    rows->rows = elements;
-    memcpy(rows->origin, origin, sizeof rows->origin);
-    memcpy(rows->dims, dims, sizeof rows->dims);
-}
-
 /* One piece as elements; NULL when it is damaged. */
 static const guint8 *
 read_piece(EntroTileRows *rows, EntroTile *tile, const EntroDataset *dataset,
@@ -138,11 +130,13 @@ read_piece(EntroTileRows *rows, EntroTile *tile, const EntroDataset *dataset,
     if (entro_read_at(dataset->fd, rows->bytes, piece->extent.size, piece->extent.offset, &problem))
         elements = dataset->n_filters == 0
                        ? rows->bytes
-                       : entro_chunk_decode(dataset, &rows->decoder, rows->bytes,
-                                            piece->extent.size, &problem);
-    if (elements == NULL)
+                       : entro_chunk_decode(dataset, &rows->decoder, rows->bytes, &piece->extent,
+                                            &problem);
+    if (elements == NULL) {
         entro_tile_spoil(tile, ENTRO_READ_DAMAGED, dataset, problem);
-    return elements;
+        return NULL;
+    }
+    return elements + piece->base * dataset->element_size;
 }
 
 gboolean
@@ -158,18 +152,21 @@ entro_tile_rows_read(EntroTileRows *rows, EntroTile *tile)
     if (tile->status != ENTRO_TILE_OK)
         return FALSE;
     entro_tile_box(tile, dataset, origin, dims);
-    set_rows(rows, rows->assembled, origin, dims);
+    rows->box = entro_area(5, origin, dims);
+    rows->rows = rows->assembled;
     for (guint i = 0; i < own->n_pieces; i++) {
         const EntroPiece *piece = &own->pieces[i];
         const guint8 *elements = read_piece(rows, tile, dataset, piece);
 
         if (elements == NULL)
             return FALSE;
-        if (direct)
-            set_rows(rows, elements, piece->origin, piece->dims);
-        else
-            entro_box_copy(5, dataset->element_size, piece->origin, piece->dims, elements, origin,
-                           dims, rows->assembled);
+        if (!direct) {
+            entro_area_copy(5, dataset->element_size, &piece->box, elements, &rows->box,
+                            rows->assembled);
+            continue;
+        }
+        rows->rows = elements;
+        rows->box = piece->box;
     }
     return TRUE;
 }
@@ -180,13 +177,13 @@ entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample, guin
 {
     const EntroTile *tile = rows->tile;
     const EntroLayer *layer = &rows->source->trace.layers[tile->layer];
-    const hsize_t *origin = rows->origin, *dims = rows->dims;
-    gsize row = tile->capture + capture - origin[0];
-
-    row = row * dims[1] + tile->sample + sample - origin[1];
-    row = row * dims[2] + tile->head + head - origin[2];
-    row = row * dims[3] + tile->query + query - origin[3];
-    const guint8 *raw = rows->rows + row * dims[4] * entro_element_size(layer->element);
+    const hsize_t *origin = rows->box.origin;
+    const gsize *stride = rows->box.stride;
+    gsize first = (tile->capture + capture - origin[0]) * stride[0] +
+                  (tile->sample + sample - origin[1]) * stride[1] +
+                  (tile->head + head - origin[2]) * stride[2] +
+                  (tile->query + query - origin[3]) * stride[3];
+    const guint8 *raw = rows->rows + first * entro_element_size(layer->element);
     if (layer->element == ENTRO_F32 && layer->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN))
         return (const float *)raw;
     entro_element_decode(layer->element, layer->big_endian, raw, scratch, layer->row_size);
@@ -196,11 +193,11 @@ entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample, guin
 /* ---- beside the rows --------------------------------------------------------------------------------- */
 
 static gboolean
-meets(const EntroPiece *piece, const hsize_t *origin, const hsize_t *dims)
+meets(const EntroArea *a, const EntroArea *b)
 {
     for (int axis = 0; axis < 5; axis++)
-        if (origin[axis] >= piece->origin[axis] + piece->dims[axis] ||
-            piece->origin[axis] >= origin[axis] + dims[axis])
+        if (a->origin[axis] >= b->origin[axis] + b->dims[axis] ||
+            b->origin[axis] >= a->origin[axis] + a->dims[axis])
             return FALSE;
     return TRUE;
 }
@@ -222,7 +219,7 @@ decode_beside(EntroTileRows *rows, const EntroTile *tile, const EntroDataset *da
     rows->chunk = dataset->n_filters == 0
                       ? rows->beside_bytes
                       : entro_chunk_decode(dataset, &rows->beside_decoder, rows->beside_bytes,
-                                           piece->extent.size, ret_problem);
+                                           &piece->extent, ret_problem);
     return rows->chunk;
 }
 
@@ -231,16 +228,16 @@ assemble_beside(EntroTileRows *rows, const EntroTile *tile, const EntroDataset *
                 const hsize_t *origin, const hsize_t *dims, char **ret_problem)
 {
     const struct EntroTilePrivate *own = tile->private_;
+    EntroArea wanted = entro_area(5, origin, dims);
 
     for (guint i = 0; i < own->n_beside; i++) {
         const EntroPiece *piece = &own->beside[i];
-        if (!meets(piece, origin, dims))
+        if (!meets(&piece->box, &wanted))
             continue;
         const guint8 *elements = decode_beside(rows, tile, dataset, i, ret_problem);
         if (elements == NULL)
             return FALSE;
-        entro_box_copy(5, dataset->element_size, piece->origin, piece->dims, elements, origin, dims,
-                       rows->beside);
+        entro_area_copy(5, dataset->element_size, &piece->box, elements, &wanted, rows->beside);
     }
     return TRUE;
 }

@@ -78,18 +78,18 @@ entro_tile_box(const EntroTile *tile, const EntroDataset *dataset, hsize_t *ret_
 
 /* The rows of the box alone, of a chunk that is stored as it is. */
 static void
-cut_piece(EntroPiece *piece, const EntroDataset *dataset, const hsize_t *origin,
-          const hsize_t *dims)
+cut_piece(EntroPiece *piece, const EntroDataset *dataset, const EntroArea *wanted)
 {
-    gsize first = 0, row = dataset->chunk[4] * dataset->element_size;
+    gsize first = piece->base;
 
     for (int axis = 0; axis < 4; axis++)
-        first = first * dataset->chunk[axis] + (origin[axis] - piece->origin[axis]);
-    piece->extent.offset += first * row;
-    piece->extent.size = dims[3] * row;
-    memcpy(piece->origin, origin, sizeof piece->origin);
-    memcpy(piece->dims, dims, sizeof piece->dims);
-    piece->dims[4] = dataset->chunk[4];
+        first += (wanted->origin[axis] - piece->box.origin[axis]) * piece->box.stride[axis];
+    piece->extent.offset += first * dataset->element_size;
+    piece->extent.size = wanted->dims[3] * dataset->chunk[4] * dataset->element_size;
+    piece->base = 0;
+    memcpy(piece->box.origin, wanted->origin, sizeof piece->box.origin);
+    memcpy(piece->box.dims, wanted->dims, sizeof piece->box.dims);
+    piece->box.dims[4] = dataset->chunk[4];
 }
 
 static gboolean
@@ -99,6 +99,7 @@ find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
     hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX], at[ENTRO_RANK_MAX] = {0};
 
     entro_tile_box(tile, dataset, origin, dims);
+    EntroArea wanted = entro_area(5, origin, dims);
     entro_box_first_chunk(dataset, origin, at);
     do {
         EntroPiece *piece = &own->pieces[own->n_pieces];
@@ -115,10 +116,10 @@ find_pieces(const EntroDataset *dataset, EntroTile *tile, GError **error)
             entro_tile_spoil(tile, read, dataset, problem);
             return TRUE;
         }
-        memcpy(piece->origin, at, sizeof at);
-        memcpy(piece->dims, dataset->chunk, sizeof piece->dims);
+        piece->box = entro_area_of_chunk(dataset, at);
+        piece->base = dataset->base;
         if (own->source->plan[tile->layer].partial)
-            cut_piece(piece, dataset, origin, dims);
+            cut_piece(piece, dataset, &wanted);
         own->n_pieces++;
     } while (entro_box_next_chunk(dataset, origin, dims, at));
     return TRUE;
@@ -129,18 +130,21 @@ static void
 find_range(const EntroDataset *dataset, EntroTile *tile)
 {
     EntroPiece *piece = &tile->private_->pieces[0];
-    guint64 first = 0;
+    hsize_t origin[ENTRO_RANK_MAX], dims[ENTRO_RANK_MAX];
+    guint64 first = dataset->base;
     gsize size = dataset->element_size;
 
     if (dataset->offset == HADDR_UNDEF) {
         entro_tile_spoil(tile, ENTRO_READ_MISSING, dataset, g_strdup("was never written"));
         return;
     }
-    entro_tile_box(tile, dataset, piece->origin, piece->dims);
+    entro_tile_box(tile, dataset, origin, dims);
     for (int axis = 0; axis < 5; axis++) {
-        first = first * dataset->dims[axis] + piece->origin[axis];
-        size *= piece->dims[axis];
+        first += origin[axis] * dataset->stride[axis];
+        size *= dims[axis];
     }
+    piece->box = entro_area(5, origin, dims);
+    piece->base = 0;
     piece->extent =
         (EntroExtent){.offset = dataset->offset + first * dataset->element_size, .size = size};
     tile->private_->n_pieces = 1;
@@ -192,8 +196,8 @@ find_beside(EntroSource *source, EntroTile *tile, GError **error)
             entro_tile_spoil(tile, read, beside, problem);
             return TRUE;
         }
-        memcpy(piece->origin, at, sizeof at);
-        memcpy(piece->dims, beside->chunk, sizeof piece->dims);
+        piece->box = entro_area_of_chunk(beside, at);
+        piece->base = beside->base;
         own->n_beside++;
     } while (entro_box_next_chunk(beside, origin, dims, at));
     return TRUE;

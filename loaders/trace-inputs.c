@@ -137,14 +137,6 @@ check_limit(const EntroDataset *dataset, const char *what, guint64 found, gsize 
     return FALSE;
 }
 
-/* Of fewer than five axes the last are 1. */
-static void
-pad_axes(EntroDataset *dataset)
-{
-    for (int axis = dataset->rank; axis < ENTRO_RANK_MAX; axis++)
-        dataset->dims[axis] = dataset->chunk[axis] = 1;
-}
-
 static gboolean
 check_rank(const EntroDataset *dataset, int rank, const char *axes, GError **error)
 {
@@ -274,7 +266,6 @@ read_beside(EntroSource *source, guint position, GError **error)
     if (layer->input == ENTRO_INPUT_QUERIES)
         return check_keys(source, rows, &beside->dataset, error);
     layer->max_logits = TRUE;
-    pad_axes(&beside->dataset);
     return (beside->dataset.rank == 4 &&
             memcmp(beside->dataset.dims + 1, rows->dims + 1, 3 * sizeof *rows->dims) == 0) ||
            disagree(&beside->dataset, rows, "the same", error);
@@ -439,7 +430,6 @@ entro_layer_read_input(EntroSource *source, guint position, GError **error)
         !entro_dataset_read_element(dataset, &layer->element, &layer->big_endian, error) ||
         !read_layer_attributes(source, dataset, layer, &rule, error))
         return FALSE;
-    pad_axes(dataset);
     layer->n_samples = dataset->dims[1];
     layer->n_heads = (guint)dataset->dims[2];
     layer->n_queries = dataset->dims[3];

@@ -78,7 +78,8 @@ decodes(const Chunk *chunk, const guint8 *stored, gsize size, gboolean *ret_refu
     g_autofree char *problem = NULL;
 
     g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&chunk->dataset)));
-    const guint8 *decoded = entro_chunk_decode(&chunk->dataset, &decoder, stored, size, &problem);
+    const guint8 *decoded = entro_chunk_decode(&chunk->dataset, &decoder, stored,
+                                               &(EntroExtent){.size = size}, &problem);
     g_assert_true((decoded == NULL) == (problem != NULL));
     if (ret_refused != NULL)
         *ret_refused = decoded == NULL;
@@ -128,7 +129,8 @@ test_checksum_of_all_ones(void)
     g_assert_true(entro_dataset_init(&dataset, id, -1, "/x", 1u << 30, NULL));
     g_autofree guint8 *stored = g_malloc(entro_dataset_encoded_max(&dataset));
     gsize size = read_stored(id, stored);
-    const guint8 *decoded = entro_chunk_decode(&dataset, &decoder, stored, size, &problem);
+    const guint8 *decoded =
+        entro_chunk_decode(&dataset, &decoder, stored, &(EntroExtent){.size = size}, &problem);
     g_assert_cmpstr(problem, ==, NULL);
     g_assert_cmpmem(decoded, dims[0], plain, dims[0]);
 }
@@ -215,7 +217,8 @@ test_deflate_to_another_size_is_refused(void)
         gsize size = libdeflate_zlib_compress(compressor, zeros, sizes[i], stored, sizeof stored);
         g_assert_cmpuint(size, >, 0);
         g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&dataset)));
-        const guint8 *decoded = entro_chunk_decode(&dataset, &decoder, stored, size, &problem);
+        const guint8 *decoded =
+            entro_chunk_decode(&dataset, &decoder, stored, &(EntroExtent){.size = size}, &problem);
         g_assert_true((decoded != NULL) == (sizes[i] == 5000));
         if (decoded == NULL)
             g_assert_nonnull(strstr(problem, "inflated"));
