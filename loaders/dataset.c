@@ -18,26 +18,42 @@ typedef struct {
 static const FilterName known_filters[] = {
     {H5Z_FILTER_SHUFFLE, "shuffle"},
     {H5Z_FILTER_DEFLATE, "deflate"},
+    {ENTRO_FILTER_LZF, "lzf"},
     {H5Z_FILTER_FLETCHER32, "fletcher32"},
 };
 
+const char *
+entro_filter_name(H5Z_filter_t filter)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(known_filters); i++)
+        if (known_filters[i].id == filter)
+            return known_filters[i].name;
+    return NULL;
+}
+
+static gboolean
+compresses(H5Z_filter_t filter)
+{
+    return filter == H5Z_FILTER_DEFLATE || filter == ENTRO_FILTER_LZF;
+}
+
+/* What is compressed twice has a size between that no chunk tells. */
 static gboolean
 check_filter(const EntroDataset *dataset, H5Z_filter_t filter, const char *name, GError **error)
 {
-    gboolean known = FALSE;
+    gboolean good = entro_filter_name(filter) != NULL;
 
-    for (guint i = 0; i < G_N_ELEMENTS(known_filters); i++)
-        known = known || known_filters[i].id == filter;
     for (guint i = 0; i < dataset->n_filters; i++)
-        if (dataset->filters[i] == filter)
-            known = FALSE;
-    if (known)
+        if (dataset->filters[i] == filter ||
+            (compresses(dataset->filters[i]) && compresses(filter)))
+            good = FALSE;
+    if (good)
         return TRUE;
     g_autofree char *shown = entro_printable(name, -1);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
-                "%s uses the filter %s (number %d), which is refused: only shuffle, deflate and "
-                "fletcher32 are read, each once (rewrite the file: h5repack -f SHUF -f GZIP=4 OLD "
-                "NEW)",
+                "%s uses the filter %s (number %d), which is refused: only shuffle, deflate or "
+                "lzf, and fletcher32 are read, each once (rewrite the file: h5repack -f SHUF -f "
+                "GZIP=4 OLD NEW)",
                 dataset->name, *shown ? shown : "without a name", (int)filter);
     return FALSE;
 }
@@ -334,14 +350,25 @@ is_unallocated(void)
     return unallocated;
 }
 
+/* Of the filters that may be left out, one is usual: h5py stores a chunk that LZF cannot shrink as it
+ * is. */
+static gboolean
+mask_is_usual(const EntroDataset *dataset, guint32 mask)
+{
+    for (guint filter = 0; filter < dataset->n_filters; filter++)
+        if (dataset->filters[filter] == ENTRO_FILTER_LZF)
+            mask &= ~(1u << filter);
+    return mask == 0;
+}
+
 static EntroRead
 find_in_index(const EntroDataset *dataset, const hsize_t *origin, EntroExtent *ret_extent,
               char **ret_problem)
 {
     hsize_t stored = 0;
-    guint32 mask = 0;
     EntroExtent extent = {0};
-    guint8 unread; /* the driver writes down where, and reads nothing */
+    guint32 mask = 0; /* the driver overwrites the whole extent */
+    guint8 unread;    /* the driver writes down where, and reads nothing */
 
     if (H5Dget_chunk_storage_size(dataset->id, origin, &stored) < 0 && !is_unallocated()) {
         *ret_problem = h5_problem();
@@ -366,12 +393,13 @@ find_in_index(const EntroDataset *dataset, const hsize_t *origin, EntroExtent *r
                             extent.size);
         return ENTRO_READ_DAMAGED;
     }
-    if (mask != 0) {
+    if (!mask_is_usual(dataset, mask)) {
         *ret_problem = g_strdup("was written with a filter left out, which is refused (rewrite "
                                 "the file: h5repack)");
         return ENTRO_READ_REFUSED;
     }
     *ret_extent = extent;
+    ret_extent->mask = mask;
     return ENTRO_READ_OK;
 }
 

@@ -1,10 +1,11 @@
-/* filters.c: shuffle, deflate and fletcher32 undone by ourselves, in any thread.
+/* filters.c: shuffle, deflate, lzf and fletcher32 undone by ourselves, in any thread.
  *
  * HDF5's pipeline runs under its global lock, inflates with zlib at a fifth of libdeflate's rate and
  * without a bound on the output: 11.8 KB can cost it 4 GiB.  Here every size is known before. */
 #include "loader-private.h"
 
 #include <libdeflate.h>
+#include <lzf.h>
 #include <string.h>
 
 #define CHECKSUM_BYTES 4
@@ -203,7 +204,7 @@ entro_decoder_clear(EntroDecoder *decoder)
     *decoder = (EntroDecoder){0};
 }
 
-/* What a chunk measures once the deflate that is filter number `filter` is undone: only a checksum
+/* What a chunk measures once the deflate or lzf that is filter number `filter` is undone: only a checksum
  * before it adds to the elements. */
 static gsize
 inflated_size(const EntroDataset *dataset, guint filter)
@@ -236,6 +237,13 @@ unzip(EntroDecoder *decoder, const guint8 *from, gsize size, guint8 *to, gsize e
     return libdeflate_crc32(0, to, expected) == crc ? NULL : "fails its checksum";
 }
 
+static gboolean
+expand_exactly(const guint8 *from, gsize size, guint8 *to, gsize expected)
+{
+    return size > 0 && size <= G_MAXUINT && expected <= G_MAXUINT &&
+           lzf_decompress(from, (guint)size, to, (guint)expected) == expected;
+}
+
 const guint8 *
 entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const guint8 *bytes,
                    const EntroExtent *extent, char **ret_problem)
@@ -249,6 +257,8 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
         guint8 *to = decoder->buffer[turn];
         gsize inflated = inflated_size(dataset, filter);
 
+        if ((extent->mask >> filter & 1) != 0)
+            continue;
         switch (dataset->filters[filter]) {
         case H5Z_FILTER_FLETCHER32:
             if (size < CHECKSUM_BYTES || !check_fletcher32(from, size))
@@ -262,6 +272,11 @@ entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder, const gui
             break;
         case ENTRO_FILTER_ZIP:
             problem = unzip(decoder, from, size, to, inflated, extent->crc);
+            size = inflated;
+            break;
+        case ENTRO_FILTER_LZF:
+            if (!expand_exactly(from, size, to, inflated))
+                problem = "cannot be expanded to the size of a chunk";
             size = inflated;
             break;
         case H5Z_FILTER_SHUFFLE:

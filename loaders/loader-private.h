@@ -159,6 +159,7 @@ typedef struct {
     guint64 offset;
     gsize size;
     guint32 crc; /* of what it decodes to, where the kind of file keeps one */
+    guint32 mask; /* of a chunk: bit i is set when filter number i was left out */
 } EntroExtent;
 
 /* Has files opened with `access` read by our driver. */
@@ -175,7 +176,8 @@ void entro_driver_record(EntroExtent *extent);
 
 #define ENTRO_RANK_MAX        5 /* captures, samples, heads, queries, keys */
 #define ENTRO_STORED_RANK_MAX 8
-#define ENTRO_FILTERS_MAX     3 /* shuffle, deflate, fletcher32: each at most once */
+#define ENTRO_FILTERS_MAX     4 /* shuffle, deflate, lzf, fletcher32: each at most once */
+#define ENTRO_FILTER_LZF      ((H5Z_filter_t)32000) /* h5py's, in HDF5's registry */
 
 /* The deflate of a zip archive, which is no filter of HDF5. */
 #define ENTRO_FILTER_ZIP ((H5Z_filter_t)-2)
@@ -228,6 +230,8 @@ gboolean entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError 
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
+/* As in HDF5: "shuffle"; NULL of a filter that is not read. */
+const char *entro_filter_name(H5Z_filter_t filter);
 /* For messages: "integers of 4 bytes"; the caller frees it. */
 char *entro_dataset_type_text(const EntroDataset *dataset);
 
@@ -257,7 +261,7 @@ gboolean entro_decoder_init(EntroDecoder *decoder, gsize work_bytes);
 void entro_decoder_clear(EntroDecoder *decoder);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDecoder, entro_decoder_clear)
 
-/* Undoes the filters of one chunk: returns chunk_bytes of elements, in `bytes` or a buffer of the
+/* Undoes the filters of one chunk but those in `mask`: returns chunk_bytes of elements, in `bytes` or a buffer of the
  * decoder; NULL when they are damaged, with a sentence. */
 const guint8 *entro_chunk_decode(const EntroDataset *dataset, EntroDecoder *decoder,
                                  const guint8 *bytes, const EntroExtent *extent,

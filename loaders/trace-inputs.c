@@ -113,10 +113,7 @@ describe_storage(const EntroDataset *dataset)
         g_string_append_printf(text, "%s%" G_GUINT64_FORMAT, axis ? "x" : " ",
                                (guint64)dataset->chunk[axis]);
     for (guint filter = 0; filter < dataset->n_filters; filter++)
-        g_string_append_printf(text, ", %s",
-                               dataset->filters[filter] == H5Z_FILTER_SHUFFLE   ? "shuffle"
-                               : dataset->filters[filter] == H5Z_FILTER_DEFLATE ? "deflate"
-                                                                                : "fletcher32");
+        g_string_append_printf(text, ", %s", entro_filter_name(dataset->filters[filter]));
     return g_string_free(text, FALSE);
 }
 

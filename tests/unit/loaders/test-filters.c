@@ -1,7 +1,9 @@
-/* test-filters.c: our shuffle, deflate and fletcher32 undo what HDF5's own do. */
+/* test-filters.c: our shuffle, deflate and fletcher32 undo what HDF5's own do, and our lzf what LibLZF
+ * does. */
 #include "loader-fixture.h"
 
 #include <libdeflate.h>
+#include <lzf.h>
 #include <string.h>
 
 /* Bytes of element_size, written by HDF5 as one chunk and read back encoded. */
@@ -10,7 +12,34 @@ typedef struct {
     EntroDataset dataset;
     guint8 *plain, *stored;
     gsize plain_size, stored_size;
+    guint32 mask;
 } Chunk;
+
+/* As h5py's: what does not shrink is left as it is. */
+static size_t
+compress_lzf(unsigned flags, size_t n_values, const unsigned *values, size_t size,
+             size_t *buffer_size, void **buffer)
+{
+    (void)n_values;
+    (void)values;
+    g_assert_false(flags & H5Z_FLAG_REVERSE);
+    if (size < 2)
+        return 0;
+    void *to = malloc(size);
+    guint shrunk = lzf_compress(*buffer, (guint)size, to, (guint)size - 1);
+    if (shrunk == 0) {
+        free(to);
+        return 0;
+    }
+    free(*buffer);
+    *buffer = to;
+    *buffer_size = size;
+    return shrunk;
+}
+
+static const H5Z_class2_t lzf_class = {
+    H5Z_CLASS_T_VERS, ENTRO_FILTER_LZF, TRUE, TRUE, "lzf", NULL, NULL, compress_lzf,
+};
 
 static void
 set_filters(hid_t properties, const char *filters)
@@ -20,20 +49,20 @@ set_filters(hid_t properties, const char *filters)
             H5Pset_shuffle(properties);
         else if (*filters == 'd')
             H5Pset_deflate(properties, 6);
+        else if (*filters == 'l')
+            H5Pset_filter(properties, ENTRO_FILTER_LZF, H5Z_FLAG_OPTIONAL, 0, NULL);
         else
             H5Pset_fletcher32(properties);
 }
 
 /* The only chunk as it is stored; returns its size. */
 static gsize
-read_stored(hid_t id, void *to)
+read_stored(hid_t id, void *to, guint32 *ret_mask)
 {
     hsize_t origin[1] = {0}, size = 0;
-    guint32 mask = 0;
 
     g_assert_cmpint(H5Dget_chunk_storage_size(id, origin, &size), >=, 0);
-    g_assert_cmpint(H5Dread_chunk(id, H5P_DEFAULT, origin, &mask, to), >=, 0);
-    g_assert_cmpuint(mask, ==, 0);
+    g_assert_cmpint(H5Dread_chunk(id, H5P_DEFAULT, origin, ret_mask, to), >=, 0);
     return size;
 }
 
@@ -49,8 +78,9 @@ chunk_make(Chunk *chunk, gsize n, gsize element_size, const char *filters)
     *chunk = (Chunk){.file = fixture_create(fixture_path("chunk.h5"), FALSE),
                      .plain = g_malloc(n * element_size),
                      .plain_size = n * element_size};
-    for (gsize i = 0; i < chunk->plain_size; i++) /* some runs, so that deflate has work */
-        chunk->plain[i] = g_rand_int_range(random, 0, 4) ? (guint8)g_rand_int(random) : 0xff;
+    for (gsize i = 0; i < chunk->plain_size; i++) /* some runs, so that there is work */
+        chunk->plain[i] = i > 0 && g_rand_int_range(random, 0, 4) ? chunk->plain[i - 1]
+                                                                  : (guint8)g_rand_int(random);
     H5Pset_chunk(properties, 1, dims);
     set_filters(properties, filters);
     hid_t id = H5Dcreate2(chunk->file, "x", type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
@@ -58,7 +88,8 @@ chunk_make(Chunk *chunk, gsize n, gsize element_size, const char *filters)
     H5Dflush(id);
     g_assert_true(entro_dataset_init(&chunk->dataset, id, -1, "/x", 1u << 30, NULL));
     chunk->stored = g_malloc(entro_dataset_encoded_max(&chunk->dataset));
-    chunk->stored_size = read_stored(id, chunk->stored);
+    chunk->stored_size = read_stored(id, chunk->stored, &chunk->mask);
+    g_assert_true(chunk->mask == 0 || strchr(filters, 'l') != NULL);
 }
 
 static void
@@ -78,8 +109,9 @@ decodes(const Chunk *chunk, const guint8 *stored, gsize size, gboolean *ret_refu
     g_autofree char *problem = NULL;
 
     g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&chunk->dataset)));
-    const guint8 *decoded = entro_chunk_decode(&chunk->dataset, &decoder, stored,
-                                               &(EntroExtent){.size = size}, &problem);
+    const guint8 *decoded =
+        entro_chunk_decode(&chunk->dataset, &decoder, stored,
+                           &(EntroExtent){.size = size, .mask = chunk->mask}, &problem);
     g_assert_true((decoded == NULL) == (problem != NULL));
     if (ret_refused != NULL)
         *ret_refused = decoded == NULL;
@@ -128,9 +160,11 @@ test_checksum_of_all_ones(void)
     H5Dflush(id);
     g_assert_true(entro_dataset_init(&dataset, id, -1, "/x", 1u << 30, NULL));
     g_autofree guint8 *stored = g_malloc(entro_dataset_encoded_max(&dataset));
-    gsize size = read_stored(id, stored);
+    guint32 mask = 0;
+    gsize size = read_stored(id, stored, &mask);
     const guint8 *decoded =
-        entro_chunk_decode(&dataset, &decoder, stored, &(EntroExtent){.size = size}, &problem);
+        entro_chunk_decode(&dataset, &decoder, stored, &(EntroExtent){.size = size, .mask = mask},
+                           &problem);
     g_assert_cmpstr(problem, ==, NULL);
     g_assert_cmpmem(decoded, dims[0], plain, dims[0]);
 }
@@ -149,7 +183,8 @@ static void
 test_every_pipeline_in_every_order(void)
 {
     const char *const pipelines[] = {"",   "s",  "d",   "f",   "sd",  "ds",  "sf",  "fs",
-                                     "df", "fd", "sdf", "sfd", "dsf", "dfs", "fsd", "fds"};
+                                     "df", "fd", "sdf", "sfd", "dsf", "dfs", "fsd", "fds",
+                                     "l",  "sl", "ls",  "lf",  "fl",  "slf", "fsl", "lsf"};
 
     for (guint i = 0; i < G_N_ELEMENTS(pipelines); i++) {
         check_round_trip(1000, 4, pipelines[i]);
@@ -182,7 +217,8 @@ test_every_single_bit_flip_is_noticed(gconstpointer filters)
 static void
 test_wrong_stored_sizes_are_refused(void)
 {
-    const char *const pipelines[] = {"s", "d", "f", "sd", "ds", "sf", "fs", "sdf"};
+    const char *const pipelines[] = {"s",  "d",   "f", "sd", "ds", "sf",
+                                     "fs", "sdf", "l", "sl", "lf", "slf"};
 
     for (guint i = 0; i < G_N_ELEMENTS(pipelines); i++) {
         Chunk chunk;
@@ -226,10 +262,75 @@ test_deflate_to_another_size_is_refused(void)
     libdeflate_free_compressor(compressor);
 }
 
+/* The compressor as it is, and what a liar would write. */
+static void
+test_lzf_of_another_size_is_refused(void)
+{
+    EntroDataset dataset = {.name = NULL,
+                            .element_size = 1,
+                            .chunk_bytes = 5000,
+                            .n_filters = 1,
+                            .filters = {ENTRO_FILTER_LZF}};
+    g_autofree guint8 *zeros = g_malloc0(1u << 16);
+    guint8 stored[4096];
+    const guint sizes[] = {4999, 5000, 5001, 10000, 1u << 16};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_auto(EntroDecoder) decoder = {0};
+        g_autofree char *problem = NULL;
+        guint size = lzf_compress(zeros, sizes[i], stored, sizeof stored);
+        g_assert_cmpuint(size, >, 0);
+        g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&dataset)));
+        const guint8 *decoded =
+            entro_chunk_decode(&dataset, &decoder, stored, &(EntroExtent){.size = size}, &problem);
+        g_assert_true((decoded != NULL) == (sizes[i] == 5000));
+        if (decoded == NULL)
+            g_assert_nonnull(strstr(problem, "expanded"));
+    }
+}
+
+static void
+test_random_lzf_is_damaged_or_whole(void)
+{
+    Chunk chunk;
+    g_autoptr(GRand) random = g_rand_new_with_seed(7);
+    guint n_refused = 0;
+
+    chunk_make(&chunk, 300, 4, "sl");
+    g_assert_cmpuint(chunk.mask, ==, 0);
+    for (guint i = 0; i < 20000; i++) {
+        gsize size = (gsize)g_rand_int_range(random, 0, (gint32)chunk.stored_size + 1);
+        g_autofree guint8 *bytes = g_memdup2(chunk.stored, MAX(size, 1));
+        for (guint change = 0; change < 4 && size > 0; change++)
+            bytes[g_rand_int_range(random, 0, (gint32)size)] = (guint8)g_rand_int(random);
+        gboolean refused;
+        decodes(&chunk, bytes, size, &refused);
+        n_refused += refused;
+    }
+    g_assert_cmpuint(n_refused, >, 10000);
+    chunk_clear(&chunk);
+}
+
+/* h5py marks the filter as one that may be left out. */
+static void
+test_chunks_that_lzf_cannot_shrink(void)
+{
+    const char *const pipelines[] = {"l", "lf", "fl", "sl", "slf"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(pipelines); i++) {
+        Chunk chunk;
+        chunk_make(&chunk, 1, 2, pipelines[i]);
+        g_assert_cmpuint(chunk.mask, ==, 1u << (strchr(pipelines[i], 'l') - pipelines[i]));
+        g_assert_true(decodes(&chunk, chunk.stored, chunk.stored_size, NULL));
+        chunk_clear(&chunk);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_assert_cmpint(H5Zregister(&lzf_class), >=, 0);
     g_test_add_func("/filters/checksum-of-every-size-is-hdf5s", test_checksum_of_every_size);
     g_test_add_func("/filters/checksum-of-all-ones-is-hdf5s", test_checksum_of_all_ones);
     g_test_add_func("/filters/every-element-size-unshuffles", test_every_element_size_unshuffles);
@@ -240,6 +341,9 @@ main(int argc, char **argv)
     g_test_add_data_func("/filters/every-bit-flip-is-noticed/shuffle-deflate-checksum", "sdf",
                          test_every_single_bit_flip_is_noticed);
     g_test_add_func("/filters/wrong-stored-sizes-are-refused", test_wrong_stored_sizes_are_refused);
+    g_test_add_func("/filters/lzf-of-another-size-is-refused", test_lzf_of_another_size_is_refused);
+    g_test_add_func("/filters/random-lzf-is-damaged-or-whole", test_random_lzf_is_damaged_or_whole);
+    g_test_add_func("/filters/chunks-that-lzf-cannot-shrink", test_chunks_that_lzf_cannot_shrink);
     g_test_add_func("/filters/deflate-to-another-size-is-refused",
                     test_deflate_to_another_size_is_refused);
     int failed = g_test_run();

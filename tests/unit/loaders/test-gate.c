@@ -288,12 +288,20 @@ set_szip(hid_t properties)
     H5Pset_szip(properties, H5_SZIP_NN_OPTION_MASK, 8);
 }
 
-/* An optional filter that is not there may be named at creation. */
+/* Optional filters that are not there may be named at creation. */
 static void
-set_lzf(hid_t properties)
+set_blosc(hid_t properties)
 {
     H5Pset_chunk(properties, 5, usual);
-    H5Pset_filter(properties, 32000, H5Z_FLAG_OPTIONAL, 0, NULL);
+    H5Pset_filter(properties, 32001, H5Z_FLAG_OPTIONAL, 0, NULL);
+}
+
+static void
+set_lzf_and_deflate(hid_t properties)
+{
+    H5Pset_chunk(properties, 5, usual);
+    H5Pset_filter(properties, ENTRO_FILTER_LZF, H5Z_FLAG_OPTIONAL, 0, NULL);
+    H5Pset_deflate(properties, 1);
 }
 
 static void
@@ -311,7 +319,8 @@ test_storage_that_is_refused(void)
         {set_scaleoffset, "number 6"},
         {set_nbit, "number 5"},
         {set_szip, "number 4"},
-        {set_lzf, "number 32000"},
+        {set_blosc, "number 32001"},
+        {set_lzf_and_deflate, "deflate or lzf"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
