@@ -5,7 +5,7 @@ set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libhdf5-dev libgsl-dev
   libsqlite3-dev libcairo2-dev libpango1.0-dev libpng-dev libopenblas-dev libdeflate-dev
-  liblzf-dev libjson-glib-dev fonts-dejavu-core"
+  liblzf-dev zlib1g-dev libjson-glib-dev fonts-dejavu-core"
 # What the tests compare with and look through; without them tests are skipped, not passed.
 test="g++ clang-format python3-h5py python3-numpy python3-scipy hdf5-tools sqlite3 poppler-utils
   librsvg2-bin python3-pil python3-matplotlib binutils chromium chromium-driver python3-selenium"

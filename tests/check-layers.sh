@@ -46,6 +46,7 @@ only() {
 only 'hdf5[^>"]*|H5.*' loaders 'HDF5 belongs to the loaders'
 only 'libdeflate\.h' loaders 'libdeflate belongs to the loaders'
 only 'lzf\.h' loaders 'LibLZF belongs to the loaders'
+only 'zlib\.h' loaders 'zlib belongs to the loaders'
 only 'gsl/gsl_errno\.h' analyzer 'GSL belongs to the analyzer, but for its error handler' cli/main.c
 only 'gsl/gsl_([^e]|e[^r]).*' analyzer 'GSL belongs to the analyzer'
 only 'sqlite3.*\.h' db 'SQLite belongs to the database'
