@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SURVEY_MAX 40 /* lines of what is no trace */
+
 static const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json,
                                         "Print as JSON", NULL},
                                        {NULL}};
@@ -154,6 +156,16 @@ print_named(const EntroTrace *trace)
     }
 }
 
+/* What was recognised, as the options that say it. */
+static void
+print_pattern(const EntroTrace *trace)
+{
+    g_autofree char *quoted = g_shell_quote(trace->pattern);
+    g_autofree char *options = g_strdup_printf("--layout %s --axes %s", quoted, trace->axes);
+
+    print_line("", options);
+}
+
 static void
 print_text(const EntroTrace *trace)
 {
@@ -165,6 +177,8 @@ print_text(const EntroTrace *trace)
     print_line("run", trace->run_name);
     print_line("producer", trace->producer);
     print_line("layout", layout);
+    if (trace->pattern != NULL)
+        print_pattern(trace);
     print_line("trace_uuid", trace->trace_uuid);
     print_captures(trace);
     print_layers(trace);
@@ -257,6 +271,10 @@ print_json(const EntroTrace *trace)
     entro_json_string(builder, "producer", trace->producer);
     entro_json_string(builder, "layout", trace->layout);
     entro_json_string(builder, "recognised_by", trace->recognised);
+    if (trace->pattern != NULL) {
+        entro_json_string(builder, "pattern", trace->pattern);
+        entro_json_string(builder, "axes", trace->axes);
+    }
     entro_json_integer(builder, "format_version", trace->format_version);
     entro_json_string(builder, "open_mode", trace->open_mode);
     entro_json_string(builder, "trace_uuid", trace->trace_uuid);
@@ -277,6 +295,37 @@ print_json(const EntroTrace *trace)
     entro_print_json(builder);
 }
 
+/* ---- what is no trace ------------------------------------------------------------------------------------- */
+
+static void
+print_arrays(const EntroArrays *arrays)
+{
+    g_autofree char *pattern = entro_printable(arrays->pattern, -1);
+    g_autofree char *remark = arrays->remark ? entro_printable(arrays->remark, -1) : NULL;
+
+    printf("%-40s %6u  %-28s %s%s%s%s%s\n", pattern, arrays->n, arrays->shape ? arrays->shape : "-",
+           arrays->axes ? "--axes " : "", arrays->axes ? arrays->axes : "", remark ? " (" : "",
+           remark ? remark : "", remark ? ")" : "");
+}
+
+/* Where nothing was recognised, or several things: what there is, for the options to be written. */
+static void
+print_survey(const char *path, const EntroSourceOptions *options)
+{
+    EntroSourceOptions plain = {.limits = options->limits,
+                                .bits_given = options->bits_given,
+                                .bits = options->bits};
+    g_autoptr(GPtrArray) all = entro_survey(path, &plain, NULL);
+
+    if (all == NULL || all->len == 0 || entro_common.json)
+        return;
+    printf("%-40s %6s  %-28s %s\n", "arrays (--layout)", "number", "shape", "axes");
+    for (guint i = 0; i < MIN(all->len, SURVEY_MAX); i++)
+        print_arrays(all->pdata[i]);
+    if (all->len > SURVEY_MAX)
+        printf("... and %u more\n", all->len - SURVEY_MAX);
+}
+
 /* ---- the command ------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -292,8 +341,10 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (argc != 2)
         return entro_usage_error(error, "needs one trace FILE, got %d; see --help", argc - 1);
     g_autoptr(EntroSource) source = entro_source_open(argv[1], &options, error);
-    if (source == NULL)
+    if (source == NULL) {
+        print_survey(argv[1], &options);
         return FALSE;
+    }
     const EntroTrace *trace = entro_source_get_trace(source);
     (entro_common.json ? print_json : print_text)(trace);
     for (guint i = 0; i < trace->problems->len; i++) {

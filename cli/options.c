@@ -213,18 +213,25 @@ entro_check_run_name(const char *name, GError **error)
 
 static struct {
     gint64 max_seq, max_layers, max_heads, max_samples, max_steps, max_chunk;
-    char *layout;
+    char *layout, *axes, *element;
 } chosen = {ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
+            NULL,
+            NULL,
             NULL};
 
 const GOptionEntry entro_source_entries[] = {
-    {"layout", 0, 0, G_OPTION_ARG_STRING, &chosen.layout, "Layout of the file (default: recognise)",
+    {"layout", 0, 0, G_OPTION_ARG_STRING, &chosen.layout,
+     "Names of the arrays, e.g. 'steps/{step}/layer_{layer}/attn', or a key (default: recognise)",
      "L"},
+    {"axes", 0, 0, G_OPTION_ARG_STRING, &chosen.axes,
+     "Axes of one array: S steps, L layers, B samples, H heads, Q, K (default: recognise)", "AXES"},
+    {"element", 0, 0, G_OPTION_ARG_STRING, &chosen.element,
+     "What 16-bit integers and opaque values are: bf16 or f16", "E"},
     {"max-seq", 0, 0, G_OPTION_ARG_INT64, &chosen.max_seq, "Most queries or keys (default 32768)",
      "N"},
     {"max-layers", 0, 0, G_OPTION_ARG_INT64, &chosen.max_layers, "Most layers (default 1024)", "N"},
@@ -247,6 +254,17 @@ set_limit(gint64 value, gsize factor, const char *option, gsize *limit, GError *
     return TRUE;
 }
 
+static gboolean
+set_element(EntroSourceOptions *options, GError **error)
+{
+    if (chosen.element == NULL)
+        return TRUE;
+    options->bits_given = TRUE;
+    options->bits = g_str_equal(chosen.element, "f16") ? ENTRO_F16 : ENTRO_BF16;
+    return options->bits == ENTRO_F16 || g_str_equal(chosen.element, "bf16") ||
+           entro_usage_error(error, "--element must be bf16 or f16");
+}
+
 gboolean
 entro_source_options(EntroSourceOptions *ret_options, GError **error)
 {
@@ -254,7 +272,9 @@ entro_source_options(EntroSourceOptions *ret_options, GError **error)
     EntroLimits *limits = &options.limits;
 
     options.layout = chosen.layout;
-    if (!set_limit(chosen.max_seq, 1, "--max-seq", &limits->max_seq, error) ||
+    options.axes = chosen.axes;
+    if (!set_element(&options, error) ||
+        !set_limit(chosen.max_seq, 1, "--max-seq", &limits->max_seq, error) ||
         !set_limit(chosen.max_layers, 1, "--max-layers", &limits->max_layers, error) ||
         !set_limit(chosen.max_heads, 1, "--max-heads", &limits->max_heads, error) ||
         !set_limit(chosen.max_samples, 1, "--max-samples", &limits->max_samples, error) ||

@@ -84,8 +84,8 @@ read_filters(EntroDataset *dataset, hid_t creation, GError **error)
                                            "%s: its filters cannot be read", dataset->name);
 }
 
-static gboolean
-check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
+gboolean
+entro_dataset_check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error)
 {
     gsize bytes = dataset->element_size;
 
@@ -134,7 +134,8 @@ read_layout(EntroDataset *dataset, gsize max_chunk, GError **error)
         if (H5Pget_chunk(creation, stored->rank, stored->chunk) != stored->rank)
             return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: its chunks cannot be read",
                                  dataset->name);
-        return check_chunk(dataset, max_chunk, error) && read_filters(dataset, creation, error);
+        return entro_dataset_check_chunk(dataset, max_chunk, error) &&
+               read_filters(dataset, creation, error);
     }
     memcpy(dataset->stored.chunk, dataset->stored.dims, sizeof dataset->stored.dims);
     return locate_block(dataset, error);
@@ -255,7 +256,7 @@ entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError **error)
     for (int axis = 0; axis < stored->rank; axis++)
         stored->chunk[axis] = axis < first ? 1 : stored->dims[axis];
     dataset->chunked = dataset->flat = TRUE;
-    if (!check_chunk(dataset, max_chunk, error))
+    if (!entro_dataset_check_chunk(dataset, max_chunk, error))
         return FALSE;
     set_strides(dataset);
     return TRUE;

@@ -117,6 +117,7 @@ typedef struct {
     char *path;
     const char *layout;     /* key of the layout that matched */
     const char *recognised; /* by what, for a person to read */
+    char *pattern, *axes;   /* of another program's arrays; NULL: a trace of our own format */
     char *run_name, *producer;
     char *trace_uuid; /* NULL when the file has none */
     guint format_version;
@@ -167,7 +168,11 @@ typedef struct {
 
 typedef struct {
     EntroLimits limits;
-    const char *layout; /* key of a layout, NULL: recognise it */
+    const char *layout; /* key of a layout, or a pattern of names; NULL: recognise it */
+    const char
+        *axes; /* of one array: S steps, L layers, B samples, H heads, Q, K; NULL: likewise */
+    gboolean bits_given; /* what 16-bit integers and opaque values are */
+    EntroElement bits;
 } EntroSourceOptions;
 
 #define ENTRO_SOURCE_OPTIONS_DEFAULT ((EntroSourceOptions){.limits = ENTRO_LIMITS_DEFAULT})
@@ -280,12 +285,26 @@ ENTRO_API EntroTileStatus entro_source_read_param(EntroSource *source, guint lay
 
 typedef struct {
     const char *key;
-    const char *pattern; /* path with {layer} */
-    const char *axes;    /* order of the dataset's axes: S steps, B samples, H heads, Q, K */
+    const char *pattern; /* names of the arrays; * stands for any text */
+    const char *axes;    /* of one array, as in EntroSourceOptions; several: "BHQK|HQK" */
     const char *about;
 } EntroLayout;
 
 ENTRO_API const EntroLayout *entro_layouts(guint *ret_n);
+
+/* Arrays of a file or folder whose names differ in their digits alone. */
+typedef struct {
+    char *pattern; /* "steps/{step}/layer_{layer}/attn" */
+    guint n;
+    char *shape;        /* "[1,12,128,128] f32"; NULL: it cannot be read */
+    const char *layout; /* key of the one that fits; NULL: none, or several */
+    char *axes;         /* what its axes then are */
+    char *remark;       /* why it is no attention, or what it could be; NULL: nothing */
+} EntroArrays;
+
+/* What lies there, the most likely first: whatever it is.  EntroArrays, freed with the array. */
+ENTRO_API GPtrArray *entro_survey(const char *path, const EntroSourceOptions *options,
+                                  GError **error);
 
 /* ---- writing --------------------------------------------------------------------------------- */
 

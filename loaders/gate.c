@@ -92,8 +92,8 @@ probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error
     return FALSE;
 }
 
-static int
-open_regular(const char *path, GError **error)
+int
+entro_open_regular(const char *path, GError **error)
 {
     /* O_NONBLOCK: opening a FIFO must not wait for a writer */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -169,7 +169,7 @@ entro_open_file(const char *path, const char **ret_mode, GError **error)
 
     entro_h5_quiet();
     H5PLset_loading_state(0);
-    int fd = open_regular(path, error);
+    int fd = entro_open_regular(path, error);
     if (fd < 0)
         return H5I_INVALID_HID;
     gboolean is_hdf5 = probe_superblock(fd, path, &block, error);

@@ -4,6 +4,8 @@
 
 #include "entro-loader.h"
 
+#include "containers/containers.h"
+
 #include <hdf5.h>
 
 /* ---- HDF5 handles and errors (h5.c) ---------------------------------------------------------- */
@@ -147,6 +149,9 @@ gboolean entro_write_at(int fd, const void *from, gsize size, guint64 offset);
  * no plugin.  *ret_mode: "plain", "swmr", "cleared" or "truncated".  Negative on error. */
 hid_t entro_open_file(const char *path, const char **ret_mode, GError **error);
 
+/* Descriptor of a regular file, to be read; negative on error. */
+int entro_open_regular(const char *path, GError **error);
+
 /* Whether `path` (relative to `parent`, or absolute) exists, reached by hard links alone.  A soft
  * or external link on the way is an error (POLICY). */
 gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError **error);
@@ -158,7 +163,7 @@ hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
 typedef struct {
     guint64 offset;
     gsize size;
-    guint32 crc; /* of what it decodes to, where the kind of file keeps one */
+    guint32 crc;  /* of what it decodes to, where the kind of file keeps one */
     guint32 mask; /* of a chunk: bit i is set when filter number i was left out */
 } EntroExtent;
 
@@ -174,10 +179,9 @@ void entro_driver_record(EntroExtent *extent);
 
 /* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
 
-#define ENTRO_RANK_MAX        5 /* captures, samples, heads, queries, keys */
-#define ENTRO_STORED_RANK_MAX 8
-#define ENTRO_FILTERS_MAX     4 /* shuffle, deflate, lzf, fletcher32: each at most once */
-#define ENTRO_FILTER_LZF      ((H5Z_filter_t)32000) /* h5py's, in HDF5's registry */
+#define ENTRO_RANK_MAX    5 /* captures, samples, heads, queries, keys */
+#define ENTRO_FILTERS_MAX 4 /* shuffle, deflate, lzf, fletcher32: each at most once */
+#define ENTRO_FILTER_LZF  ((H5Z_filter_t)32000) /* h5py's, in HDF5's registry */
 
 /* The deflate of a zip archive, which is no filter of HDF5. */
 #define ENTRO_FILTER_ZIP ((H5Z_filter_t)-2)
@@ -219,6 +223,8 @@ gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char 
 /* The same of an array whose axes are not known yet: entro_dataset_view() must follow. */
 gboolean entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *name,
                                    gsize max_chunk, GError **error);
+/* Sets chunk_bytes from the chunk as stored; FALSE: over the limit. */
+gboolean entro_dataset_check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error);
 /* Looks at the array along `axes`: a letter for each stored axis, of S steps, B samples, H heads, Q
  * queries, K keys and L layers, of which it is `layer`.  Axes of ours that no letter names are 1. */
 void entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer);
@@ -299,6 +305,9 @@ gboolean entro_read_at(int fd, void *to, gsize size, guint64 offset, char **ret_
 
 /* ---- layouts (layouts.c) -------------------------------------------------------------------------- */
 
+const EntroLayout *entro_layout_find(const char *key); /* NULL: there is none */
+/* Of a trace in one HDF5 file with /step, which the following are for: */
+gboolean entro_layout_is_own(const EntroLayout *layout);
 /* The group in which the layers are numbered; the caller frees these paths. */
 char *entro_layout_group(const EntroLayout *layout);
 /* The dataset of a layer's attention. */
@@ -344,9 +353,11 @@ typedef struct {
 struct EntroSource {
     EntroTrace trace;
     EntroLimits limits;
-    const EntroLayout *layout; /* of the file; before it is opened: as asked for, or NULL */
-    hid_t file;
-    int fd; /* the file's own */
+    const EntroLayout *layout;    /* of the file; before it is opened: as asked for, or NULL */
+    struct EntroArchive *archive; /* the file; NULL: a folder */
+    hid_t file;                   /* the archive's; negative: not HDF5 */
+    int fd;                       /* likewise */
+    struct EntroForeign *foreign; /* where its arrays are, if another program has written it */
     EntroLayerRule rule;
     EntroDataset *attention; /* [n_layers] the rows: attention, queries or row entropies */
     EntroParamData *beside;  /* [n_layers] keys or largest logits; without a name: there are none */
@@ -369,6 +380,14 @@ gboolean entro_tile_find(EntroSource *source, EntroTile *tile, GError **error);
 
 /* Reads everything but the attention itself. */
 gboolean entro_trace_read(EntroSource *source, const char *path, GError **error);
+/* Lists, and the root attributes that any file may have. */
+void entro_trace_begin(EntroSource *source, const char *path);
+void entro_trace_read_root(EntroSource *source);
+void entro_trace_set_attempts(EntroTrace *trace);
+/* What follows from all of it; the context length too, if none was said. */
+void entro_trace_note_state(EntroTrace *trace);
+/* Whether a file of HDF5 is a trace for our own reader: says so, or has what one of its layouts needs. */
+gboolean entro_trace_is_own(EntroSource *source);
 void entro_trace_clear(EntroTrace *trace);
 
 /* ---- parts of a trace (trace.c, trace-series.c, trace-layers.c) --------------------------------- */
@@ -419,6 +438,10 @@ entro_key_head(const EntroLayer *layer, guint head)
 {
     return (guint)((guint64)head * layer->n_key_heads / layer->n_heads);
 }
+gboolean entro_layer_check_shape(const EntroSource *source, const EntroDataset *dataset,
+                                 const EntroLayer *layer, GError **error);
+/* What follows from the datasets of the layer at `position`; `rule` of queries. */
+void entro_layer_fill(EntroSource *source, guint position, const EntroLayerRule *rule);
 /* Captures that all datasets of a layer hold. */
 hsize_t entro_layer_captures(const EntroSource *source, guint layer);
 /* A type of ours, or uint16 with the attribute encoding="bf16". */
@@ -438,8 +461,10 @@ struct EntroTilePrivate {
     guint n_pieces;
     EntroPiece *beside; /* chunks; nothing of contiguous data */
     guint n_beside;
-    guint8 *key_mask; /* [n_captures][n_samples][n_keys], NULL without */
-    gint64 *segment;  /* the same */
+    guint8 *key_mask;             /* [n_captures][n_samples][n_keys], NULL without */
+    gint64 *segment;              /* the same */
+    int fd;                       /* where its pieces lie */
+    struct EntroArchive *archive; /* whose file that is, held; NULL: the source's */
 };
 
 /* What a tile is in the dataset: origin and size of its box, all keys included. */

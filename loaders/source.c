@@ -2,7 +2,7 @@
  *
  * A tile is a box of whole rows of one layer, cut along the chunks so that each chunk is read once.
  * Captures that share chunks (a chunk may span several) are handed out as one group. */
-#include "loader-private.h"
+#include "foreign/foreign.h"
 
 #include <string.h>
 
@@ -216,39 +216,62 @@ make_plans(EntroSource *source, GError **error)
 
 /* ---- opening -------------------------------------------------------------------------------------- */
 
-/* *ret_layout stays NULL when none is asked for. */
+/* A key of the table, or a pattern of names; *ret_layout stays NULL when it is no key of our own. */
 static gboolean
 find_layout(const EntroSourceOptions *options, const EntroLayout **ret_layout, GError **error)
 {
     guint n_layouts;
     const EntroLayout *layouts = entro_layouts(&n_layouts);
+    const EntroLayout *found = options->layout ? entro_layout_find(options->layout) : NULL;
     g_autoptr(GString) names = g_string_new(NULL);
 
-    for (guint i = 0; i < n_layouts; i++) {
-        if (options->layout == NULL)
-            return TRUE;
-        if (g_str_equal(options->layout, layouts[i].key)) {
-            *ret_layout = &layouts[i];
-            return TRUE;
-        }
+    if (found != NULL && entro_layout_is_own(found) && options->axes == NULL)
+        *ret_layout = found;
+    if (found != NULL || options->layout == NULL || options->axes != NULL ||
+        strpbrk(options->layout, "{/.") != NULL)
+        return TRUE;
+    for (guint i = 0; i < n_layouts; i++)
         g_string_append_printf(names, "%s%s", i ? ", " : "", layouts[i].key);
-    }
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
-                "there is no layout \"%s\"; there are: %s", options->layout, names->str);
+                "there is no layout \"%s\"; there are: %s; or a pattern of names, as "
+                "\"steps/{step}/layer_{layer}/attn\"",
+                options->layout, names->str);
+    return FALSE;
+}
+
+/* Ours, or another program's. */
+static gboolean
+read_trace(EntroSource *source, const char *path, const EntroSourceOptions *options, GError **error)
+{
+    gboolean free_choice = options->layout == NULL && options->axes == NULL;
+
+    if (source->layout == NULL && (!free_choice || source->file < 0 || !entro_trace_is_own(source)))
+        return entro_foreign_read(source, path, options, error);
+    if (source->file >= 0 && entro_trace_read(source, path, error))
+        return TRUE;
+    if (source->file < 0)
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
+                    "the layout %s is one of HDF5 files", source->layout->key);
+    g_prefix_error(error, "%s: ", path);
     return FALSE;
 }
 
 static gboolean
-open_and_read(EntroSource *source, const char *path, GError **error)
+open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *options,
+              GError **error)
 {
-    const char *mode = NULL;
-
-    source->file = entro_open_file(path, &mode, error);
-    if (source->file < 0)
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        source->archive = entro_archive_open(path, error);
+        if (source->archive == NULL)
+            return FALSE;
+        source->file = entro_archive_get_file(source->archive);
+        source->fd = entro_archive_get_fd(source->archive);
+    }
+    source->trace.open_mode =
+        g_strdup(source->archive ? entro_archive_get_mode(source->archive) : "plain");
+    if (!read_trace(source, path, options, error))
         return FALSE;
-    source->fd = entro_driver_get_fd(source->file);
-    source->trace.open_mode = g_strdup(mode);
-    if (entro_trace_read(source, path, error) && make_plans(source, error))
+    if (make_plans(source, error))
         return TRUE;
     g_prefix_error(error, "%s: ", path);
     return FALSE;
@@ -265,7 +288,8 @@ entro_source_open(const char *path, const EntroSourceOptions *options, GError **
     source->limits = options->limits;
     source->fd = -1;
     source->file = H5I_INVALID_HID;
-    if (!find_layout(options, &source->layout, error) || !open_and_read(source, path, error))
+    if (!find_layout(options, &source->layout, error) ||
+        !open_and_read(source, path, options, error))
         return NULL;
     if (source->trace.n_captures == 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY,
@@ -289,7 +313,8 @@ entro_source_free(EntroSource *source)
         entro_dataset_clear(&source->params[i].dataset);
     entro_dataset_clear(&source->key_mask.dataset);
     entro_dataset_clear(&source->segment.dataset);
-    entro_hid_close(source->file);
+    entro_foreign_free(source->foreign);
+    entro_archive_unref(source->archive);
     entro_trace_clear(&source->trace);
     g_free(source->attention);
     g_free(source->beside);

@@ -127,7 +127,8 @@ read_piece(EntroTileRows *rows, EntroTile *tile, const EntroDataset *dataset,
     const guint8 *elements = NULL;
     char *problem = NULL;
 
-    if (entro_read_at(dataset->fd, rows->bytes, piece->extent.size, piece->extent.offset, &problem))
+    if (entro_read_at(tile->private_->fd, rows->bytes, piece->extent.size, piece->extent.offset,
+                      &problem))
         elements = dataset->n_filters == 0
                        ? rows->bytes
                        : entro_chunk_decode(dataset, &rows->decoder, rows->bytes, &piece->extent,

@@ -1,5 +1,5 @@
 /* tile.c: one box of rows, and where its pieces lie in the file: what the reader finds out. */
-#include "loader-private.h"
+#include "foreign/foreign.h"
 
 #include <string.h>
 
@@ -41,6 +41,7 @@ entro_tile_free(EntroTile *tile)
 {
     if (tile == NULL)
         return;
+    entro_archive_unref(tile->private_->archive);
     g_free(tile->private_->pieces);
     g_free(tile->private_->beside);
     g_free(tile->private_->key_mask);
@@ -277,13 +278,41 @@ read_keys(EntroKeyNumbers *keys, gsize size, KeyConvert *convert, EntroTile *til
     }
 }
 
+/* The array that holds the tile, and the file that it needs open until it is read. */
+static const EntroDataset *
+find_array(EntroSource *source, EntroTile *tile)
+{
+    struct EntroTilePrivate *own = tile->private_;
+    const EntroDataset *dataset = &source->attention[tile->layer];
+    EntroArchive *archive = NULL;
+    const char *problem = NULL;
+    EntroRead read = ENTRO_READ_OK;
+
+    g_clear_pointer(&own->archive, entro_archive_unref);
+    own->fd = source->fd;
+    if (source->foreign == NULL)
+        return dataset;
+    read = entro_foreign_find(source, tile->layer, tile->capture, tile->head, &dataset, &archive,
+                              &problem);
+    if (read == ENTRO_READ_OK) {
+        own->archive = entro_archive_ref(archive);
+        own->fd = dataset->fd;
+        return dataset;
+    }
+    tile->status = read == ENTRO_READ_MISSING ? ENTRO_TILE_MISSING : ENTRO_TILE_DAMAGED;
+    tile->problem = g_strdup(problem);
+    return dataset;
+}
+
 gboolean
 entro_tile_find(EntroSource *source, EntroTile *tile, GError **error)
 {
-    const EntroDataset *dataset = &source->attention[tile->layer];
     struct EntroTilePrivate *own = tile->private_;
+    const EntroDataset *dataset = find_array(source, tile);
 
     own->n_pieces = own->n_beside = 0;
+    if (tile->status != ENTRO_TILE_OK)
+        return TRUE;
     if (source->trace.has_key_mask)
         read_keys(&source->key_mask, sizeof(guint8), to_mask, tile, own->key_mask);
     if (source->trace.has_segment && tile->status == ENTRO_TILE_OK)

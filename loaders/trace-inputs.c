@@ -144,9 +144,9 @@ check_rank(const EntroDataset *dataset, int rank, const char *axes, GError **err
     return FALSE;
 }
 
-static gboolean
-check_shape(EntroSource *source, const EntroDataset *dataset, const EntroLayer *layer,
-            GError **error)
+gboolean
+entro_layer_check_shape(const EntroSource *source, const EntroDataset *dataset,
+                        const EntroLayer *layer, GError **error)
 {
     const EntroLimits *limits = &source->limits;
     const InputRow *row = &inputs[layer->input];
@@ -381,8 +381,8 @@ read_layer_attributes(EntroSource *source, const EntroDataset *dataset, EntroLay
     return entro_rule_attributes(dataset->id, dataset->name, rule, error);
 }
 
-static void
-fill_layer(EntroSource *source, guint position, const EntroLayerRule *rule)
+void
+entro_layer_fill(EntroSource *source, guint position, const EntroLayerRule *rule)
 {
     EntroTrace *trace = &source->trace;
     EntroLayer *layer = &trace->layers[position];
@@ -423,7 +423,7 @@ entro_layer_read_input(EntroSource *source, guint position, GError **error)
     EntroLayerRule rule;
 
     if (!open_dataset(source, path, dataset, error) ||
-        !check_shape(source, dataset, layer, error) ||
+        !entro_layer_check_shape(source, dataset, layer, error) ||
         !entro_dataset_read_element(dataset, &layer->element, &layer->big_endian, error) ||
         !read_layer_attributes(source, dataset, layer, &rule, error))
         return FALSE;
@@ -433,6 +433,6 @@ entro_layer_read_input(EntroSource *source, guint position, GError **error)
     layer->row_size = dataset->dims[4];
     if (!read_beside(source, position, error) || !find_keys(source, position, &rule, error))
         return FALSE;
-    fill_layer(source, position, &rule);
+    entro_layer_fill(source, position, &rule);
     return TRUE;
 }

@@ -109,6 +109,22 @@ entro_read_series(EntroSource *source, const char *path, H5T_class_t class, hid_
     return TRUE;
 }
 
+/* A step that is not above its predecessor begins the next attempt. */
+void
+entro_trace_set_attempts(EntroTrace *trace)
+{
+    trace->attempts = g_new(guint, MAX(trace->n_captures, 1));
+    guint attempt = trace->attempt;
+    for (gsize i = 0; i < trace->n_captures; i++) {
+        if (i > 0 && trace->steps[i] <= trace->steps[i - 1])
+            attempt++;
+        trace->attempts[i] = attempt;
+    }
+    if (attempt > trace->attempt)
+        entro_note(trace->notes, "/step goes back %u time%s: each time begins another attempt",
+                   attempt - trace->attempt, attempt - trace->attempt == 1 ? "" : "s");
+}
+
 gboolean
 entro_trace_read_steps(EntroSource *source, GError **error)
 {
@@ -120,16 +136,7 @@ entro_trace_read_steps(EntroSource *source, GError **error)
         return FALSE;
     trace->n_captures = steps.n;
     trace->steps = steps.values;
-    trace->attempts = g_new(guint, MAX(trace->n_captures, 1));
-    guint attempt = trace->attempt;
-    for (gsize i = 0; i < trace->n_captures; i++) {
-        if (i > 0 && trace->steps[i] <= trace->steps[i - 1])
-            attempt++;
-        trace->attempts[i] = attempt;
-    }
-    if (attempt > trace->attempt)
-        entro_note(trace->notes, "/step goes back %u time%s: each time begins another attempt",
-                   attempt - trace->attempt, attempt - trace->attempt == 1 ? "" : "s");
+    entro_trace_set_attempts(trace);
     return TRUE;
 }
 

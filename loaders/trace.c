@@ -78,27 +78,34 @@ has_group(EntroSource *source, const EntroLayout *layout)
 }
 
 /* The first of the table whose group is there; its first row when none is, for the messages. */
-static void
-choose_layout(EntroSource *source)
+static const EntroLayout *
+find_own_layout(EntroSource *source)
 {
     guint n_layouts;
     const EntroLayout *layouts = entro_layouts(&n_layouts);
 
     for (guint i = 0; i < n_layouts && source->layout == NULL; i++)
-        if (has_group(source, &layouts[i]))
-            source->layout = &layouts[i];
-    if (source->layout == NULL)
-        source->layout = &layouts[0];
-    source->trace.layout = source->layout->key;
+        if (entro_layout_is_own(&layouts[i]) && has_group(source, &layouts[i]))
+            return &layouts[i];
+    return source->layout ? source->layout : &layouts[0];
 }
 
 static gboolean
-has_parts(EntroSource *source)
+has_parts(EntroSource *source, const EntroLayout *layout)
 {
     gboolean step = FALSE;
 
-    return has_group(source, source->layout) &&
-           entro_path_exists(source->file, "/step", &step, NULL) && step;
+    return has_group(source, layout) && entro_path_exists(source->file, "/step", &step, NULL) &&
+           step;
+}
+
+gboolean
+entro_trace_is_own(EntroSource *source)
+{
+    g_auto(EntroValue) format = entro_attribute_read(source->file, "format");
+
+    return source->layout != NULL || format.kind == ENTRO_VALUE_TEXT ||
+           has_parts(source, find_own_layout(source));
 }
 
 static gboolean
@@ -115,7 +122,7 @@ check_format(EntroSource *source, GError **error)
                     "its root attribute format says \"%s\", expected \"" FORMAT_NAME "\"", shown);
         return FALSE;
     }
-    if (format.kind != ENTRO_VALUE_TEXT && !has_parts(source)) {
+    if (format.kind != ENTRO_VALUE_TEXT && !has_parts(source, source->layout)) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "is HDF5, but no attention trace: no root attribute format = \"" FORMAT_NAME
                     "\", and not both %s and /step",
@@ -193,8 +200,9 @@ read_run_name(EntroSource *source)
     trace->run_name = text_attribute(source, "run_name");
     if (trace->run_name != NULL)
         return;
-    g_autofree char *base = g_path_get_basename(trace->path);
-    char *dot = strrchr(base, '.');
+    g_autofree char *whole = source->archive ? g_strdup(trace->path) : realpath(trace->path, NULL);
+    g_autofree char *base = g_path_get_basename(whole ? whole : trace->path);
+    char *dot = source->archive ? strrchr(base, '.') : NULL;
     trace->run_name = dot && dot != base ? g_strndup(base, dot - base) : g_strdup(base);
     entro_note(trace->notes, "no usable run_name in the file: named after it");
 }
@@ -204,16 +212,16 @@ root_integer(EntroSource *source, const char *name, gint64 missing)
 {
     gint64 value = entro_integer_attribute(source->file, name, G_MININT64);
 
-    if (value != G_MININT64)
-        return value;
+    if (value != G_MININT64 || source->file < 0)
+        return value == G_MININT64 ? missing : value;
     if (H5Aexists(source->file, name) > 0)
         entro_note(source->trace.problems,
                    "the root attribute %s cannot be read as a whole number: left out", name);
     return missing;
 }
 
-static void
-read_root(EntroSource *source)
+void
+entro_trace_read_root(EntroSource *source)
 {
     EntroTrace *trace = &source->trace;
 
@@ -243,12 +251,14 @@ read_complete(EntroSource *source)
 
 /* ---- all of it ------------------------------------------------------------------------------------------- */
 
-static void
-note_state(EntroTrace *trace)
+void
+entro_trace_note_state(EntroTrace *trace)
 {
     gboolean checksummed = TRUE;
     guint split = 0;
 
+    if (trace->context_length == 0)
+        trace->context_length = trace->layers[0].n_keys;
     for (guint layer = 0; layer < trace->n_layers; layer++) {
         checksummed = checksummed && trace->layers[layer].checksummed;
         split += trace->layers[layer].split_rows;
@@ -270,19 +280,26 @@ note_state(EntroTrace *trace)
                    "readers, or that was killed: read as it stands");
 }
 
+void
+entro_trace_begin(EntroSource *source, const char *path)
+{
+    source->trace.path = g_strdup(path);
+    source->trace.notes = g_ptr_array_new_with_free_func(g_free);
+    source->trace.problems = g_ptr_array_new_with_free_func(g_free);
+    source->rule = (EntroLayerRule){.scale = NAN};
+}
+
 gboolean
 entro_trace_read(EntroSource *source, const char *path, GError **error)
 {
     EntroTrace *trace = &source->trace;
 
-    trace->path = g_strdup(path);
-    trace->notes = g_ptr_array_new_with_free_func(g_free);
-    trace->problems = g_ptr_array_new_with_free_func(g_free);
-    choose_layout(source);
+    entro_trace_begin(source, path);
+    source->layout = find_own_layout(source);
+    trace->layout = source->layout->key;
     if (!check_format(source, error))
         return FALSE;
-    read_root(source);
-    source->rule = (EntroLayerRule){.scale = NAN};
+    entro_trace_read_root(source);
     if (!entro_rule_attributes(source->file, "the file", &source->rule, error) ||
         !entro_trace_read_steps(source, error) || !entro_trace_open_masks(source, error) ||
         !entro_trace_read_layers(source, error) || !entro_trace_check_masks(source, error) ||
@@ -290,9 +307,7 @@ entro_trace_read(EntroSource *source, const char *path, GError **error)
         return FALSE;
     entro_trace_read_scalars(source);
     read_complete(source);
-    if (trace->context_length == 0)
-        trace->context_length = trace->layers[0].n_keys;
-    note_state(trace);
+    entro_trace_note_state(trace);
     return TRUE;
 }
 
@@ -304,6 +319,8 @@ entro_trace_clear(EntroTrace *trace)
     g_free(trace->producer);
     g_free(trace->trace_uuid);
     g_free(trace->open_mode);
+    g_free(trace->pattern);
+    g_free(trace->axes);
     g_free(trace->steps);
     g_free(trace->attempts);
     for (guint layer = 0; layer < trace->n_layers; layer++) {

@@ -1,0 +1,169 @@
+/* foreign.h: attention that other programs have written, in files and under names of their own.
+ *
+ * A pattern says where the arrays lie, one for each step, layer or head that it names; axes say what
+ * the axes of one array are.  Both are recognised, or given.  Behind that, all is as with a trace of
+ * our own: boxes of rows, and where their bytes are. */
+#ifndef ENTRO_FOREIGN_H
+#define ENTRO_FOREIGN_H
+
+#include "loader-private.h"
+
+/* ---- patterns (pattern.c) ------------------------------------------------------------------------ */
+
+typedef enum { ENTRO_ROLE_STEP, ENTRO_ROLE_LAYER, ENTRO_ROLE_HEAD, ENTRO_N_ROLES } EntroRole;
+
+/* The digits that stand for each role in one name; length 0 of a role that is not in the pattern. */
+typedef struct {
+    const char *text[ENTRO_N_ROLES];
+    gsize length[ENTRO_N_ROLES];
+    gint64 number[ENTRO_N_ROLES];
+} EntroMatch;
+
+extern const char *const entro_role_names[ENTRO_N_ROLES]; /* "step", "layer", "head" */
+
+/* "steps/{step}/layer_{layer}/attn": known roles, each once, with text between them. */
+gboolean entro_pattern_check(const char *pattern, GError **error);
+gboolean entro_pattern_has(const char *pattern, EntroRole role);
+gboolean entro_pattern_match(const char *pattern, const char *name, EntroMatch *ret_match);
+/* The name that has these digits; the caller frees it. */
+char *entro_pattern_expand(const char *pattern, const char *const texts[ENTRO_N_ROLES]);
+/* Bytes of the part that names a file of a folder: up to the first ".npz", ".h5" ... that ends a
+ * component; 0 when there is none. */
+gsize entro_pattern_file_part(const char *pattern);
+gboolean entro_is_container_name(const char *name);
+
+/* ---- files of any kind (archive.c) --------------------------------------------------------------- */
+
+/* An open file with named arrays: HDF5, .npy, .npz or .safetensors.  Counted: tiles keep theirs. */
+typedef struct EntroArchive EntroArchive;
+
+EntroArchive *entro_archive_open(const char *path, GError **error);
+EntroArchive *entro_archive_ref(EntroArchive *archive);
+void entro_archive_unref(EntroArchive *archive);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroArchive, entro_archive_unref)
+
+int entro_archive_get_fd(const EntroArchive *archive);
+hid_t entro_archive_get_file(const EntroArchive *archive); /* negative: not HDF5 */
+const char *entro_archive_get_mode(const EntroArchive *archive);
+const char *entro_archive_get_kind(const EntroArchive *archive); /* "HDF5", ".npz" ... */
+
+/* Names of all arrays, in their order; of HDF5, paths without a leading slash, reached by hard links
+ * alone.  *ret_cut: there are more than `max`, or some that are damaged. */
+GPtrArray *entro_archive_list(EntroArchive *archive, gsize max, gboolean *ret_cut);
+
+/* One array as it is stored. */
+typedef struct {
+    EntroDataset dataset; /* without a view */
+    EntroElement element;
+    gboolean big_endian;
+    gboolean guessed; /* of 16 bits that do not say what they are */
+    gboolean fortran; /* its axes are those of the file's shape, backwards */
+} EntroMember;
+
+/* *ret_found FALSE, without an error: there is no such array.  The dataset is the caller's to clear. */
+gboolean entro_archive_get(EntroArchive *archive, const char *name,
+                           const EntroSourceOptions *options, EntroMember *ret_member,
+                           gboolean *ret_found, GError **error);
+/* A row of whole numbers, as steps are; NULL: there is none of that name that can be read. */
+gint64 *entro_archive_get_integers(EntroArchive *archive, const char *name, gsize max,
+                                   gsize *ret_n);
+
+/* ---- what is there (survey.c, roles.c) and what it may be (recognise.c) --------------------------- */
+
+/* Arrays whose names differ in the digits of a pattern alone. */
+typedef struct {
+    char *pattern, *first; /* `first`: the name of one, and what that is: */
+    guint n;
+    gboolean is_readable;
+    EntroMember member;
+    char *problem;             /* why it is no attention, or cannot be read; NULL: neither */
+    EntroLoaderError code;     /* of the problem */
+    const EntroLayout *layout; /* that fits, with `axes`; NULL: none, or several */
+    char *axes;
+    char *choices; /* of several: "SLHQK or LSHQK"; NULL otherwise */
+} EntroTemplate;
+
+/* Everything that a file or folder holds. */
+typedef struct {
+    char *root;
+    gboolean is_folder;
+    EntroArchive *archive; /* the file, or the first of the folder that can be read */
+    char *archive_name;    /* its name in the folder; NULL: the file itself */
+    GPtrArray *names;      /* char *; of further files of a folder, one each */
+    gboolean cut;          /* there are more, or some are damaged */
+    GPtrArray *problems;   /* char *: files before the first that could be read */
+    GPtrArray *templates;  /* EntroTemplate, the most likely first */
+} EntroSurvey;
+
+/* `archive`: the file, if it is open already; NULL: it is not, or it is a folder. */
+EntroSurvey *entro_survey_new(const char *path, EntroArchive *archive,
+                              const EntroSourceOptions *options, GError **error);
+void entro_survey_free(EntroSurvey *survey);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroSurvey, entro_survey_free)
+
+/* Names sorted into templates, of which only pattern, first and n are set. */
+GPtrArray *entro_names_to_templates(const GPtrArray *names);
+void entro_template_free(EntroTemplate *template);
+/* One array of the survey; `name` as in survey->names. */
+gboolean entro_survey_get(EntroSurvey *survey, const char *name, const EntroSourceOptions *options,
+                          EntroMember *ret_member, gboolean *ret_found, GError **error);
+/* Steps that are stored beside stacked arrays; n is 0 without. */
+gint64 *entro_survey_get_steps(EntroSurvey *survey, gsize max, gsize *ret_n);
+
+/* What the options ask for, or what alone is likely to be attention; NULL with a sentence.  Every
+ * template has been looked at then. */
+const EntroTemplate *entro_survey_recognise(EntroSurvey *survey, const EntroSourceOptions *options,
+                                            GError **error);
+
+/* ---- the trace that they are (catalogue.c, members.c) --------------------------------------------- */
+
+typedef struct {
+    gint64 number;
+    char *text; /* its digits as they stand in the names */
+} EntroNumber;
+
+/* The array opened last: tiles of the same follow each other. */
+typedef struct {
+    gboolean valid;
+    guint layer;
+    gsize capture;
+    guint head;
+    EntroRead read;
+    char *problem; /* when it cannot be read */
+    EntroDataset dataset;
+    EntroArchive *archive; /* borrowed of the cache */
+} EntroOpenMember;
+
+typedef struct EntroForeign {
+    char *root;
+    gboolean is_folder;
+    EntroSourceOptions options;
+    char *pattern, *axes;
+    gsize file_part;                /* of the pattern, in a folder */
+    GArray *numbers[ENTRO_N_ROLES]; /* EntroNumber, ascending; NULL: not in the pattern */
+    GPtrArray *cache;               /* EntroArchive, the one used last is the last */
+    GPtrArray *cached_paths;        /* char *, of the same */
+    EntroOpenMember open;
+} EntroForeign;
+
+/* Reads what lies at `path` into source->trace, as entro_trace_read() does; source->archive is NULL for
+ * a folder. */
+gboolean entro_foreign_read(EntroSource *source, const char *path,
+                            const EntroSourceOptions *options, GError **error);
+void entro_foreign_free(EntroForeign *foreign);
+
+/* One array, seen as the trace sees all of them; the archive is borrowed, the name the caller's.  EMPTY:
+ * there is no such array. */
+gboolean entro_foreign_open(EntroSource *source, guint layer, gsize capture, guint head,
+                            EntroMember *ret_member, EntroArchive **ret_archive, char **ret_name,
+                            GError **error);
+gboolean entro_foreign_set_view(EntroSource *source, guint layer, EntroMember *member,
+                                GError **error);
+
+/* The array of a layer (position) that holds the capture and head; its problem stays ours.  The archive
+ * is borrowed until the next call. */
+EntroRead entro_foreign_find(EntroSource *source, guint layer, gsize capture, guint head,
+                             const EntroDataset **ret_dataset, EntroArchive **ret_archive,
+                             const char **ret_problem);
+
+#endif

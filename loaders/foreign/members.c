@@ -1,0 +1,190 @@
+/* members.c: the array that holds one layer, capture and head, opened when it is needed.
+ *
+ * A run may have a hundred thousand of them: none is kept open but the last, and few files. */
+#include "foreign.h"
+
+#include <string.h>
+
+#define FILES_MAX 32 /* open at the same time, beside those that tiles still hold */
+
+static const EntroNumber *
+number_at(const EntroForeign *foreign, EntroRole role, gsize i)
+{
+    return foreign->numbers[role] ? &g_array_index(foreign->numbers[role], EntroNumber, i) : NULL;
+}
+
+/* "steps/000100/layer_3/attn" */
+static char *
+member_name(const EntroForeign *foreign, guint layer, gsize capture, guint head)
+{
+    const gsize at[ENTRO_N_ROLES] = {capture, layer, head};
+    const char *texts[ENTRO_N_ROLES] = {NULL};
+
+    for (EntroRole role = 0; role < ENTRO_N_ROLES; role++)
+        if (foreign->numbers[role] != NULL)
+            texts[role] = number_at(foreign, role, at[role])->text;
+    return entro_pattern_expand(foreign->pattern, texts);
+}
+
+/* ---- files ---------------------------------------------------------------------------------------- */
+
+static EntroArchive *
+find_cached(EntroForeign *foreign, const char *path)
+{
+    for (guint i = foreign->cache->len; i-- > 0;)
+        if (g_str_equal(foreign->cached_paths->pdata[i], path))
+            return foreign->cache->pdata[i];
+    return NULL;
+}
+
+static EntroArchive *
+open_file(EntroForeign *foreign, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(foreign->root, name, NULL);
+    EntroArchive *archive = find_cached(foreign, path);
+
+    if (archive != NULL)
+        return archive;
+    archive = entro_archive_open(path, error);
+    if (archive == NULL)
+        return NULL;
+    if (foreign->cache->len >= FILES_MAX) {
+        g_ptr_array_remove_index(foreign->cache, 0);
+        g_ptr_array_remove_index(foreign->cached_paths, 0);
+    }
+    g_ptr_array_add(foreign->cache, archive);
+    g_ptr_array_add(foreign->cached_paths, g_steal_pointer(&path));
+    return archive;
+}
+
+/* ---- one array ------------------------------------------------------------------------------------ */
+
+/* With the view that the trace has of all its arrays. */
+gboolean
+entro_foreign_open(EntroSource *source, guint layer, gsize capture, guint head,
+                   EntroMember *ret_member, EntroArchive **ret_archive, char **ret_name,
+                   GError **error)
+{
+    EntroForeign *foreign = source->foreign;
+    gboolean found = FALSE;
+    gsize part = foreign->is_folder ? foreign->file_part : 0;
+    g_autofree char *name = member_name(foreign, layer, capture, head);
+    const char *inner = name;
+
+    *ret_name = g_strdup(name);
+    *ret_archive = source->archive;
+    if (foreign->is_folder) {
+        part = entro_pattern_file_part(name);
+        g_autofree char *file = g_strndup(name, part);
+        *ret_archive = open_file(foreign, file, error);
+        inner = name[part] == '/' ? name + part + 1 : "array";
+    }
+    if (*ret_archive == NULL ||
+        !entro_archive_get(*ret_archive, inner, &foreign->options, ret_member, &found, error))
+        return FALSE;
+    if (!found) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY, "is not there");
+        return FALSE;
+    }
+    return entro_foreign_set_view(source, layer, ret_member, error);
+}
+
+/* What was planned for the layer must hold for each of its arrays. */
+static char *
+compare(const EntroDataset *found, const EntroMember *member, const EntroDataset *expected,
+        const EntroLayer *layer)
+{
+    const EntroStored *a = &found->stored, *b = &expected->stored;
+    gboolean same_shape =
+        a->rank == b->rank && memcmp(a->dims, b->dims, (gsize)b->rank * sizeof *a->dims) == 0;
+
+    if (!same_shape)
+        return g_strdup("has another shape than the first of its layer");
+    if (member->element != layer->element || member->big_endian != layer->big_endian)
+        return g_strdup_printf("holds %s%s, the first of its layer %s%s",
+                               entro_element_name(member->element),
+                               member->big_endian ? " big-endian" : "",
+                               entro_element_name(layer->element),
+                               layer->big_endian ? " big-endian" : "");
+    if (found->chunked != expected->chunked || found->flat != expected->flat ||
+        found->head != expected->head || found->n_filters != expected->n_filters ||
+        memcmp(a->chunk, b->chunk, (gsize)b->rank * sizeof *a->chunk) != 0 ||
+        memcmp(found->filters, expected->filters, sizeof found->filters) != 0 ||
+        memcmp(found->axis, expected->axis, sizeof found->axis) != 0)
+        return g_strdup("has other chunks or filters than the first of its layer");
+    return NULL;
+}
+
+static void
+close_open(EntroOpenMember *open)
+{
+    entro_dataset_clear(&open->dataset);
+    g_free(open->problem);
+    *open = (EntroOpenMember){0};
+}
+
+static void
+open_member(EntroSource *source, EntroOpenMember *open)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = NULL;
+    g_autofree char *what = NULL;
+    EntroMember member = {.dataset.id = H5I_INVALID_HID};
+
+    entro_h5_quiet();
+    if (entro_foreign_open(source, open->layer, open->capture, open->head, &member, &open->archive,
+                           &name, &error)) {
+        what = compare(&member.dataset, &member, &source->attention[open->layer],
+                       &source->trace.layers[open->layer]);
+        open->dataset = member.dataset;
+        g_free(open->dataset.name);
+        open->dataset.name = g_strdup(name);
+    } else {
+        entro_dataset_clear(&member.dataset);
+        what = g_strdup(error->message);
+    }
+    if (what == NULL)
+        return;
+    gboolean is_missing =
+        error != NULL && g_error_matches(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY);
+    open->read = is_missing ? ENTRO_READ_MISSING : ENTRO_READ_DAMAGED;
+    g_autofree char *text = g_strdup_printf("%s: %s", name, what);
+    open->problem = entro_printable(text, -1);
+}
+
+EntroRead
+entro_foreign_find(EntroSource *source, guint layer, gsize capture, guint head,
+                   const EntroDataset **ret_dataset, EntroArchive **ret_archive,
+                   const char **ret_problem)
+{
+    EntroForeign *foreign = source->foreign;
+    EntroOpenMember *open = &foreign->open;
+
+    capture = foreign->numbers[ENTRO_ROLE_STEP] ? capture : 0;
+    head = foreign->numbers[ENTRO_ROLE_HEAD] ? head : 0;
+    if (!open->valid || open->layer != layer || open->capture != capture || open->head != head) {
+        close_open(open);
+        *open = (EntroOpenMember){.valid = TRUE, .layer = layer, .capture = capture, .head = head};
+        open_member(source, open);
+    }
+    *ret_dataset = &open->dataset;
+    *ret_archive = open->archive;
+    *ret_problem = open->problem;
+    return open->read;
+}
+
+void
+entro_foreign_free(EntroForeign *foreign)
+{
+    if (foreign == NULL)
+        return;
+    close_open(&foreign->open);
+    for (EntroRole role = 0; role < ENTRO_N_ROLES; role++)
+        g_clear_pointer(&foreign->numbers[role], g_array_unref);
+    g_ptr_array_unref(foreign->cache);
+    g_ptr_array_unref(foreign->cached_paths);
+    g_free(foreign->root);
+    g_free(foreign->pattern);
+    g_free(foreign->axes);
+    g_free(foreign);
+}
