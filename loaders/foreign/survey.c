@@ -121,7 +121,7 @@ survey_folder(EntroSurvey *survey, const EntroSourceOptions *options, GError **e
             g_ptr_array_remove_index(files, i);
     g_ptr_array_sort(files, compare_names);
     if (files->len == 0) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN,
                     "%s: is a folder without %s", survey->root,
                     pattern ? "files of the names that --layout gives"
                             : "files ending in .npy, .npz, .safetensors, .h5 or .hdf5");
