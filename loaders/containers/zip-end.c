@@ -27,6 +27,13 @@ find_end(const guint8 *tail, gsize size, gsize *ret_at)
     return FALSE;
 }
 
+/* What does not fit stands in the ZIP64 record alone. */
+static gboolean
+same_or_absent(guint64 here, guint64 there, guint64 absent)
+{
+    return here == absent || here == there;
+}
+
 /* The record that ZIP64 puts before the end, if its locator is there. */
 static gboolean
 read_end64(int fd, EntroZipDirectory *directory, GError **error)
@@ -56,10 +63,17 @@ read_end64(int fd, EntroZipDirectory *directory, GError **error)
             error, ENTRO_LOADER_ERROR_FORMAT,
             "has a broken zip directory: its ZIP64 record is none, or one of several "
             "disks");
-    *directory = (EntroZipDirectory){.at = at,
+    const EntroZipDirectory found = {.at = at,
                                      .offset = entro_little(record + 48, 8),
                                      .size = entro_little(record + 40, 8),
                                      .n = entro_little(record + 32, 8)};
+    if (!same_or_absent(directory->offset, found.offset, G_MAXUINT32) ||
+        !same_or_absent(directory->size, found.size, G_MAXUINT32) ||
+        !same_or_absent(directory->n, found.n, G_MAXUINT16))
+        return entro_container_fail(error, ENTRO_LOADER_ERROR_FORMAT,
+                                    "has a broken zip directory: its ZIP64 record says another "
+                                    "place or size than its end");
+    *directory = found;
     return TRUE;
 }
 
