@@ -975,6 +975,8 @@ probe(const void *bytes, gsize size)
     return kind;
 }
 
+#define PROBE(TEXT) probe(TEXT, sizeof(TEXT) - 1)
+
 static void
 test_kinds_by_the_first_bytes(void)
 {
@@ -984,14 +986,14 @@ test_kinds_by_the_first_bytes(void)
 
     g_assert_cmpint(probe(npy->data, npy->len), ==, ENTRO_CONTAINER_NPY);
     g_assert_cmpint(probe(tensors->data, tensors->len), ==, ENTRO_CONTAINER_SAFETENSORS);
-    g_assert_cmpint(probe("PK\005\006 and so on", 16), ==, ENTRO_CONTAINER_NPZ);
-    g_assert_cmpint(probe("PK\001\002 and so on", 16), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("\211HDF\r\n\032\n{{", 10), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("{\"a\": \"b\"}", 10), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("\3\0\0\0\0\0\0\0{}", 10), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("\2\0\0\0\0\0\0\0[]", 10), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("", 0), ==, ENTRO_CONTAINER_NONE);
-    g_assert_cmpint(probe("PK\003\004", 4), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("PK\005\006 and so on"), ==, ENTRO_CONTAINER_NPZ);
+    g_assert_cmpint(PROBE("PK\001\002 and so on"), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("\211HDF\r\n\032\n{{"), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("{\"a\": \"b\"}"), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("\3\0\0\0\0\0\0\0{}"), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("\2\0\0\0\0\0\0\0[]"), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE(""), ==, ENTRO_CONTAINER_NONE);
+    g_assert_cmpint(PROBE("PK\003\004"), ==, ENTRO_CONTAINER_NONE);
     g_assert_cmpint(pipe(pipes), ==, 0);
     g_assert_cmpint(entro_container_probe(pipes[0]), ==, ENTRO_CONTAINER_NONE);
     close(pipes[0]);
