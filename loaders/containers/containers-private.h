@@ -33,12 +33,24 @@ guint32 entro_crc32(const guint8 *bytes, gsize size);
 void entro_array_spoil(EntroArray *array, gboolean refused, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 void entro_array_spoil_by(EntroArray *array, GError *error); /* which is freed */
+/* A name of a type in a file. */
+typedef struct {
+    const char *name;
+    int kind;
+    EntroElement element; /* not of integers */
+    guint integer_size;
+    gboolean is_signed;
+} EntroArrayType;
+
+/* FALSE: none of them is called `name`. */
+gboolean entro_array_take_type(EntroArray *array, const EntroArrayType *types, gsize n,
+                               const char *name);
 /* A shape of `rank` axes as scanned, of which at most ENTRO_STORED_RANK_MAX are in `dims`. */
 void entro_array_shape(EntroArray *array, const guint64 *dims, gsize rank);
 /* Bytes of all elements; FALSE: more than can be counted.  Not of one with a problem. */
 gboolean entro_array_bytes(const EntroArray *array, guint64 *ret_bytes, GError **error);
 
-/* ---- text (scan.c, json-string.c) ------------------------------------------------------------------------------ */
+/* ---- text (scan.c, json-string.c) ------------------------------------------------------------ */
 
 typedef struct {
     const char *start, *at, *end;
@@ -58,7 +70,7 @@ char *entro_scan_json_string(EntroScan *scan);
 /* Always FALSE: what was expected where the scan is, in the header. */
 gboolean entro_scan_fail(const EntroScan *scan, const char *expected, GError **error);
 
-/* ---- kinds (npy.c, zip-end.c, zip.c, npz.c, safetensors.c) ---------------------------------------------- */
+/* ---- kinds (npy.c, zip-end.c, zip.c, npz.c, safetensors.c) ------------------------------------ */
 
 #define ENTRO_NPY_MAGIC "\x93NUMPY"
 #define ENTRO_NPY_START 12 /* bytes that tell how long the head is; no head is shorter */

@@ -113,6 +113,20 @@ entro_array_spoil_by(EntroArray *array, GError *error)
     g_error_free(error);
 }
 
+gboolean
+entro_array_take_type(EntroArray *array, const EntroArrayType *types, gsize n, const char *name)
+{
+    for (gsize i = 0; i < n; i++)
+        if (strcmp(name, types[i].name) == 0) {
+            array->kind = types[i].kind;
+            array->element = types[i].element;
+            array->integer_size = types[i].integer_size;
+            array->is_signed = types[i].is_signed;
+            return TRUE;
+        }
+    return FALSE;
+}
+
 void
 entro_array_shape(EntroArray *array, const guint64 *dims, gsize rank)
 {

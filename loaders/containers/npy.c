@@ -13,31 +13,21 @@ entro_npy_measure(const guint8 *start, gsize *ret_head, GError **error)
     const guint major = start[6], minor = start[7];
     const gsize length_bytes = major == 1 ? 2 : 4;
 
-    if (memcmp(start, ENTRO_NPY_MAGIC, 6) != 0 || major < 1 || major > 3 || minor != 0) {
+    if (memcmp(start, ENTRO_NPY_MAGIC, 6) != 0 || major < 1 || major > 3 || minor != 0)
         return entro_container_fail(error, ENTRO_LOADER_ERROR_FORMAT,
                                     "is no NumPy array of format 1.0, 2.0 or 3.0");
-    }
     guint64 length = entro_little(start + 8, (guint)length_bytes);
-    if (length > HEADER_MAX) {
+    if (length > HEADER_MAX)
         return entro_container_fail(error, ENTRO_LOADER_ERROR_LIMIT,
                                     "has a header of %" G_GUINT64_FORMAT " bytes, the limit is %d",
                                     length, HEADER_MAX);
-    }
     *ret_head = 8 + length_bytes + (gsize)length;
     return TRUE;
 }
 
 /* ---- types ---------------------------------------------------------------------------------------- */
 
-typedef struct {
-    const char *code;
-    int kind;
-    EntroElement element;
-    guint integer_size;
-    gboolean is_signed;
-} Type;
-
-static const Type types[] = {
+static const EntroArrayType types[] = {
     {"f2", ENTRO_ARRAY_FLOAT, ENTRO_F16, 0, FALSE},
     {"f4", ENTRO_ARRAY_FLOAT, ENTRO_F32, 0, FALSE},
     {"f8", ENTRO_ARRAY_FLOAT, ENTRO_F64, 0, FALSE},
@@ -53,13 +43,6 @@ static const Type types[] = {
     {"i8", ENTRO_ARRAY_INTEGER, 0, 8, TRUE},
 };
 
-static void
-take_objects(EntroArray *array)
-{
-    entro_array_spoil(array, TRUE,
-                      "holds Python objects (a pickle), which is never loaded: save numbers");
-}
-
 /* "<f4": the order of the bytes ('=': that of this machine, '|': there is none), kind, size. */
 static void
 take_type(EntroArray *array, const char *descr)
@@ -68,18 +51,11 @@ take_type(EntroArray *array, const char *descr)
     const char *code = descr + ordered;
 
     array->big_endian = *descr == '>' || (*descr == '=' && G_BYTE_ORDER == G_BIG_ENDIAN);
-    for (guint i = 0; ordered && i < G_N_ELEMENTS(types); i++)
-        if (strcmp(code, types[i].code) == 0) {
-            array->kind = types[i].kind;
-            array->element = types[i].element;
-            array->integer_size = types[i].integer_size;
-            array->is_signed = types[i].is_signed;
-            return;
-        }
-    if (*code == 'O') {
-        take_objects(array);
+    if (ordered && entro_array_take_type(array, types, G_N_ELEMENTS(types), code))
         return;
-    }
+    if (*code == 'O')
+        entro_array_spoil(array, TRUE,
+                          "holds Python objects (a pickle), which is never loaded: save numbers");
     g_autofree char *shown = entro_printable(descr, -1);
     entro_array_spoil(array, FALSE, "has the type \"%s\", expected f2, f4, f8 or integers", shown);
 }
@@ -195,7 +171,7 @@ entro_npy_parse(EntroArray *array, const guint8 *head, gsize size, GError **erro
 
 /* ---- the file ------------------------------------------------------------------------------------- */
 
-/* Several arrays saved into one file are read by nobody unless he knows: all or none. */
+/* Of several arrays saved into one file, numpy gives the first; the rest would be lost unseen. */
 static gboolean
 check_size(const EntroArray *array, guint64 file_size, GError **error)
 {

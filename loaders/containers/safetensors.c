@@ -13,15 +13,7 @@
 
 /* ---- tensors ---------------------------------------------------------------------------------------- */
 
-typedef struct {
-    const char *name;
-    int kind;
-    EntroElement element;
-    guint integer_size;
-    gboolean is_signed;
-} Type;
-
-static const Type types[] = {
+static const EntroArrayType types[] = {
     {"F16", ENTRO_ARRAY_FLOAT, ENTRO_F16, 0, FALSE},
     {"BF16", ENTRO_ARRAY_FLOAT, ENTRO_BF16, 0, FALSE},
     {"F32", ENTRO_ARRAY_FLOAT, ENTRO_F32, 0, FALSE},
@@ -44,14 +36,8 @@ scan_type(EntroScan *scan, EntroArray *array, GError **error)
 
     if (name == NULL)
         return entro_scan_fail(scan, EXPECT_STRING, error);
-    for (guint i = 0; i < G_N_ELEMENTS(types); i++)
-        if (strcmp(name, types[i].name) == 0) {
-            array->kind = types[i].kind;
-            array->element = types[i].element;
-            array->integer_size = types[i].integer_size;
-            array->is_signed = types[i].is_signed;
-            return TRUE;
-        }
+    if (entro_array_take_type(array, types, G_N_ELEMENTS(types), name))
+        return TRUE;
     g_autofree char *shown = entro_printable(name, -1);
     entro_array_spoil(array, FALSE, "has the type \"%s\", expected F16, BF16, F32, F64 or integers",
                       shown);
@@ -213,19 +199,20 @@ check_order(const GPtrArray *list, guint64 data_size, GError **error)
     g_ptr_array_sort(sorted, compare_offsets);
     for (guint i = 0; i < sorted->len; i++) {
         const EntroArray *array = sorted->pdata[i];
+        if (array->offset == end && array->size <= data_size - end) {
+            end += array->size;
+            continue;
+        }
         g_autofree char *shown = entro_printable(array->name, -1);
-        if (array->offset != end)
-            return entro_container_fail(
-                error, ENTRO_LOADER_ERROR_FORMAT,
-                "is broken: \"%s\" begins at byte %" G_GUINT64_FORMAT
-                " of the data, the one before it ends at %" G_GUINT64_FORMAT,
-                shown, array->offset, end);
-        end += array->size;
-        if (end > data_size)
+        if (array->offset == end)
             return entro_container_fail(error, ENTRO_LOADER_ERROR_FORMAT,
                                         "is truncated: \"%s\" ends at byte %" G_GUINT64_FORMAT
                                         " of the data, of which %" G_GUINT64_FORMAT " are there",
-                                        shown, end, data_size);
+                                        shown, end + array->size, data_size);
+        return entro_container_fail(error, ENTRO_LOADER_ERROR_FORMAT,
+                                    "is broken: \"%s\" begins at byte %" G_GUINT64_FORMAT
+                                    " of the data, the one before it ends at %" G_GUINT64_FORMAT,
+                                    shown, array->offset, end);
     }
     return end == data_size ||
            entro_container_fail(error, ENTRO_LOADER_ERROR_FORMAT,

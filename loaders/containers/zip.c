@@ -1,4 +1,4 @@
-/* zip.c: the directory of a zip archive, with its ZIP64 form, checked against the headers beside the
+/* zip.c: the members that the directory of a zip archive names, checked against the headers beside the
  * data (APPNOTE.TXT 6.3).
  *
  * An archive says everything twice, and readers that believe different halves see different files.
