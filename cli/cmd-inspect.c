@@ -342,7 +342,9 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "needs one trace FILE, got %d; see --help", argc - 1);
     g_autoptr(EntroSource) source = entro_source_open(argv[1], &options, error);
     if (source == NULL) {
-        print_survey(argv[1], &options);
+        if (g_error_matches(*error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT) ||
+            g_error_matches(*error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT))
+            print_survey(argv[1], &options);
         return FALSE;
     }
     const EntroTrace *trace = entro_source_get_trace(source);

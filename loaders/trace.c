@@ -103,9 +103,11 @@ gboolean
 entro_trace_is_own(EntroSource *source)
 {
     g_auto(EntroValue) format = entro_attribute_read(source->file, "format");
+    const EntroLayout *layout = find_own_layout(source);
 
-    return source->layout != NULL || format.kind == ENTRO_VALUE_TEXT ||
-           has_parts(source, find_own_layout(source));
+    /* of a file that is cut off or still written, /step may be what is missing */
+    return source->layout != NULL || format.kind == ENTRO_VALUE_TEXT || has_parts(source, layout) ||
+           (!g_str_equal(source->trace.open_mode, "plain") && has_group(source, layout));
 }
 
 static gboolean
