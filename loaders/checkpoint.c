@@ -1,5 +1,5 @@
 /* checkpoint.c: named float tensors in an HDF5 file of their own, written whole or not at all. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -125,14 +125,12 @@ check_shape(const EntroDataset *dataset, const EntroTensor *tensor, GError **err
 static gboolean
 read_values(const EntroDataset *dataset, const EntroTensor *tensor, GError **error)
 {
-    EntroElement element;
-    gboolean big_endian;
+    const EntroType *type = &dataset->type;
     gsize n = 1;
-    g_auto(EntroHid) type = H5Dget_type(dataset->id);
     g_autofree char *problem = NULL;
     hsize_t origin[ENTRO_RANK_MAX] = {0};
 
-    if (!entro_element_from_type(type, &element, &big_endian)) {
+    if (!type->is_ours) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "%s does not hold floating-point numbers (f16, bf16, f32 or f64)",
                     tensor->name);
@@ -152,44 +150,39 @@ read_values(const EntroDataset *dataset, const EntroTensor *tensor, GError **err
                     problem);
         return FALSE;
     }
-    entro_element_decode(element, big_endian, raw, tensor->data, n);
+    entro_element_decode(type->element, type->big_endian, raw, tensor->data, n);
     return TRUE;
 }
 
 static gboolean
-read_tensor(hid_t file, int fd, const EntroTensor *tensor, GError **error)
+read_tensor(EntroReader *reader, const EntroTensor *tensor, GError **error)
 {
     EntroLimits limits = ENTRO_LIMITS_DEFAULT;
     g_auto(EntroDataset) dataset = {0};
-    hid_t id = entro_open_dataset(file, tensor->name, error);
 
-    return id >= 0 && entro_dataset_init(&dataset, id, fd, tensor->name, limits.max_chunk, error) &&
+    return entro_reader_open_dataset(reader, tensor->name, limits.max_chunk, &dataset, error) &&
            check_shape(&dataset, tensor, error) && read_values(&dataset, tensor, error);
 }
 
-static hid_t
+static EntroReader *
 open_tensors(const char *path, GError **error)
 {
-    const char *mode = NULL;
+    g_autoptr(EntroReader) reader = entro_reader_open(path, error);
 
-    entro_h5_quiet();
-    hid_t file = entro_open_file(path, &mode, error);
-    if (file < 0 || !g_str_equal(mode, "truncated"))
-        return file;
+    if (reader == NULL || !g_str_equal(reader->mode, "truncated"))
+        return g_steal_pointer(&reader);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                 "%s: is truncated: what lay beyond its end is lost", path);
-    H5Fclose(file);
-    return H5I_INVALID_HID;
+    return NULL;
 }
 
 static gboolean
-read_all(const char *path, hid_t file, const EntroTensor *tensors, guint n, GError **error)
+read_all(const char *path, EntroReader *reader, const EntroTensor *tensors, guint n, GError **error)
 {
-    int fd = entro_driver_get_fd(file);
     gboolean good = TRUE;
 
     for (guint i = 0; i < n && good; i++)
-        good = read_tensor(file, fd, &tensors[i], error);
+        good = read_tensor(reader, &tensors[i], error);
     if (!good)
         g_prefix_error(error, "%s: ", path);
     return good;
@@ -199,27 +192,27 @@ gboolean
 entro_tensors_read(const char *path, const char *format, const EntroTensor *tensors, guint n,
                    GError **error)
 {
-    g_auto(EntroHid) file = open_tensors(path, error);
+    g_autoptr(EntroReader) reader = open_tensors(path, error);
 
-    if (file < 0)
+    if (reader == NULL)
         return FALSE;
-    g_auto(EntroValue) kind = entro_attribute_read(file, "format");
+    g_auto(EntroValue) kind = entro_reader_attribute(reader, "/", "format");
     if (kind.kind != ENTRO_VALUE_TEXT || !g_str_equal(kind.text, format)) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "%s: its root attribute format is not \"%s\"", path, format);
         return FALSE;
     }
-    return read_all(path, file, tensors, n, error);
+    return read_all(path, reader, tensors, n, error);
 }
 
 gboolean
 entro_tensors_read_attribute(const char *path, const char *name, char **ret_value, GError **error)
 {
-    g_auto(EntroHid) file = open_tensors(path, error);
+    g_autoptr(EntroReader) reader = open_tensors(path, error);
 
-    if (file < 0)
+    if (reader == NULL)
         return FALSE;
-    g_auto(EntroValue) value = entro_attribute_read(file, name);
+    g_auto(EntroValue) value = entro_reader_attribute(reader, "/", name);
     *ret_value = entro_value_to_text(&value);
     return TRUE;
 }

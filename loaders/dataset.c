@@ -2,7 +2,7 @@
  *
  * HDF5 says where a chunk or contiguous data lie, pread fetches the bytes as they are stored: no
  * conversion, no filter, no cache of HDF5 is on the way. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <errno.h>
 #include <string.h>
@@ -176,15 +176,13 @@ entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *n
     dataset->element_size = type < 0 ? 0 : H5Tget_size(type);
     if (dataset->element_size == 0)
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: its type cannot be read", name);
+    dataset->type = entro_type_read(type);
     return read_extent(dataset, error) && read_layout(dataset, max_chunk, error);
 }
 
 gboolean
-entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
-                   GError **error)
+entro_dataset_view_as_stored(EntroDataset *dataset, GError **error)
 {
-    if (!entro_dataset_init_stored(dataset, id, fd, name, max_chunk, error))
-        return FALSE;
     if (dataset->stored.rank > ENTRO_RANK_MAX) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
                     "%s has %d axes, expected 1 to %d", dataset->name, dataset->stored.rank,
@@ -193,6 +191,14 @@ entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gs
     }
     entro_dataset_view(dataset, NULL, 0);
     return TRUE;
+}
+
+gboolean
+entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
+                   GError **error)
+{
+    return entro_dataset_init_stored(dataset, id, fd, name, max_chunk, error) &&
+           entro_dataset_view_as_stored(dataset, error);
 }
 
 /* ---- axes ------------------------------------------------------------------------------------------ */
@@ -267,7 +273,10 @@ entro_dataset_clear(EntroDataset *dataset)
 {
     if (dataset->name == NULL)
         return;
-    entro_hid_close(dataset->id);
+    if (dataset->reader != NULL && dataset->id >= 0)
+        dataset->reader->class->close(dataset->reader, dataset->id);
+    else
+        entro_hid_close(dataset->id);
     g_clear_pointer(&dataset->name, g_free);
 }
 
@@ -284,18 +293,13 @@ char *
 entro_dataset_type_text(const EntroDataset *dataset)
 {
     static const char *const names[] = {
-        [H5T_INTEGER] = "integers",  [H5T_FLOAT] = "floating-point numbers",
-        [H5T_TIME] = "times",        [H5T_STRING] = "strings",
-        [H5T_BITFIELD] = "bits",     [H5T_OPAQUE] = "opaque values",
-        [H5T_COMPOUND] = "records",  [H5T_REFERENCE] = "references",
-        [H5T_ENUM] = "enumerations", [H5T_VLEN] = "lists",
-        [H5T_ARRAY] = "arrays",
+        [ENTRO_CLASS_INTEGER] = "integers",  [ENTRO_CLASS_FLOAT] = "floating-point numbers",
+        [ENTRO_CLASS_ENUM] = "enumerations", [ENTRO_CLASS_OPAQUE] = "opaque values",
+        [ENTRO_CLASS_TEXT] = "strings",      [ENTRO_CLASS_RECORD] = "records",
+        [ENTRO_CLASS_OTHER] = "values",
     };
-    g_auto(EntroHid) type = H5Dget_type(dataset->id);
-    H5T_class_t class = H5Tget_class(type);
-    gboolean known = class >= 0 && class < (int)G_N_ELEMENTS(names);
 
-    return g_strdup_printf("%s of %" G_GSIZE_FORMAT " bytes", known ? names[class] : "values",
+    return g_strdup_printf("%s of %" G_GSIZE_FORMAT " bytes", names[dataset->type.class],
                            dataset->element_size);
 }
 
@@ -362,9 +366,9 @@ mask_is_usual(const EntroDataset *dataset, guint32 mask)
     return mask == 0;
 }
 
-static EntroRead
-find_in_index(const EntroDataset *dataset, const hsize_t *origin, EntroExtent *ret_extent,
-              char **ret_problem)
+EntroRead
+entro_dataset_find_in_index(const EntroDataset *dataset, const hsize_t *origin,
+                            EntroExtent *ret_extent, char **ret_problem)
 {
     hsize_t stored = 0;
     EntroExtent extent = {0};
@@ -435,8 +439,11 @@ entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
             corner[dataset->axis[axis]] = origin[axis] - origin[axis] % dataset->chunk[axis];
     if (dataset->flat)
         return find_in_block(dataset, corner, ret_extent, ret_problem);
+    if (dataset->reader != NULL)
+        return dataset->reader->class->find(dataset->reader, dataset, corner, ret_extent,
+                                            ret_problem);
     if (dataset->id >= 0)
-        return find_in_index(dataset, corner, ret_extent, ret_problem);
+        return entro_dataset_find_in_index(dataset, corner, ret_extent, ret_problem);
     *ret_extent = dataset->packed;
     return ENTRO_READ_OK;
 }

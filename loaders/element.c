@@ -81,6 +81,60 @@ entro_element_from_type(hid_t type, EntroElement *ret_element, gboolean *ret_big
     return FALSE;
 }
 
+EntroType
+entro_type_read(hid_t type)
+{
+    static const EntroClass classes[] = {
+        [H5T_INTEGER] = ENTRO_CLASS_INTEGER, [H5T_FLOAT] = ENTRO_CLASS_FLOAT,
+        [H5T_TIME] = ENTRO_CLASS_OTHER,      [H5T_STRING] = ENTRO_CLASS_TEXT,
+        [H5T_BITFIELD] = ENTRO_CLASS_OTHER,  [H5T_OPAQUE] = ENTRO_CLASS_OPAQUE,
+        [H5T_COMPOUND] = ENTRO_CLASS_RECORD, [H5T_REFERENCE] = ENTRO_CLASS_OTHER,
+        [H5T_ENUM] = ENTRO_CLASS_ENUM,       [H5T_VLEN] = ENTRO_CLASS_OTHER,
+        [H5T_ARRAY] = ENTRO_CLASS_OTHER,
+    };
+    H5T_class_t class = H5Tget_class(type);
+    EntroType found = {.class = ENTRO_CLASS_OTHER};
+
+    if (class >= 0 && class < (int)G_N_ELEMENTS(classes))
+        found.class = classes[class];
+    found.is_ours = entro_element_from_type(type, &found.element, &found.big_endian);
+    if (found.class == ENTRO_CLASS_INTEGER) {
+        H5T_order_t order = H5Tget_order(type);
+        found.big_endian = order == H5T_ORDER_BE;
+        found.is_signed = H5Tget_sign(type) == H5T_SGN_2;
+        found.is_plain = (order == H5T_ORDER_LE || order == H5T_ORDER_BE) &&
+                         H5Tget_offset(type) == 0 &&
+                         H5Tget_precision(type) == 8 * H5Tget_size(type);
+    }
+    H5Eclear2(H5E_DEFAULT);
+    return found;
+}
+
+static gint64
+whole_number(const guint8 *bytes, gsize size, const EntroType *type)
+{
+    guint64 bits = 0;
+
+    for (gsize i = 0; i < size; i++)
+        bits = bits << 8 | bytes[type->big_endian ? i : size - 1 - i];
+    if (type->is_signed && size < 8 && (bits >> (8 * size - 1) & 1) != 0)
+        bits |= ~(guint64)0 << (8 * size);
+    return !type->is_signed && bits > G_MAXINT64 ? G_MAXINT64 : (gint64)bits;
+}
+
+/* From the last, whose place is not below where it came from. */
+gboolean
+entro_type_to_int64(const EntroType *type, gsize size, gpointer values, gsize n)
+{
+    if (type->class != ENTRO_CLASS_INTEGER || !type->is_plain || size < 1 || size > 8)
+        return FALSE;
+    for (gsize i = n; i-- > 0;) {
+        gint64 value = whole_number((const guint8 *)values + i * size, size, type);
+        memcpy((guint8 *)values + i * sizeof value, &value, sizeof value);
+    }
+    return TRUE;
+}
+
 static inline guint32
 float_bits(float value)
 {
@@ -268,6 +322,29 @@ decode_big(EntroElement element, const void *from, float *to, gsize n)
     case ENTRO_F64:
         DECODE_LOOP(guint64, GUINT64_FROM_BE, decode_f64_bits);
         break;
+    }
+}
+
+/* From the last, as entro_type_to_int64(). */
+void
+entro_element_to_double(EntroElement element, gboolean big_endian, gpointer values, gsize n)
+{
+    gsize size = entro_element_size(element);
+
+    for (gsize i = n; i-- > 0;) {
+        const guint8 *raw = (const guint8 *)values + i * size;
+        double value;
+        if (element == ENTRO_F64) {
+            guint64 bits;
+            memcpy(&bits, raw, sizeof bits);
+            bits = big_endian ? GUINT64_FROM_BE(bits) : GUINT64_FROM_LE(bits);
+            memcpy(&value, &bits, sizeof value);
+        } else {
+            float single;
+            entro_element_decode(element, big_endian, raw, &single, 1);
+            value = single;
+        }
+        memcpy((guint8 *)values + i * sizeof value, &value, sizeof value);
     }
 }
 

@@ -57,6 +57,9 @@ void entro_element_encode(EntroElement element, const float *from, void *to, gsi
 void entro_element_decode(EntroElement element, gboolean big_endian, const void *from, float *to,
                           gsize n);
 
+/* To double, in the same memory, of 8 bytes each. */
+void entro_element_to_double(EntroElement element, gboolean big_endian, gpointer values, gsize n);
+
 /* ---- attributes (attributes.c) ---------------------------------------------------------------- */
 
 gboolean entro_attribute_write(hid_t object, const EntroAttribute *attribute, GError **error);
@@ -193,10 +196,34 @@ typedef struct {
     hsize_t chunk[ENTRO_STORED_RANK_MAX]; /* contiguous: the whole */
 } EntroStored;
 
+typedef enum {
+    ENTRO_CLASS_FLOAT,
+    ENTRO_CLASS_INTEGER,
+    ENTRO_CLASS_ENUM, /* as h5py stores truth values */
+    ENTRO_CLASS_OPAQUE,
+    ENTRO_CLASS_TEXT,
+    ENTRO_CLASS_RECORD,
+    ENTRO_CLASS_OTHER,
+} EntroClass;
+
+/* What the elements of a dataset are. */
+typedef struct {
+    EntroClass class;
+    gboolean is_ours; /* a floating-point type that we read: */
+    EntroElement element;
+    gboolean big_endian;
+    gboolean is_signed; /* of integers, whose bits are all in use: */
+    gboolean is_plain;
+} EntroType;
+
+typedef struct EntroReader EntroReader;
+
 /* An array, seen along axes of our own: by default the stored ones, in their order. */
 typedef struct {
-    hid_t id;   /* negative: not of an HDF5 file */
-    char *name; /* for messages */
+    EntroReader *reader; /* borrowed; NULL: HDF5 in this process, or none */
+    gint64 id;           /* the reader's; without one, HDF5's; negative: not of an HDF5 file */
+    char *name;          /* for messages */
+    EntroType type;
     EntroStored stored;
     int rank;
     hsize_t dims[ENTRO_RANK_MAX];         /* those behind `rank` are 1 */
@@ -225,6 +252,8 @@ gboolean entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, cons
                                    gsize max_chunk, GError **error);
 /* Sets chunk_bytes from the chunk as stored; FALSE: over the limit. */
 gboolean entro_dataset_check_chunk(EntroDataset *dataset, gsize max_chunk, GError **error);
+/* Its axes in their order; FALSE: they are more than five. */
+gboolean entro_dataset_view_as_stored(EntroDataset *dataset, GError **error);
 /* Looks at the array along `axes`: a letter for each stored axis, of S steps, B samples, H heads, Q
  * queries, K keys and L layers, of which it is `layer`.  Axes of ours that no letter names are 1. */
 void entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer);
@@ -238,6 +267,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
 /* As in HDF5: "shuffle"; NULL of a filter that is not read. */
 const char *entro_filter_name(H5Z_filter_t filter);
+/* Reads a type as HDF5 has it. */
+EntroType entro_type_read(hid_t type);
+/* n whole numbers as they are stored, to gint64 in the same memory, of 8 bytes each; FALSE: none that we
+ * read.  Beyond gint64, its ends. */
+gboolean entro_type_to_int64(const EntroType *type, gsize size, gpointer values, gsize n);
 /* For messages: "integers of 4 bytes"; the caller frees it. */
 char *entro_dataset_type_text(const EntroDataset *dataset);
 
@@ -253,6 +287,9 @@ typedef enum {
     ENTRO_READ_REFUSED, /* filter mask */
 } EntroRead;
 
+/* By the library, of the chunk whose corner this is along stored axes. */
+EntroRead entro_dataset_find_in_index(const EntroDataset *dataset, const hsize_t *corner,
+                                      EntroExtent *ret_extent, char **ret_problem);
 /* Where the encoded bytes of the chunk at `origin` lie; at most entro_dataset_encoded_max(). */
 EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
                                    EntroExtent *ret_extent, char **ret_problem);
@@ -355,7 +392,7 @@ struct EntroSource {
     EntroLimits limits;
     const EntroLayout *layout;    /* of the file; before it is opened: as asked for, or NULL */
     struct EntroArchive *archive; /* the file; NULL: a folder */
-    hid_t file;                   /* the archive's; negative: not HDF5 */
+    EntroReader *reader;          /* the archive's; NULL: not HDF5 */
     int fd;                       /* likewise */
     struct EntroForeign *foreign; /* where its arrays are, if another program has written it */
     EntroLayerRule rule;
@@ -395,16 +432,15 @@ void entro_trace_clear(EntroTrace *trace);
 #define ENTRO_NAME_MAX 1024 /* bytes of a name that is shown or stored */
 
 void entro_note(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Negative without an error when the group is not there. */
-hid_t entro_open_group(EntroSource *source, const char *path, GError **error);
 /* `missing` when absent or no integer. */
-gint64 entro_integer_attribute(hid_t object, const char *name, gint64 missing);
-EntroCausal entro_causal_attribute(hid_t object, EntroCausal missing);
+gint64 entro_integer_attribute(EntroReader *reader, const char *path, const char *name,
+                               gint64 missing);
+EntroCausal entro_causal_attribute(EntroReader *reader, const char *path, EntroCausal missing);
 
-/* Takes the attributes window, scale and n_keys that `object`, called `name`, has; FALSE with a sentence
- * when one of them makes no sense. */
-gboolean entro_rule_attributes(hid_t object, const char *name, EntroLayerRule *rule,
-                               GError **error);
+/* Takes the attributes window, scale and n_keys of the object at `path`, called `name`; FALSE with a
+ * sentence when one of them makes no sense. */
+gboolean entro_rule_attributes(EntroReader *reader, const char *path, const char *name,
+                               EntroLayerRule *rule, GError **error);
 
 typedef struct {
     gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
@@ -414,9 +450,9 @@ typedef struct {
 
 #define ENTRO_SERIES_MAX 10000000 /* entries of one scalar */
 
-/* A one-dimensional dataset of integers or reals, converted to `memory_type` of 8 bytes. */
-gboolean entro_read_series(EntroSource *source, const char *path, H5T_class_t class,
-                           hid_t memory_type, gsize max_n, EntroSeries *ret_series, GError **error);
+/* A one-dimensional dataset of integers (to gint64) or of reals (to double). */
+gboolean entro_read_series(EntroSource *source, const char *path, EntroClass class, gsize max_n,
+                           EntroSeries *ret_series, GError **error);
 
 gboolean entro_trace_read_steps(EntroSource *source, GError **error);
 gboolean entro_trace_read_config(EntroSource *source, GError **error);

@@ -2,7 +2,7 @@
  *
  * Writer, reader and messages go by one table of names and shapes.  They are optional: one that is
  * wrong costs itself, a damaged entry its capture; the trace is read without it. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <string.h>
 
@@ -84,9 +84,11 @@ check_shape(const EntroDataset *dataset, EntroParam param, const EntroLayer *lay
 static gboolean
 check_element(EntroParamData *data, GError **error)
 {
-    g_auto(EntroHid) type = H5Dget_type(data->dataset.id);
+    const EntroType *type = &data->dataset.type;
 
-    if (entro_element_from_type(type, &data->element, &data->big_endian))
+    data->element = type->element;
+    data->big_endian = type->big_endian;
+    if (type->is_ours)
         return TRUE;
     g_autofree char *found = entro_dataset_type_text(&data->dataset);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
@@ -98,11 +100,8 @@ static gboolean
 open_param(EntroSource *source, const EntroLayer *layer, EntroParam param, const char *path,
            EntroParamData *data, GError **error)
 {
-    hid_t id = entro_open_dataset(source->file, path, error);
-
-    return id >= 0 &&
-           entro_dataset_init(&data->dataset, id, source->fd, path, source->limits.max_chunk,
-                              error) &&
+    return entro_reader_open_dataset(source->reader, path, source->limits.max_chunk, &data->dataset,
+                                     error) &&
            check_shape(&data->dataset, param, layer, error) && check_element(data, error);
 }
 
@@ -127,7 +126,7 @@ entro_trace_read_params(EntroSource *source, guint position)
         g_autoptr(GError) problem = NULL;
         gboolean exists = FALSE;
 
-        if (entro_path_exists(source->file, path, &exists, &problem) && !exists)
+        if (entro_reader_exists(source->reader, path, &exists, &problem) && !exists)
             continue;
         if (problem == NULL && open_param(source, layer, param, path, data, &problem)) {
             note_short(&source->trace, &data->dataset);

@@ -245,11 +245,12 @@ read_trace(EntroSource *source, const char *path, const EntroSourceOptions *opti
 {
     gboolean free_choice = options->layout == NULL && options->axes == NULL;
 
-    if (source->layout == NULL && (!free_choice || source->file < 0 || !entro_trace_is_own(source)))
+    if (source->layout == NULL &&
+        (!free_choice || source->reader == NULL || !entro_trace_is_own(source)))
         return entro_foreign_read(source, path, options, error);
-    if (source->file >= 0 && entro_trace_read(source, path, error))
+    if (source->reader != NULL && entro_trace_read(source, path, error))
         return TRUE;
-    if (source->file < 0)
+    if (source->reader == NULL)
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
                     "the layout %s is one of HDF5 files", source->layout->key);
     g_prefix_error(error, "%s: ", path);
@@ -264,7 +265,7 @@ open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *o
         source->archive = entro_archive_open(path, error);
         if (source->archive == NULL)
             return FALSE;
-        source->file = entro_archive_get_file(source->archive);
+        source->reader = entro_archive_get_reader(source->archive);
         source->fd = entro_archive_get_fd(source->archive);
     }
     source->trace.open_mode =
@@ -287,7 +288,6 @@ entro_source_open(const char *path, const EntroSourceOptions *options, GError **
     g_autoptr(EntroSource) source = g_new0(EntroSource, 1);
     source->limits = options->limits;
     source->fd = -1;
-    source->file = H5I_INVALID_HID;
     if (!find_layout(options, &source->layout, error) ||
         !open_and_read(source, path, options, error))
         return NULL;

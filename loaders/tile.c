@@ -223,9 +223,7 @@ to_mask(const EntroDataset *dataset G_GNUC_UNUSED, gsize n, gpointer values)
 static gboolean
 to_segment(const EntroDataset *dataset, gsize n, gpointer values)
 {
-    g_auto(EntroHid) type = H5Dget_type(dataset->id);
-
-    return H5Tconvert(type, H5T_NATIVE_INT64, n, values, NULL, H5P_DEFAULT) >= 0;
+    return entro_type_to_int64(&dataset->type, dataset->element_size, values, n);
 }
 
 /* Those of one capture into keys->values, unless they are there; `size` bytes each. */

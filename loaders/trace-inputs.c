@@ -3,7 +3,7 @@
  *
  * The datasets are described as if all had five axes, so that everything behind cuts, reads and
  * assembles rows without asking what they are; row entropies have rows of one number. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <string.h>
 
@@ -86,7 +86,7 @@ part_exists(EntroSource *source, guint layer, const char *name, gboolean *ret_ex
     g_autofree char *path = input_path(source, layer, name);
 
     *ret_exists = FALSE;
-    return path == NULL || entro_path_exists(source->file, path, ret_exists, error);
+    return path == NULL || entro_reader_exists(source->reader, path, ret_exists, error);
 }
 
 gboolean
@@ -166,16 +166,19 @@ gboolean
 entro_dataset_read_element(const EntroDataset *dataset, EntroElement *ret_element,
                            gboolean *ret_big_endian, GError **error)
 {
-    g_auto(EntroHid) type = H5Dget_type(dataset->id);
+    const EntroType *type = &dataset->type;
 
-    if (entro_element_from_type(type, ret_element, ret_big_endian))
+    if (type->is_ours) {
+        *ret_element = type->element;
+        *ret_big_endian = type->big_endian;
         return TRUE;
-    if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 2 &&
-        H5Tget_precision(type) == 16) {
-        g_auto(EntroValue) encoding = entro_attribute_read(dataset->id, "encoding");
+    }
+    if (type->class == ENTRO_CLASS_INTEGER && dataset->element_size == 2 && type->is_plain) {
+        g_auto(EntroValue) encoding =
+            entro_reader_attribute(dataset->reader, dataset->name, "encoding");
         if (encoding.kind == ENTRO_VALUE_TEXT && g_str_equal(encoding.text, "bf16")) {
             *ret_element = ENTRO_BF16;
-            *ret_big_endian = H5Tget_order(type) == H5T_ORDER_BE;
+            *ret_big_endian = type->big_endian;
             return TRUE;
         }
     }
@@ -190,12 +193,8 @@ entro_dataset_read_element(const EntroDataset *dataset, EntroElement *ret_elemen
 static gboolean
 open_dataset(EntroSource *source, const char *path, EntroDataset *dataset, GError **error)
 {
-    hid_t id = entro_open_dataset(source->file, path, error);
-
-    if (id < 0 ||
-        !entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk, error))
-        return FALSE;
-    return TRUE;
+    return entro_reader_open_dataset(source->reader, path, source->limits.max_chunk, dataset,
+                                     error);
 }
 
 /* ---- what lies beside -------------------------------------------------------------------------------- */
@@ -317,8 +316,7 @@ read_query_rows(EntroSource *source, EntroLayer *layer, GError **error)
         return FALSE;
     if (!exists)
         return TRUE;
-    if (!entro_read_series(source, path, H5T_INTEGER, H5T_NATIVE_INT64, ENTRO_SERIES_MAX, &series,
-                           error))
+    if (!entro_read_series(source, path, ENTRO_CLASS_INTEGER, ENTRO_SERIES_MAX, &series, error))
         return FALSE;
     layer->query_rows = series.values;
     return check_query_rows(path, layer, series.n, error);
@@ -371,14 +369,13 @@ read_layer_attributes(EntroSource *source, const EntroDataset *dataset, EntroLay
     g_autofree char *folder = entro_layout_folder(source->layout, layer->index);
 
     *rule = source->rule;
-    layer->causal = entro_causal_attribute(dataset->id, source->trace.causal);
+    layer->causal = entro_causal_attribute(source->reader, dataset->name, source->trace.causal);
     if (folder != NULL) {
-        g_auto(EntroHid) group = entro_open_group(source, folder, error);
-        if (group < 0 || !entro_rule_attributes(group, folder, rule, error))
+        if (!entro_rule_attributes(source->reader, folder, folder, rule, error))
             return FALSE;
-        layer->causal = entro_causal_attribute(group, layer->causal);
+        layer->causal = entro_causal_attribute(source->reader, folder, layer->causal);
     }
-    return entro_rule_attributes(dataset->id, dataset->name, rule, error);
+    return entro_rule_attributes(source->reader, dataset->name, dataset->name, rule, error);
 }
 
 void

@@ -1,29 +1,22 @@
 /* trace-layers.c: which layers there are; what each has is read by trace-inputs.c. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <string.h>
 
 /* ---- layers -------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    GArray *indices; /* guint */
-    gsize max_layers;
-} LayerList;
+#define NAMES_MAX 1000000 /* of a group with layers, whatever else is in it */
 
-static herr_t
-collect_layer(hid_t group, const char *name, const H5L_info_t *info, void *data)
+static void
+add_layer(const char *name, GArray *indices)
 {
-    LayerList *list = data;
     char *end = NULL;
     guint64 number = g_ascii_strtoull(name, &end, 10);
     guint index = (guint)number;
 
-    (void)group;
-    (void)info;
     if (g_ascii_isdigit(*name) && *end == '\0' && number <= G_MAXINT32 &&
         (*name != '0' || name[1] == '\0'))
-        g_array_append_val(list->indices, index);
-    return list->indices->len <= list->max_layers ? 0 : 1;
+        g_array_append_val(indices, index);
 }
 
 static gint
@@ -92,20 +85,19 @@ entro_trace_read_layers(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
     g_autoptr(GArray) indices = g_array_new(FALSE, FALSE, sizeof(guint));
-    LayerList list = {indices, source->limits.max_layers};
-    GError *refused = NULL;
     g_autofree char *path = entro_layout_group(source->layout);
-    g_auto(EntroHid) group = entro_open_group(source, path, &refused);
-    hsize_t at = 0;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    EntroListEnd end = ENTRO_LIST_WHOLE;
+    gboolean exists = FALSE;
 
-    if (refused != NULL) {
-        g_propagate_error(error, refused);
+    if (!entro_reader_exists(source->reader, path, &exists, error) ||
+        (exists && !entro_reader_list(source->reader, path, FALSE, NAMES_MAX, names, &end, error)))
         return FALSE;
-    }
-    if (group >= 0 && H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_layer, &list) < 0)
+    for (guint i = 0; i < names->len; i++)
+        add_layer(names->pdata[i], indices);
+    if (end == ENTRO_LIST_DAMAGED)
         entro_note(trace->problems, "%s is damaged: only %u layers of it are listed", path,
                    indices->len);
-    H5Eclear2(H5E_DEFAULT);
     g_array_sort(indices, compare_index);
     if (indices->len > source->limits.max_layers) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,

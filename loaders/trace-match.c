@@ -261,7 +261,11 @@ entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTrac
 
     if (source == NULL)
         return FALSE;
-    Match match = {path, source->file, options, 0, error};
+    const char *mode = NULL;
+    g_auto(EntroHid) file = entro_open_file(path, &mode, error); /* what the trainer goes on with */
+    Match match = {path, file, options, 0, error};
+    if (file < 0)
+        return FALSE;
     if (!match_uuid(&match, &source->trace) || !match_contents(&match))
         return FALSE;
     if (g_str_equal(source->trace.open_mode, "truncated"))

@@ -1,5 +1,5 @@
 /* trace-series.c: the small parts of a trace: /step, the scalars, the configuration and the key mask. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <string.h>
 
@@ -16,10 +16,8 @@ entro_read_patiently(const EntroDataset *dataset, const hsize_t *origin, const h
                      void *to, char **ret_problem)
 {
     EntroRead read = entro_dataset_read_box(dataset, origin, count, to, ret_problem);
-    unsigned intent = 0;
-    g_auto(EntroHid) file = H5Iget_file_id(dataset->id);
 
-    if (H5Fget_intent(file, &intent) < 0 || (intent & H5F_ACC_SWMR_READ) == 0)
+    if (dataset->reader == NULL || !g_str_equal(dataset->reader->mode, "swmr"))
         return read;
     for (guint again = 0; read == ENTRO_READ_DAMAGED && again < PATIENCE; again++) {
         g_clear_pointer(ret_problem, g_free);
@@ -51,14 +49,14 @@ read_entries(const EntroDataset *dataset, guint8 *to, gboolean may_cut, char **r
 }
 
 static gboolean
-check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize max_n,
-             GError **error)
+check_series(const EntroDataset *dataset, EntroClass class, gsize max_n, GError **error)
 {
-    if (dataset->rank != 1 || H5Tget_class(type) != class || dataset->element_size > 8) {
+    if (dataset->rank != 1 || dataset->type.class != class || dataset->element_size > 8) {
         g_autofree char *found = entro_dataset_type_text(dataset);
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
                     "%s holds %s along %d axes, expected %s along one axis", dataset->name, found,
-                    dataset->rank, class == H5T_INTEGER ? "integers" : "floating-point numbers");
+                    dataset->rank,
+                    class == ENTRO_CLASS_INTEGER ? "integers" : "floating-point numbers");
         return FALSE;
     }
     if (dataset->dims[0] > max_n) {
@@ -71,19 +69,28 @@ check_series(const EntroDataset *dataset, hid_t type, H5T_class_t class, gsize m
     return TRUE;
 }
 
-gboolean
-entro_read_series(EntroSource *source, const char *path, H5T_class_t class, hid_t memory_type,
-                  gsize max_n, EntroSeries *ret_series, GError **error)
+static gboolean
+convert(const EntroDataset *dataset, gpointer values, gsize n)
 {
-    hid_t id = entro_open_dataset(source->file, path, error);
+    const EntroType *type = &dataset->type;
+
+    if (type->class == ENTRO_CLASS_INTEGER)
+        return entro_type_to_int64(type, dataset->element_size, values, n);
+    if (type->is_ours)
+        entro_element_to_double(type->element, type->big_endian, values, n);
+    return type->is_ours;
+}
+
+gboolean
+entro_read_series(EntroSource *source, const char *path, EntroClass class, gsize max_n,
+                  EntroSeries *ret_series, GError **error)
+{
     g_auto(EntroDataset) dataset = {0};
     g_autofree char *problem = NULL;
 
-    if (id < 0 ||
-        !entro_dataset_init(&dataset, id, source->fd, path, source->limits.max_chunk, error))
-        return FALSE;
-    g_auto(EntroHid) type = H5Dget_type(id);
-    if (!check_series(&dataset, type, class, max_n, error))
+    if (!entro_reader_open_dataset(source->reader, path, source->limits.max_chunk, &dataset,
+                                   error) ||
+        !check_series(&dataset, class, max_n, error))
         return FALSE;
     g_autofree void *values = g_try_malloc_n(MAX(dataset.dims[0], 1), 8);
     if (values == NULL) {
@@ -97,8 +104,11 @@ entro_read_series(EntroSource *source, const char *path, H5T_class_t class, hid_
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", path, problem);
         return FALSE;
     }
-    if (n > 0 && H5Tconvert(type, memory_type, n, values, NULL, H5P_DEFAULT) < 0)
-        return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s cannot be converted", path);
+    if (!convert(&dataset, values, n)) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s cannot be converted: its numbers leave some of their bits unused", path);
+        return FALSE;
+    }
     if (n < dataset.dims[0])
         entro_note(source->trace.problems,
                    "%s: only its first %" G_GSIZE_FORMAT " of %" G_GUINT64_FORMAT
@@ -131,8 +141,8 @@ entro_trace_read_steps(EntroSource *source, GError **error)
     EntroTrace *trace = &source->trace;
     EntroSeries steps = {.may_be_cut = TRUE};
 
-    if (!entro_read_series(source, "/step", H5T_INTEGER, H5T_NATIVE_INT64,
-                           source->limits.max_captures, &steps, error))
+    if (!entro_read_series(source, "/step", ENTRO_CLASS_INTEGER, source->limits.max_captures,
+                           &steps, error))
         return FALSE;
     trace->n_captures = steps.n;
     trace->steps = steps.values;
@@ -142,37 +152,12 @@ entro_trace_read_steps(EntroSource *source, GError **error)
 
 /* ---- /config ---------------------------------------------------------------------------------------- */
 
-static herr_t
-collect_name(hid_t object, const char *name, const void *info, void *data)
-{
-    GPtrArray *names = data;
-
-    (void)object;
-    (void)info;
-    if (strlen(name) <= ENTRO_NAME_MAX)
-        g_ptr_array_add(names, g_strdup(name));
-    return names->len < MAX_NAMES ? 0 : 1;
-}
-
-static herr_t
-collect_attribute(hid_t object, const char *name, const H5A_info_t *info, void *data)
-{
-    return collect_name(object, name, info, data);
-}
-
-static herr_t
-collect_link(hid_t object, const char *name, const H5L_info_t *info, void *data)
-{
-    return collect_name(object, name, info, data);
-}
-
-/* `ended` as HDF5's iterators return it: negative when damaged, 1 when we stopped it. */
 static void
-note_incomplete(EntroTrace *trace, const char *where, herr_t ended, guint n)
+note_incomplete(EntroTrace *trace, const char *where, EntroListEnd end, guint n)
 {
-    if (ended < 0)
+    if (end == ENTRO_LIST_DAMAGED)
         entro_note(trace->problems, "%s is damaged: only %u names in it are listed", where, n);
-    else if (ended > 0)
+    else if (end == ENTRO_LIST_CUT)
         entro_note(trace->problems, "%s has more than %u names: the rest is left out", where, n);
 }
 
@@ -181,10 +166,12 @@ entro_trace_read_config(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
     GError *refused = NULL;
-    g_auto(EntroHid) group = entro_open_group(source, "/config", &refused);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    hsize_t at = 0;
+    gboolean exists = FALSE;
+    EntroListEnd end = ENTRO_LIST_WHOLE;
 
+    if (entro_reader_exists(source->reader, "/config", &exists, &refused) && exists)
+        entro_reader_list(source->reader, "/config", TRUE, MAX_NAMES, names, &end, &refused);
     if (g_error_matches(refused, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT)) {
         entro_note(trace->problems, "%s", refused->message);
         g_clear_error(&refused);
@@ -192,13 +179,11 @@ entro_trace_read_config(EntroSource *source, GError **error)
         g_propagate_error(error, refused);
         return FALSE;
     }
-    if (group < 0)
-        return TRUE;
-    herr_t ended = H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_attribute, names);
-    note_incomplete(trace, "/config", ended, names->len);
+    note_incomplete(trace, "/config", end, names->len);
     trace->config = g_new0(EntroConfigEntry, names->len);
     for (guint i = 0; i < names->len; i++) {
-        g_auto(EntroValue) value = entro_attribute_read(group, names->pdata[i]);
+        g_auto(EntroValue) value =
+            entro_reader_attribute(source->reader, "/config", names->pdata[i]);
         char *text = entro_value_to_text(&value);
         if (text != NULL) {
             trace->config[trace->n_config++] = (EntroConfigEntry){g_strdup(names->pdata[i]), text};
@@ -207,7 +192,6 @@ entro_trace_read_config(EntroSource *source, GError **error)
         g_autofree char *shown = entro_printable(names->pdata[i], -1);
         entro_note(trace->notes, "/config: %s is no single number or text: left out", shown);
     }
-    H5Eclear2(H5E_DEFAULT);
     return TRUE;
 }
 
@@ -220,11 +204,9 @@ read_scalar(EntroSource *source, const char *name, EntroScalar *ret_scalar, GErr
     g_autofree char *step_path = g_strdup_printf("/scalars/%s/step", name);
     g_autofree char *value_path = g_strdup_printf("/scalars/%s/value", name);
 
-    if (!entro_read_series(source, step_path, H5T_INTEGER, H5T_NATIVE_INT64, MAX_SERIES, &steps,
-                           error))
+    if (!entro_read_series(source, step_path, ENTRO_CLASS_INTEGER, MAX_SERIES, &steps, error))
         return FALSE;
-    if (!entro_read_series(source, value_path, H5T_FLOAT, H5T_NATIVE_DOUBLE, MAX_SERIES, &values,
-                           error)) {
+    if (!entro_read_series(source, value_path, ENTRO_CLASS_FLOAT, MAX_SERIES, &values, error)) {
         g_free(steps.values);
         return FALSE;
     }
@@ -239,16 +221,15 @@ entro_trace_read_scalars(EntroSource *source)
 {
     EntroTrace *trace = &source->trace;
     g_autoptr(GError) refused = NULL;
-    g_auto(EntroHid) group = entro_open_group(source, "/scalars", &refused);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    hsize_t at = 0;
+    gboolean exists = FALSE;
+    EntroListEnd end = ENTRO_LIST_WHOLE;
 
+    if (entro_reader_exists(source->reader, "/scalars", &exists, &refused) && exists)
+        entro_reader_list(source->reader, "/scalars", FALSE, MAX_NAMES, names, &end, &refused);
     if (refused != NULL)
         entro_note(trace->problems, "%s", refused->message);
-    if (group < 0)
-        return;
-    herr_t ended = H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_link, names);
-    note_incomplete(trace, "/scalars", ended, names->len);
+    note_incomplete(trace, "/scalars", end, names->len);
     trace->scalars = g_new0(EntroScalar, names->len);
     for (guint i = 0; i < names->len; i++) {
         g_autoptr(GError) error = NULL;
@@ -259,7 +240,6 @@ entro_trace_read_scalars(EntroSource *source)
             entro_note(trace->problems, "%s", shown);
         }
     }
-    H5Eclear2(H5E_DEFAULT);
 }
 
 /* ---- key mask and documents ------------------------------------------------------------------------------ */
@@ -268,13 +248,10 @@ static gboolean
 open_mask(EntroSource *source, const char *path, EntroDataset *dataset, gboolean *ret_exists,
           GError **error)
 {
-    if (!entro_path_exists(source->file, path, ret_exists, error))
+    if (!entro_reader_exists(source->reader, path, ret_exists, error))
         return FALSE;
-    if (!*ret_exists)
-        return TRUE;
-    hid_t id = entro_open_dataset(source->file, path, error);
-    return id >= 0 &&
-           entro_dataset_init(dataset, id, source->fd, path, source->limits.max_chunk, error);
+    return !*ret_exists || entro_reader_open_dataset(source->reader, path, source->limits.max_chunk,
+                                                     dataset, error);
 }
 
 gboolean
@@ -311,15 +288,15 @@ entro_trace_check_masks(const EntroSource *source, GError **error)
     const EntroDataset *mask = &source->key_mask.dataset, *segment = &source->segment.dataset;
 
     if (trace->has_key_mask) {
-        g_auto(EntroHid) type = H5Dget_type(mask->id);
-        H5T_class_t class = H5Tget_class(type);
-        gboolean is_byte = mask->element_size == 1 && (class == H5T_INTEGER || class == H5T_ENUM);
+        EntroClass class = mask->type.class;
+        gboolean is_byte =
+            mask->element_size == 1 && (class == ENTRO_CLASS_INTEGER || class == ENTRO_CLASS_ENUM);
         if (!check_mask(source, mask, is_byte, "uint8", error))
             return FALSE;
     }
     if (!trace->has_segment)
         return TRUE;
-    g_auto(EntroHid) type = H5Dget_type(segment->id);
-    gboolean is_integer = H5Tget_class(type) == H5T_INTEGER && segment->element_size <= 8;
+    gboolean is_integer = segment->type.class == ENTRO_CLASS_INTEGER && segment->type.is_plain &&
+                          segment->element_size <= 8;
     return check_mask(source, segment, is_integer, "int32", error);
 }

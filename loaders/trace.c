@@ -2,7 +2,7 @@
  *
  * Required parts that are wrong are errors; optional parts that are missing or unreadable get their
  * stated default and a note. */
-#include "loader-private.h"
+#include "reader/reader.h"
 
 #include <string.h>
 
@@ -19,26 +19,12 @@ entro_note(GPtrArray *list, const char *format, ...)
     va_end(arguments);
 }
 
-hid_t
-entro_open_group(EntroSource *source, const char *path, GError **error)
-{
-    gboolean exists = FALSE;
-
-    if (!entro_path_exists(source->file, path, &exists, error) || !exists)
-        return H5I_INVALID_HID;
-    hid_t group = H5Gopen2(source->file, path, H5P_DEFAULT);
-    if (group < 0)
-        entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s is not a group that can be opened",
-                      path);
-    return group;
-}
-
 /* ---- root attributes ------------------------------------------------------------------------------ */
 
 static char *
 text_attribute(EntroSource *source, const char *name)
 {
-    g_auto(EntroValue) value = entro_attribute_read(source->file, name);
+    g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", name);
 
     if (value.kind == ENTRO_VALUE_UNREADABLE)
         entro_note(source->trace.problems, "the root attribute %s cannot be read: left out", name);
@@ -50,9 +36,9 @@ text_attribute(EntroSource *source, const char *name)
 
 /* `missing` when absent or no integer. */
 gint64
-entro_integer_attribute(hid_t object, const char *name, gint64 missing)
+entro_integer_attribute(EntroReader *reader, const char *path, const char *name, gint64 missing)
 {
-    g_auto(EntroValue) value = entro_attribute_read(object, name);
+    g_auto(EntroValue) value = entro_reader_attribute(reader, path, name);
 
     if (value.kind == ENTRO_VALUE_REAL && value.real == floor(value.real) &&
         fabs(value.real) < 1e15)
@@ -61,9 +47,9 @@ entro_integer_attribute(hid_t object, const char *name, gint64 missing)
 }
 
 EntroCausal
-entro_causal_attribute(hid_t object, EntroCausal missing)
+entro_causal_attribute(EntroReader *reader, const char *path, EntroCausal missing)
 {
-    gint64 value = entro_integer_attribute(object, "causal", G_MININT64);
+    gint64 value = entro_integer_attribute(reader, path, "causal", G_MININT64);
 
     return value == G_MININT64 ? missing : value != 0 ? ENTRO_CAUSAL_YES : ENTRO_CAUSAL_NO;
 }
@@ -74,7 +60,7 @@ has_group(EntroSource *source, const EntroLayout *layout)
     g_autofree char *group = entro_layout_group(layout);
     gboolean exists = FALSE;
 
-    return entro_path_exists(source->file, group, &exists, NULL) && exists;
+    return entro_reader_exists(source->reader, group, &exists, NULL) && exists;
 }
 
 /* The first of the table whose group is there; its first row when none is, for the messages. */
@@ -95,14 +81,14 @@ has_parts(EntroSource *source, const EntroLayout *layout)
 {
     gboolean step = FALSE;
 
-    return has_group(source, layout) && entro_path_exists(source->file, "/step", &step, NULL) &&
+    return has_group(source, layout) && entro_reader_exists(source->reader, "/step", &step, NULL) &&
            step;
 }
 
 gboolean
 entro_trace_is_own(EntroSource *source)
 {
-    g_auto(EntroValue) format = entro_attribute_read(source->file, "format");
+    g_auto(EntroValue) format = entro_reader_attribute(source->reader, "/", "format");
     const EntroLayout *layout = find_own_layout(source);
 
     /* of a file that is cut off or still written, /step may be what is missing */
@@ -114,8 +100,8 @@ static gboolean
 check_format(EntroSource *source, GError **error)
 {
     EntroTrace *trace = &source->trace;
-    g_auto(EntroValue) format = entro_attribute_read(source->file, "format");
-    gint64 version = entro_integer_attribute(source->file, "format_version", -1);
+    g_auto(EntroValue) format = entro_reader_attribute(source->reader, "/", "format");
+    gint64 version = entro_integer_attribute(source->reader, "/", "format_version", -1);
     g_autofree char *group = entro_layout_group(source->layout);
 
     if (format.kind == ENTRO_VALUE_TEXT && !g_str_equal(format.text, FORMAT_NAME)) {
@@ -158,33 +144,40 @@ makes_no_sense(const char *name, const char *attribute, const EntroValue *value,
     return FALSE;
 }
 
+typedef struct {
+    EntroReader *reader;
+    const char *path, *name;
+} RuleObject;
+
 /* *number stays as it is when there is no such attribute. */
 static gboolean
-number_attribute(hid_t object, const char *name, const char *attribute, gboolean whole,
+number_attribute(const RuleObject *object, const char *attribute, gboolean whole,
                  const char *expected, double *number, GError **error)
 {
-    g_auto(EntroValue) value = entro_attribute_read(object, attribute);
+    g_auto(EntroValue) value = entro_reader_attribute(object->reader, object->path, attribute);
     double found = value.kind == ENTRO_VALUE_INTEGER ? (double)value.integer : value.real;
 
     if (value.kind == ENTRO_VALUE_ABSENT)
         return TRUE;
     if ((value.kind != ENTRO_VALUE_INTEGER && value.kind != ENTRO_VALUE_REAL) || !isfinite(found) ||
         (whole && (found != floor(found) || fabs(found) > 1e15)))
-        return makes_no_sense(name, attribute, &value, expected, error);
+        return makes_no_sense(object->name, attribute, &value, expected, error);
     *number = found;
     return TRUE;
 }
 
 gboolean
-entro_rule_attributes(hid_t object, const char *name, EntroLayerRule *rule, GError **error)
+entro_rule_attributes(EntroReader *reader, const char *path, const char *name, EntroLayerRule *rule,
+                      GError **error)
 {
+    const RuleObject object = {reader, path, name};
     double window = (double)rule->window, n_keys = (double)rule->n_keys, scale = rule->scale;
 
-    if (!number_attribute(object, name, "window", TRUE,
+    if (!number_attribute(&object, "window", TRUE,
                           "a whole number of keys back, the query's own included", &window,
                           error) ||
-        !number_attribute(object, name, "scale", FALSE, "a number that is not 0", &scale, error) ||
-        !number_attribute(object, name, "n_keys", TRUE, "a number of keys", &n_keys, error))
+        !number_attribute(&object, "scale", FALSE, "a number that is not 0", &scale, error) ||
+        !number_attribute(&object, "n_keys", TRUE, "a number of keys", &n_keys, error))
         return FALSE;
     if (scale == 0) {
         EntroValue zero = {.kind = ENTRO_VALUE_INTEGER};
@@ -212,11 +205,12 @@ read_run_name(EntroSource *source)
 static gint64
 root_integer(EntroSource *source, const char *name, gint64 missing)
 {
-    gint64 value = entro_integer_attribute(source->file, name, G_MININT64);
+    gint64 number = entro_integer_attribute(source->reader, "/", name, G_MININT64);
 
-    if (value != G_MININT64 || source->file < 0)
-        return value == G_MININT64 ? missing : value;
-    if (H5Aexists(source->file, name) > 0)
+    if (number != G_MININT64)
+        return number;
+    g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", name);
+    if (value.kind != ENTRO_VALUE_ABSENT)
         entro_note(source->trace.problems,
                    "the root attribute %s cannot be read as a whole number: left out", name);
     return missing;
@@ -244,8 +238,8 @@ read_complete(EntroSource *source)
     gboolean exists = FALSE;
     EntroSeries flags = {0};
 
-    if (entro_path_exists(source->file, "/complete", &exists, NULL) && exists &&
-        entro_read_series(source, "/complete", H5T_INTEGER, H5T_NATIVE_INT64, 1, &flags, NULL) &&
+    if (entro_reader_exists(source->reader, "/complete", &exists, NULL) && exists &&
+        entro_read_series(source, "/complete", ENTRO_CLASS_INTEGER, 1, &flags, NULL) &&
         flags.n == 1)
         source->trace.complete = ((gint64 *)flags.values)[0] == 1;
     g_free(flags.values);
@@ -302,7 +296,7 @@ entro_trace_read(EntroSource *source, const char *path, GError **error)
     if (!check_format(source, error))
         return FALSE;
     entro_trace_read_root(source);
-    if (!entro_rule_attributes(source->file, "the file", &source->rule, error) ||
+    if (!entro_rule_attributes(source->reader, "/", "the file", &source->rule, error) ||
         !entro_trace_read_steps(source, error) || !entro_trace_open_masks(source, error) ||
         !entro_trace_read_layers(source, error) || !entro_trace_check_masks(source, error) ||
         !entro_trace_read_config(source, error))

@@ -181,14 +181,14 @@ fill_layer(EntroSource *source, guint position, EntroMember *member, const char 
     EntroDataset *dataset = &source->attention[position];
 
     *dataset = member->dataset;
-    g_free(dataset->name);
+    g_autofree char *inner = dataset->name;
     dataset->name = g_strdup(name);
     layer->input = ENTRO_INPUT_ATTENTION;
     layer->element = member->element;
     layer->big_endian = member->big_endian;
     layer->causal = source->trace.causal;
-    if (dataset->id >= 0)
-        layer->causal = entro_causal_attribute(dataset->id, layer->causal);
+    if (dataset->reader != NULL)
+        layer->causal = entro_causal_attribute(dataset->reader, inner, layer->causal);
     if (!entro_layer_check_shape(source, dataset, layer, error))
         return FALSE;
     layer->n_samples = dataset->dims[1];
@@ -330,7 +330,7 @@ read_parts(EntroSource *source, EntroSurvey *survey, const EntroTemplate *templa
     if (!check_count("layers", n_layers, source->limits.max_layers, "--max-layers", error) ||
         !read_layers(source, n_layers, error))
         return FALSE;
-    if (source->file < 0)
+    if (source->reader == NULL)
         return TRUE;
     if (!entro_trace_read_config(source, error))
         return FALSE;

@@ -6,7 +6,7 @@
 #ifndef ENTRO_FOREIGN_H
 #define ENTRO_FOREIGN_H
 
-#include "loader-private.h"
+#include "reader/reader.h"
 
 /* ---- patterns (pattern.c) ------------------------------------------------------------------------ */
 
@@ -43,7 +43,7 @@ void entro_archive_unref(EntroArchive *archive);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroArchive, entro_archive_unref)
 
 int entro_archive_get_fd(const EntroArchive *archive);
-hid_t entro_archive_get_file(const EntroArchive *archive); /* negative: not HDF5 */
+EntroReader *entro_archive_get_reader(const EntroArchive *archive); /* NULL: not HDF5 */
 const char *entro_archive_get_mode(const EntroArchive *archive);
 const char *entro_archive_get_kind(const EntroArchive *archive); /* "HDF5", ".npz" ... */
 

@@ -131,7 +131,6 @@ open_member(EntroSource *source, EntroOpenMember *open)
     g_autofree char *what = NULL;
     EntroMember member = {.dataset.id = H5I_INVALID_HID};
 
-    entro_h5_quiet();
     if (entro_foreign_open(source, open->layer, open->capture, open->head, &member, &open->archive,
                            &name, &error)) {
         what = compare(&member.dataset, &member, &source->attention[open->layer],

@@ -19,12 +19,12 @@ static const char axis_letters[] = "SLBHQK";
 /* ---- facts ---------------------------------------------------------------------------------------- */
 
 static gsize
-count_attribute(hid_t object, const char *const *names)
+count_attribute(EntroReader *reader, const char *const *names)
 {
     gint64 count = -1;
 
     for (; *names != NULL && count < 1; names++)
-        count = entro_integer_attribute(object, *names, -1);
+        count = entro_integer_attribute(reader, "/", *names, -1);
     return (gsize)MAX(count, 0);
 }
 
@@ -35,14 +35,12 @@ read_facts(EntroSurvey *survey, const EntroSourceOptions *options)
                                          NULL};
     static const char *const heads[] = {"n_heads", "num_heads", "num_attention_heads", "n_head",
                                         NULL};
-    hid_t file = entro_archive_get_file(survey->archive);
+    EntroReader *reader = entro_archive_get_reader(survey->archive);
     Facts facts = {0};
 
     g_free(entro_survey_get_steps(survey, options->limits.max_captures, &facts.n_steps));
-    if (file >= 0) {
-        facts.n_layers = count_attribute(file, layers);
-        facts.n_heads = count_attribute(file, heads);
-    }
+    facts.n_layers = count_attribute(reader, layers);
+    facts.n_heads = count_attribute(reader, heads);
     return facts;
 }
 
@@ -291,14 +289,18 @@ choose(EntroSurvey *survey, GError **error)
         return first;
     g_autofree char *names = name_templates(templates, best > 0 ? n : 0);
     if (templates->len == 0)
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "holds no arrays");
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "is %s, but no attention trace: holds no arrays",
+                    survey->is_folder ? "a folder" : entro_archive_get_kind(survey->archive));
     else if (best == 0)
-        g_set_error(error, ENTRO_LOADER_ERROR,
-                    first->problem ? first->code : ENTRO_LOADER_ERROR_FORMAT,
-                    "nothing in it is recognised as attention; inspect lists what is there, "
-                    "--layout 'PATTERN' --axes AXES says what it is (e.g. %s: %s)",
-                    first->pattern,
-                    first->problem ? first->problem : "its queries and keys are not as many");
+        g_set_error(
+            error, ENTRO_LOADER_ERROR, first->problem ? first->code : ENTRO_LOADER_ERROR_FORMAT,
+            "is %s, but no attention trace: nothing in it is recognised as attention; inspect "
+            "lists what is there, --layout 'PATTERN' --axes AXES says what it is (e.g. "
+            "%s: %s)",
+            survey->is_folder ? "a folder" : entro_archive_get_kind(survey->archive),
+            first->pattern,
+            first->problem ? first->problem : "its queries and keys are not as many");
     else
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
                     "what it holds could be several things; say which: %s%s", names,
