@@ -307,11 +307,11 @@ def nn_multihead_attention(world):
                     else:
                         off = from_queries_keys(group, 0, file["key_mask"][0]) - p
                     assert np.abs(off)[valid].max() < 1e-5, (number, mode, layer)
-            if mode == "attention":
-                found = analyze(world, path)
-                for (_, layer, head), value in found.items():
-                    mine = entropy(expected[layer])[:, head][real if padded else real | True].mean()
-                    assert abs(value - mine) < 1e-5
+            found = analyze(world, path)
+            assert len(found) == 2 * 4
+            for (_, layer, head), value in found.items():
+                mine = entropy(expected[layer])[:, head][real if padded else real | True].mean()
+                assert abs(value - mine) < 1e-5, (number, mode, layer, head)
 
 
 @test
@@ -331,19 +331,16 @@ def a_pretrained_model_from_pypi(world):
         expected = [p.double().numpy() for p in eager(**inputs, output_attentions=True).attentions]
     model = transformers.AutoModel.from_pretrained(folder, attn_implementation="sdpa").eval()
     real = inputs["attention_mask"].numpy().astype(bool)
-    with tap(model, world / "run.h5", mode="attention", dtype="f32") as listener, torch.no_grad():
-        model(**inputs)
-        listener.step(0)
-    found = analyze(world, "run.h5")
-    assert len(found) == 6 * 12
-    for (_, layer, head), value in found.items():
-        assert abs(value - entropy(expected[layer])[:, head][real].mean()) < 1e-5
-    for mode in ("row_entropy", "queries_keys"):
-        with tap(model, world / f"{mode}.h5", mode=mode) as listener, torch.no_grad():
+    for mode in entroscope_tap.MODES:
+        with tap(model, world / f"{mode}.h5", mode=mode, dtype="f32") as listener, torch.no_grad():
             model(**inputs)
             listener.step(0)
+        found = analyze(world, f"{mode}.h5")
+        assert len(found) == 6 * 12
+        for (_, layer, head), value in found.items():
+            assert abs(value - entropy(expected[layer])[:, head][real].mean()) < 1e-5, (mode, layer, head)
         with h5py.File(world / f"{mode}.h5") as file:
-            for layer, p in enumerate(expected):
+            for layer, p in enumerate(expected if mode != "attention" else ()):
                 group = file[f"layers/{layer}"]
                 h = group["row_entropy"][0] if mode == "row_entropy" else \
                     entropy(from_queries_keys(group, 0, file["key_mask"][0]))
@@ -715,6 +712,137 @@ def a_layer_that_is_given_up_leaves_nothing_of_an_older_step(world):
         assert list(file["step"]) == [0, 2]
         assert np.isnan(file["layers/0/row_entropy"][1]).all()
         assert np.isfinite(file["layers/1/row_entropy"][1]).all()
+
+
+class Skipping(Own):
+    """Leaves out a block when it is told to, as models with layer drop do."""
+    skipped = None
+
+    def forward(self, x):
+        for number, block in enumerate(self.blocks):
+            x = x if number == self.skipped else block(x)
+        return x.square().mean()
+
+
+def expected_weights(skipped, x):
+    model = Skipping("hand")
+    model.skipped = skipped
+    model(x)
+    return {number: block.p.detach().double().numpy() for number, block in enumerate(model.blocks)
+            if number != skipped}
+
+
+@test
+def a_layer_that_a_capture_lacks_is_missing_there_and_only_there(world):
+    x = torch.randn(3, 20, 32, generator=torch.Generator().manual_seed(1))
+    left_out = [None, 0, None, 1, 0]     # holes within and at the end of a dataset
+    truth = {skipped: expected_weights(skipped, x) for skipped in set(left_out)}
+    for mode in entroscope_tap.MODES:
+        model, path = Skipping("see"), world / f"{mode}.h5"
+        with warnings.catch_warnings(record=True) as said, \
+                tap(model, path, every=1, mode=mode, modules=["blocks.*"], dtype="f32") as listener:
+            warnings.simplefilter("always")
+            for step, model.skipped in enumerate(left_out):
+                model(x)
+                listener.step(step)
+        assert [str(w.message) for w in said] == ["entroscope_tap: layers 0 were not seen at step 1"]
+        with h5py.File(path) as file:
+            for name in entroscope_tap.MODES[mode]:
+                stored = [chunks_of(file[f"layers/{layer}/{name}"]) for layer in (0, 1)]
+                assert stored == [{0, 2, 3}, {0, 1, 2, 4}], (mode, name, stored)
+        found = analyze(world, path, check=3)      # partial
+        assert query(world / "r.db", "SELECT step, status FROM captures ORDER BY step") == \
+            [(step, "complete" if skipped is None else "partial") for step, skipped in enumerate(left_out)]
+        for step, skipped in enumerate(left_out):
+            for layer in (0, 1):
+                for head in range(4):
+                    if layer == skipped:
+                        assert (step, layer, head) not in found, (mode, step, layer)
+                        continue
+                    value = entropy(truth[skipped][layer])[:, head].mean()
+                    assert abs(found[step, layer, head] - value) < 1e-5, (mode, step, layer, head)
+
+
+def chunks_of(dataset):
+    """The captures of which something is in the file."""
+    return {dataset.id.get_chunk_info(i).chunk_offset[0] for i in range(dataset.id.get_num_chunks())}
+
+
+@test
+def a_layer_that_the_first_capture_lacks_is_not_stored_and_said(world):
+    model, x = Skipping("see"), torch.randn(3, 20, 32)
+    with warnings.catch_warnings(record=True) as said, \
+            tap(model, world / "run.h5", every=1, modules=["blocks.*"]) as listener:
+        warnings.simplefilter("always")
+        for step, model.skipped in enumerate([1, None, None]):
+            model(x)
+            listener.step(step, loss=1.0)
+    assert [str(w.message).split(": ")[1] for w in said] == \
+        ["layers 1 were not seen at step 0",
+         "layer 1 (blocks.1) was not seen in the first capture and is not stored"]
+    found = analyze(world, "run.h5")
+    assert sorted({key[:2] for key in found}) == [(0, 0), (1, 0), (2, 0)]
+
+
+class Late:
+    """A copy from a device that is done only when somebody waits for it."""
+    def __init__(self, host, value):
+        self.host, self.value = host, value
+
+    def synchronize(self):
+        self.host.copy_(self.value)
+
+
+@test
+def nothing_is_read_before_it_has_arrived(world):
+    """As from a GPU, which is not here: copies end late."""
+    x = torch.randn(3, 20, 32, generator=torch.Generator().manual_seed(1))
+
+    def late(tensor, dtype):
+        host = torch.full(tensor.shape, 77, dtype=dtype)
+        return host, Late(host, tensor.detach().to(dtype).clone())
+    at_once = entroscope_tap.to_host
+    for mode in entroscope_tap.MODES:
+        for dtype in ("f32", "bf16"):
+            for name, entroscope_tap.to_host in (("at-once", at_once), ("late", late)):
+                model = Own("see")
+                try:
+                    with tap(model, world / f"{name}.h5", every=1, mode=mode, modules=["blocks.*"], dtype=dtype,
+                             parameters={"threshold": "blocks.{layer}.threshold"}) as listener:
+                        for step in range(3):
+                            loss = model(x)
+                            listener.step(step, loss=loss)
+                            loss.detach().zero_()       # what was handed over is its own
+                finally:
+                    entroscope_tap.to_host = at_once
+            with h5py.File(world / "at-once.h5") as one, h5py.File(world / "late.h5") as other:
+                datasets = []
+                one.visititems(lambda name, item: datasets.append(name) if isinstance(item, h5py.Dataset) else None)
+                assert len(datasets) >= 11
+                for name in datasets:
+                    assert one[name][:].tobytes() == other[name][:].tobytes(), (mode, dtype, name)
+                assert one["scalars/loss/value"][1] > 0
+            for name in ("at-once", "late"):
+                (world / f"{name}.h5").unlink()
+
+
+@test
+def what_is_recorded_into_a_graph_is_passed_over(world):
+    model, recorded = gpt2(), [True]
+    original = entroscope_tap.is_recorded
+    entroscope_tap.is_recorded = lambda: recorded[0] or original()
+    try:
+        with warnings.catch_warnings(record=True) as said, \
+                tap(model, world / "run.h5", every=1) as listener:
+            warnings.simplefilter("always")
+            for step, recorded[0] in enumerate((True, False)):
+                model(**batch(step))
+                listener.step(step)
+    finally:
+        entroscope_tap.is_recorded = original
+    assert len(said) == 1 and "no attention was seen" in str(said[0].message)
+    with h5py.File(world / "run.h5") as file:
+        assert list(file["step"]) == [1]
 
 
 @test
