@@ -331,9 +331,16 @@ typedef struct {
     const guint *layer_index; /* [n_layers], NULL: 0, 1, 2 ... */
     const guint *n_heads;     /* [n_layers] */
     gsize n_samples, n_queries, n_keys;
-    EntroElement element;
-    guint deflate;                /* 0: none; 1 to 9: shuffle and deflate */
-    gboolean key_mask;            /* a /key_mask will be given with every capture */
+    EntroInput input;         /* what every layer gives */
+    const guint *n_key_heads; /* of queries: [n_layers], each divides n_heads; NULL: n_heads */
+    gsize head_dim;           /* of queries */
+    double scale;             /* of queries: logit = scale q k / temperature; 0: 1/sqrt(head_dim) */
+    gboolean max_logits;      /* of row entropies: the largest logits will be given too */
+    const gint64 *query_rows; /* [n_queries] positions among the keys, ascending; NULL: the last */
+    gsize window;             /* keys back, the query's own included; 0: all */
+    EntroElement element;     /* as stored; of row entropies always f32 */
+    guint deflate;            /* 0: none; 1 to 9: shuffle and deflate */
+    gboolean key_mask, segment;   /* /key_mask, /segment will be given with every capture */
     guint params;                 /* bits 1u << ENTRO_PARAM_X: will be given for every layer */
     const EntroAttribute *config; /* /config, [n_config] */
     guint n_config;
@@ -363,8 +370,19 @@ ENTRO_API gboolean entro_writer_has_capture(const EntroWriter *writer, gint64 st
  * `layer` is the position in options.n_heads.  Layers not given stay missing. */
 ENTRO_API gboolean entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p,
                                               GError **error);
+/* Instead of attention, of options.input ENTRO_INPUT_QUERIES: as they enter the product, float
+ * [n_samples][n_heads][n_queries][head_dim] and [n_samples][n_key_heads][n_keys][head_dim]. */
+ENTRO_API gboolean entro_writer_put_queries(EntroWriter *writer, guint layer, const float *queries,
+                                            const float *keys, GError **error);
+/* Of ENTRO_INPUT_ROW_ENTROPY: nats, float [n_samples][n_heads][n_queries]; max_logit, the same, is
+ * NULL unless options.max_logits. */
+ENTRO_API gboolean entro_writer_put_row_entropy(EntroWriter *writer, guint layer,
+                                                const float *entropy, const float *max_logit,
+                                                GError **error);
+/* [n_samples][n_keys]: 1 is a real token, 0 padding; ids of documents. */
 ENTRO_API gboolean entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask,
-                                             GError **error); /* [n_samples][n_keys] */
+                                             GError **error);
+ENTRO_API gboolean entro_writer_put_segment(EntroWriter *writer, const gint32 *ids, GError **error);
 /* One parameter of one layer of the coming capture, as many values as EntroParam says.  One not
  * given stays missing. */
 ENTRO_API gboolean entro_writer_put_param(EntroWriter *writer, guint layer, EntroParam param,

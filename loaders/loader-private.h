@@ -91,6 +91,22 @@ char *entro_value_to_text(const EntroValue *value);
 guint8 *entro_trace_skeleton(const EntroWriterOptions *options, gsize *ret_size, GError **error);
 /* The same as a file in memory, which the caller closes; negative on error. */
 hid_t entro_trace_skeleton_file(const EntroWriterOptions *options, GError **error);
+/* A dataset of a layer that grows by an entry a capture: the rows, or what lies beside them. */
+typedef struct {
+    const char *name;
+    int rank;
+    hsize_t dims[5]; /* of one entry: 1 along the first axis, and behind the last */
+    EntroElement element;
+} EntroPart;
+
+#define ENTRO_PARTS_MAX 2
+
+/* Returns how many there are, for every layer as many. */
+guint entro_layer_parts(const EntroWriterOptions *options, guint layer,
+                        EntroPart parts[ENTRO_PARTS_MAX]);
+gsize entro_part_elements(const EntroPart *part); /* of one entry */
+/* Whether readers would take such a trace (writer-options.c). */
+gboolean entro_writer_check(const char *path, const EntroWriterOptions *options, GError **error);
 /* Where a part of a layer ("attention") lies in the file; the caller frees it. */
 char *entro_layer_path(const EntroWriterOptions *options, guint layer, const char *part);
 

@@ -67,14 +67,26 @@ match_attribute(hid_t expected, const char *name, const H5A_info_t *info, void *
 
 /* ---- datasets ------------------------------------------------------------------------------------- */
 
-/* "(4,3,12,64,64)", without the first axis, along which it grows. */
+static gboolean
+does_grow(hid_t space)
+{
+    hsize_t most[H5S_MAX_RANK];
+
+    return H5Sget_simple_extent_dims(space, NULL, most) > 0 && most[0] == H5S_UNLIMITED;
+}
+
+/* "(captures,3,12,64,64)" of what grows. */
 static char *
 shape_text(hid_t space)
 {
-    hsize_t dims[H5S_MAX_RANK];
+    hsize_t dims[H5S_MAX_RANK] = {0};
     int rank = H5Sget_simple_extent_dims(space, dims, NULL);
-    GString *text = g_string_new("(captures");
+    GString *text = g_string_new("(");
 
+    if (does_grow(space))
+        g_string_append(text, "captures");
+    else
+        g_string_append_printf(text, "%" G_GUINT64_FORMAT, (guint64)dims[0]);
     for (int axis = 1; axis < rank; axis++)
         g_string_append_printf(text, ",%" G_GUINT64_FORMAT, (guint64)dims[axis]);
     g_string_append_c(text, ')');
@@ -156,6 +168,19 @@ count_object(hid_t root, const char *name, const H5O_info_t *info, void *data)
     return 0;
 }
 
+/* What the file says of its rows and this run does not. */
+static gboolean
+match_rules(const Match *match, hid_t skeleton)
+{
+    static const char *const rules[] = {"window", "scale", "n_keys"};
+    AttributeMatch at = {match, "."};
+
+    for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
+        if (match_attribute(skeleton, rules[i], NULL, &at) != 0)
+            return FALSE;
+    return TRUE;
+}
+
 static gboolean
 match_contents(Match *match)
 {
@@ -170,10 +195,29 @@ match_contents(Match *match)
         return ended > 0 ? FALSE
                          : entro_h5_fail(match->error, ENTRO_LOADER_ERROR_FORMAT,
                                          "%s: cannot be looked through", match->path);
+    if (!match_rules(match, skeleton))
+        return FALSE;
     H5Ovisit2(match->file, H5_INDEX_NAME, H5_ITER_INC, count_object, &n_found, H5O_INFO_BASIC);
     return n_found == match->n_objects ||
            differ(match, "holds %u groups and datasets, this run writes %u", n_found,
                   match->n_objects);
+}
+
+/* Of what does not grow, the numbers are the trace's too; how many there are is known to fit. */
+static gboolean
+match_query_rows(const Match *match, const EntroTrace *trace)
+{
+    const EntroWriterOptions *options = match->options;
+
+    for (guint i = 0; options->query_rows != NULL && i < trace->n_layers; i++)
+        for (gsize row = 0; row < options->n_queries; row++)
+            if (trace->layers[i].query_rows[row] != options->query_rows[row])
+                return differ(match,
+                              "layers/%u/query_rows: entry %" G_GSIZE_FORMAT " is %" G_GINT64_FORMAT
+                              ", this run stores row %" G_GINT64_FORMAT,
+                              trace->layers[i].index, row, trace->layers[i].query_rows[row],
+                              options->query_rows[row]);
+    return TRUE;
 }
 
 static gboolean
@@ -219,14 +263,22 @@ find_ends(const EntroTrace *trace, const EntroWriterOptions *options, EntroTrace
 }
 
 static gboolean
+are_within(const EntroPiece *pieces, guint n, guint64 file_size)
+{
+    for (guint i = 0; i < n; i++)
+        if (pieces[i].extent.offset + pieces[i].extent.size > file_size)
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
 is_there(const EntroTile *tile, guint64 file_size)
 {
     const struct EntroTilePrivate *own = tile->private_;
 
-    for (guint i = 0; i < own->n_pieces; i++)
-        if (own->pieces[i].extent.offset + own->pieces[i].extent.size > file_size)
-            return FALSE;
-    return tile->status != ENTRO_TILE_DAMAGED;
+    return tile->status != ENTRO_TILE_DAMAGED &&
+           are_within(own->pieces, own->n_pieces, file_size) &&
+           are_within(own->beside, own->n_beside, file_size);
 }
 
 /* A file that was being written does not tell where it should end, so what it says to hold is looked
@@ -245,8 +297,9 @@ check_captures(const Match *match, EntroSource *source, gsize n)
             return TRUE;
         if (tile->capture < n && !is_there(tile, (guint64)facts.st_size))
             return differ(match,
-                          "is damaged or truncated: the attention of layer %u at step "
+                          "is damaged or truncated: the %s of layer %u at step "
                           "%" G_GINT64_FORMAT " is lost",
+                          entro_input_name(match->options->input),
                           source->trace.layers[tile->layer].index,
                           source->trace.steps[tile->capture]);
     }
@@ -266,7 +319,8 @@ entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTrac
     Match match = {path, file, options, 0, error};
     if (file < 0)
         return FALSE;
-    if (!match_uuid(&match, &source->trace) || !match_contents(&match))
+    if (!match_uuid(&match, &source->trace) || !match_contents(&match) ||
+        !match_query_rows(&match, &source->trace))
         return FALSE;
     if (g_str_equal(source->trace.open_mode, "truncated"))
         return differ(&match, "is truncated: what lies beyond its end is lost");
@@ -304,6 +358,9 @@ cut_object(hid_t root, const char *name, const H5O_info_t *info, void *data)
         g_str_equal(name, "complete"))
         return 0;
     g_auto(EntroHid) dataset = H5Dopen2(root, name, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Dget_space(dataset);
+    if (dataset >= 0 && !does_grow(space))
+        return 0;
     return dataset >= 0 && entro_series_cut(dataset, *(const gsize *)data) ? 0 : -1;
 }
 

@@ -27,21 +27,22 @@ even_share(hsize_t n, hsize_t most)
 /* (1,1,h,Tq,Tk): as many heads as fit, preferably a divisor of H so that no chunk sticks out; when
  * one head is too large, rows are divided, never a row. */
 static void
-choose_chunk(const EntroWriterOptions *options, guint n_heads, hsize_t chunk[5])
+choose_chunk(const EntroPart *part, hsize_t chunk[5])
 {
-    gsize row = options->n_keys * entro_element_size(options->element);
-    gsize head = row * options->n_queries;
-    guint heads = CLAMP(CHUNK_BYTES_MAX / head, 1, n_heads);
+    hsize_t n_heads = part->dims[2], n_rows = part->dims[3];
+    gsize row = part->dims[4] * entro_element_size(part->element);
+    gsize head = row * n_rows;
+    hsize_t heads = CLAMP(CHUNK_BYTES_MAX / head, 1, n_heads);
 
-    for (guint divisor = heads; divisor > 1 && divisor * head >= CHUNK_BYTES_MIN; divisor--)
+    for (hsize_t divisor = heads; divisor > 1 && divisor * head >= CHUNK_BYTES_MIN; divisor--)
         if (n_heads % divisor == 0) {
             heads = divisor;
             break;
         }
     chunk[0] = chunk[1] = 1;
     chunk[2] = heads;
-    chunk[3] = even_share(options->n_queries, CLAMP(CHUNK_BYTES_MAX / row, 1, options->n_queries));
-    chunk[4] = options->n_keys;
+    chunk[3] = even_share(n_rows, CLAMP(CHUNK_BYTES_MAX / row, 1, n_rows));
+    chunk[4] = part->dims[4];
 }
 
 /* A dataset whose first axis grows; `dims` without it.  Always with checksums. */
@@ -70,6 +71,44 @@ create_growing(hid_t parent, const char *name, hid_t type, int rank, const hsize
 
 /* ---- parts ---------------------------------------------------------------------------------------- */
 
+guint
+entro_layer_parts(const EntroWriterOptions *options, guint layer, EntroPart parts[ENTRO_PARTS_MAX])
+{
+    const hsize_t n_samples = options->n_samples, n_heads = options->n_heads[layer];
+    const hsize_t n_key_heads = options->n_key_heads ? options->n_key_heads[layer] : n_heads;
+    const hsize_t n_queries = options->n_queries, n_keys = options->n_keys, d = options->head_dim;
+    const EntroElement element = options->element;
+
+    switch (options->input) {
+    case ENTRO_INPUT_QUERIES:
+        parts[0] = (EntroPart){"queries", 5, {1, n_samples, n_heads, n_queries, d}, element};
+        parts[1] = (EntroPart){"keys", 5, {1, n_samples, n_key_heads, n_keys, d}, element};
+        return 2;
+    case ENTRO_INPUT_ROW_ENTROPY:
+        parts[0] = (EntroPart){"row_entropy", 4, {1, n_samples, n_heads, n_queries, 1}, ENTRO_F32};
+        parts[1] = parts[0];
+        parts[1].name = "row_max_logit";
+        return options->max_logits ? 2 : 1;
+    case ENTRO_INPUT_ATTENTION:
+        break;
+    }
+    parts[0] = (EntroPart){"attention", 5, {1, n_samples, n_heads, n_queries, n_keys}, element};
+    return 1;
+}
+
+gsize
+entro_part_elements(const EntroPart *part)
+{
+    return part->dims[1] * part->dims[2] * part->dims[3] * part->dims[4];
+}
+
+/* 0 is what readers take without the attribute. */
+static gboolean
+write_rule(hid_t file, EntroAttribute rule, GError **error)
+{
+    return (rule.integer == 0 && rule.real == 0) || entro_attribute_write(file, &rule, error);
+}
+
 static gboolean
 write_root(hid_t file, const EntroWriterOptions *options, GError **error)
 {
@@ -84,12 +123,18 @@ write_root(hid_t file, const EntroWriterOptions *options, GError **error)
         ENTRO_INTEGER("causal", options->causal ? 1 : 0),
         ENTRO_INTEGER("context_length", (gint64)options->context_length),
     };
+    /* entropies do not tell how many keys their rows had */
+    const gsize n_keys = options->input == ENTRO_INPUT_ROW_ENTROPY ? options->n_keys : 0;
     g_auto(EntroHid) timeless = entro_h5_timeless(H5P_GROUP_CREATE);
     g_auto(EntroHid) config = H5Gcreate2(file, "config", H5P_DEFAULT, timeless, H5P_DEFAULT);
 
     for (guint i = 0; i < G_N_ELEMENTS(root); i++)
         if (!entro_attribute_write(file, &root[i], error))
             return FALSE;
+    if (!write_rule(file, ENTRO_INTEGER("window", (gint64)options->window), error) ||
+        !write_rule(file, ENTRO_INTEGER("n_keys", (gint64)n_keys), error) ||
+        !write_rule(file, ENTRO_REAL("scale", options->scale), error))
+        return FALSE;
     for (guint i = 0; i < options->n_config; i++)
         if (!entro_attribute_write(config, &options->config[i], error))
             return FALSE;
@@ -137,18 +182,44 @@ create_param(hid_t file, const EntroWriterOptions *options, guint layer, EntroPa
 }
 
 static gboolean
+create_part(hid_t file, const EntroWriterOptions *options, guint layer, const EntroPart *part)
+{
+    g_autofree char *path = entro_layer_path(options, layer, part->name);
+    g_auto(EntroHid) type = entro_element_type(part->element);
+    hsize_t chunk[5];
+
+    choose_chunk(part, chunk);
+    return create_at(file, path, type, part->rank, part->dims, chunk, options->deflate);
+}
+
+/* The same for all captures: it does not grow. */
+static gboolean
+create_query_rows(hid_t file, const EntroWriterOptions *options, guint layer)
+{
+    g_autofree char *path = entro_layer_path(options, layer, "query_rows");
+    const hsize_t n = options->n_queries;
+    g_auto(EntroHid) properties = entro_h5_timeless(H5P_DATASET_CREATE);
+    g_auto(EntroHid) space = H5Screate_simple(1, &n, NULL);
+
+    H5Pset_chunk(properties, 1, &n);
+    H5Pset_fletcher32(properties);
+    g_auto(EntroHid) dataset =
+        H5Dcreate2(file, path, H5T_STD_I32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    return dataset >= 0 && H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                    options->query_rows) >= 0;
+}
+
+static gboolean
 create_layers(hid_t file, const EntroWriterOptions *options)
 {
-    g_auto(EntroHid) type = entro_element_type(options->element);
-
     for (guint layer = 0; layer < options->n_layers; layer++) {
-        g_autofree char *path = entro_layer_path(options, layer, "attention");
-        hsize_t dims[5] = {0, options->n_samples, options->n_heads[layer], options->n_queries,
-                           options->n_keys};
-        hsize_t chunk[5];
+        EntroPart parts[ENTRO_PARTS_MAX];
+        guint n_parts = entro_layer_parts(options, layer, parts);
 
-        choose_chunk(options, options->n_heads[layer], chunk);
-        if (!create_at(file, path, type, 5, dims, chunk, options->deflate))
+        for (guint part = 0; part < n_parts; part++)
+            if (!create_part(file, options, layer, &parts[part]))
+                return FALSE;
+        if (options->query_rows != NULL && !create_query_rows(file, options, layer))
             return FALSE;
         for (guint param = 0; param < ENTRO_N_PARAMS; param++)
             if ((options->params & 1u << param) && !create_param(file, options, layer, param))
@@ -171,6 +242,8 @@ create_small_parts(hid_t file, const EntroWriterOptions *options)
             return FALSE;
     }
     if (options->key_mask && !create_at(file, "key_mask", H5T_STD_U8LE, 3, mask, mask_chunk, 0))
+        return FALSE;
+    if (options->segment && !create_at(file, "segment", H5T_STD_I32LE, 3, mask, mask_chunk, 0))
         return FALSE;
     return create_series(file, "step", H5T_STD_I64LE) &&
            create_at(file, "complete", H5T_STD_U8LE, 1, (hsize_t[]){0}, (hsize_t[]){1}, 0);

@@ -15,18 +15,22 @@ typedef struct {
     gint64 held; /* steps up to this one were there when the trace was reopened */
 } ScalarSeries;
 
+typedef struct {
+    EntroPart shape;
+    hid_t dataset;
+} LayerPart;
+
 struct EntroWriter {
     char *path;
-    hid_t file, step, complete, key_mask;
-    hid_t *attention;      /* [n_layers] */
+    hid_t file, step, complete, key_mask, segment;
+    LayerPart (*parts)[ENTRO_PARTS_MAX]; /* [n_layers], of which there are n_parts */
+    guint n_parts;
     hid_t *params;         /* [n_layers][ENTRO_N_PARAMS], negative where none will be given */
     guint *n_heads;        /* [n_layers] */
     ScalarSeries *scalars; /* [n_scalars] */
     guint n_layers, n_scalars;
     gsize n_samples, n_queries, n_keys;
-    EntroElement element;
-    hid_t element_type;
-    void *encoded; /* one layer of one capture */
+    void *encoded; /* one part of one layer of one capture */
     hsize_t n_captures;
     gint64 held;                /* the last capture that was there when the trace was reopened */
     gboolean was_complete;      /* then; stays so until something is added */
@@ -86,34 +90,6 @@ is_alive(EntroWriter *writer, GError **error)
 /* ---- creation ------------------------------------------------------------------------------------ */
 
 static gboolean
-check_options(const char *path, const EntroWriterOptions *options, GError **error)
-{
-    EntroLimits limits = ENTRO_LIMITS_DEFAULT;
-    guint n_heads_max = 0, n_heads_min = G_MAXUINT;
-
-    for (guint layer = 0; layer < options->n_layers; layer++) {
-        n_heads_max = MAX(n_heads_max, options->n_heads[layer]);
-        n_heads_min = MIN(n_heads_min, options->n_heads[layer]);
-    }
-    if (options->n_layers >= 1 && options->n_layers <= limits.max_layers && n_heads_min >= 1 &&
-        n_heads_max <= limits.max_heads && options->n_samples >= 1 &&
-        options->n_samples <= limits.max_samples && options->n_queries >= 1 &&
-        options->n_queries <= limits.max_seq && options->n_keys >= 1 &&
-        options->n_keys <= limits.max_seq && options->n_queries <= options->n_keys &&
-        options->deflate <= 9)
-        return TRUE;
-    g_set_error(
-        error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_ARGUMENT,
-        "%s: cannot write a trace of %u layers, up to %u heads, %" G_GSIZE_FORMAT
-        " samples, %" G_GSIZE_FORMAT " queries, %" G_GSIZE_FORMAT
-        " keys, deflate %u: each must be at least 1 and within the limits of the format, and "
-        "the queries no more than the keys",
-        path, options->n_layers, n_heads_max, options->n_samples, options->n_queries,
-        options->n_keys, options->deflate);
-    return FALSE;
-}
-
-static gboolean
 open_params(EntroWriter *writer, const EntroWriterOptions *options, guint layer)
 {
     gboolean good = TRUE;
@@ -135,9 +111,13 @@ open_parts(EntroWriter *writer, const EntroWriterOptions *options)
     gboolean good = TRUE;
 
     for (guint layer = 0; layer < writer->n_layers; layer++) {
-        g_autofree char *path = entro_layer_path(options, layer, "attention");
-        writer->attention[layer] = H5Dopen2(writer->file, path, H5P_DEFAULT);
-        good = good && writer->attention[layer] >= 0 && open_params(writer, options, layer);
+        for (guint i = 0; i < writer->n_parts; i++) {
+            LayerPart *part = &writer->parts[layer][i];
+            g_autofree char *path = entro_layer_path(options, layer, part->shape.name);
+            part->dataset = H5Dopen2(writer->file, path, H5P_DEFAULT);
+            good = good && part->dataset >= 0;
+        }
+        good = good && open_params(writer, options, layer);
     }
     for (guint i = 0; i < writer->n_scalars; i++) {
         ScalarSeries *series = &writer->scalars[i];
@@ -149,10 +129,13 @@ open_parts(EntroWriter *writer, const EntroWriterOptions *options)
     }
     if (options->key_mask)
         writer->key_mask = H5Dopen2(writer->file, "key_mask", H5P_DEFAULT);
+    if (options->segment)
+        writer->segment = H5Dopen2(writer->file, "segment", H5P_DEFAULT);
     writer->step = H5Dopen2(writer->file, "step", H5P_DEFAULT);
     writer->complete = H5Dopen2(writer->file, "complete", H5P_DEFAULT);
     return good && writer->step >= 0 && writer->complete >= 0 &&
-           (!options->key_mask || writer->key_mask >= 0);
+           (!options->key_mask || writer->key_mask >= 0) &&
+           (!options->segment || writer->segment >= 0);
 }
 
 static gboolean
@@ -217,12 +200,17 @@ writer_alloc(const char *path, const EntroWriterOptions *options)
     writer->options = *options;
     writer->options.layer_index =
         g_memdup2(options->layer_index, options->n_layers * sizeof *options->layer_index);
-    writer->file = writer->step = writer->complete = writer->key_mask = H5I_INVALID_HID;
+    writer->file = writer->step = writer->complete = H5I_INVALID_HID;
+    writer->key_mask = writer->segment = H5I_INVALID_HID;
     writer->n_layers = options->n_layers;
     writer->n_heads = g_memdup2(options->n_heads, options->n_layers * sizeof *options->n_heads);
-    writer->attention = g_new(hid_t, options->n_layers);
-    for (guint layer = 0; layer < options->n_layers; layer++)
-        writer->attention[layer] = H5I_INVALID_HID;
+    writer->parts = g_malloc_n(options->n_layers, sizeof *writer->parts);
+    for (guint layer = 0; layer < options->n_layers; layer++) {
+        EntroPart shapes[ENTRO_PARTS_MAX];
+        writer->n_parts = entro_layer_parts(options, layer, shapes);
+        for (guint i = 0; i < writer->n_parts; i++)
+            writer->parts[layer][i] = (LayerPart){shapes[i], H5I_INVALID_HID};
+    }
     writer->params = g_new(hid_t, options->n_layers * ENTRO_N_PARAMS);
     for (guint i = 0; i < options->n_layers * ENTRO_N_PARAMS; i++)
         writer->params[i] = H5I_INVALID_HID;
@@ -233,16 +221,7 @@ writer_alloc(const char *path, const EntroWriterOptions *options)
     writer->n_samples = options->n_samples;
     writer->n_queries = options->n_queries;
     writer->n_keys = options->n_keys;
-    writer->element = options->element;
-    writer->element_type = entro_element_type(options->element);
     return writer;
-}
-
-/* Elements of one layer of one capture. */
-static gsize
-layer_elements(const EntroWriter *writer, guint layer)
-{
-    return writer->n_samples * writer->n_heads[layer] * writer->n_queries * writer->n_keys;
 }
 
 static EntroWriter *
@@ -250,17 +229,17 @@ writer_prepare(const char *path, const EntroWriterOptions *options, GError **err
 {
     g_return_val_if_fail(options->params >> ENTRO_N_PARAMS == 0, NULL);
 
-    if (!check_options(path, options, error))
+    if (!entro_writer_check(path, options, error))
         return NULL;
     g_autoptr(EntroWriter) writer = writer_alloc(path, options);
     gsize most = 0;
     for (guint layer = 0; layer < writer->n_layers; layer++)
-        most = MAX(most, layer_elements(writer, layer));
-    writer->encoded = g_try_malloc_n(most, entro_element_size(writer->element));
+        for (guint i = 0; i < writer->n_parts; i++)
+            most = MAX(most, entro_part_elements(&writer->parts[layer][i].shape));
+    writer->encoded = g_try_malloc_n(most, entro_element_size(writer->parts[0][0].shape.element));
     if (writer->encoded == NULL) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
-                    "%s: no memory for one layer of %" G_GSIZE_FORMAT " attention weights", path,
-                    most);
+                    "%s: no memory for one layer of %" G_GSIZE_FORMAT " numbers", path, most);
         return NULL;
     }
     return g_steal_pointer(&writer);
@@ -316,35 +295,81 @@ entro_writer_has_capture(const EntroWriter *writer, gint64 step)
 
 /* ---- a capture ------------------------------------------------------------------------------------ */
 
+static gboolean
+put_part(EntroWriter *writer, guint layer, guint i, const float *values, GError **error)
+{
+    entro_h5_quiet();
+    if (!is_alive(writer, error))
+        return FALSE;
+    const LayerPart *part = &writer->parts[layer][i];
+    const EntroPart *shape = &part->shape;
+    g_auto(EntroHid) type = entro_element_type(shape->element);
+    entro_element_encode(shape->element, values, writer->encoded, entro_part_elements(shape));
+    if (!append(part->dataset, shape->rank, shape->dims, writer->n_captures, type, writer->encoded))
+        return fail(writer, error, "write the %s of layer %u", shape->name, layer);
+    return TRUE;
+}
+
 gboolean
 entro_writer_put_attention(EntroWriter *writer, guint layer, const float *p, GError **error)
 {
     g_return_val_if_fail(layer < writer->n_layers, FALSE);
-    hsize_t dims[5] = {0, writer->n_samples, writer->n_heads[layer], writer->n_queries,
-                       writer->n_keys};
+    g_return_val_if_fail(writer->options.input == ENTRO_INPUT_ATTENTION, FALSE);
+
+    return put_part(writer, layer, 0, p, error);
+}
+
+gboolean
+entro_writer_put_queries(EntroWriter *writer, guint layer, const float *queries, const float *keys,
+                         GError **error)
+{
+    g_return_val_if_fail(layer < writer->n_layers, FALSE);
+    g_return_val_if_fail(writer->options.input == ENTRO_INPUT_QUERIES, FALSE);
+
+    return put_part(writer, layer, 0, queries, error) && put_part(writer, layer, 1, keys, error);
+}
+
+gboolean
+entro_writer_put_row_entropy(EntroWriter *writer, guint layer, const float *entropy,
+                             const float *max_logit, GError **error)
+{
+    g_return_val_if_fail(layer < writer->n_layers, FALSE);
+    g_return_val_if_fail(writer->options.input == ENTRO_INPUT_ROW_ENTROPY, FALSE);
+    g_return_val_if_fail((max_logit != NULL) == (writer->n_parts == 2), FALSE);
+
+    return put_part(writer, layer, 0, entropy, error) &&
+           (max_logit == NULL || put_part(writer, layer, 1, max_logit, error));
+}
+
+/* A number of each key. */
+static gboolean
+put_mask(EntroWriter *writer, const hid_t *dataset, const char *what, hid_t memory_type,
+         const void *values, GError **error)
+{
+    hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
 
     entro_h5_quiet();
     if (!is_alive(writer, error))
         return FALSE;
-    entro_element_encode(writer->element, p, writer->encoded, layer_elements(writer, layer));
-    if (!append(writer->attention[layer], 5, dims, writer->n_captures, writer->element_type,
-                writer->encoded))
-        return fail(writer, error, "write the attention of layer %u", layer);
+    if (!append(*dataset, 3, dims, writer->n_captures, memory_type, values))
+        return fail(writer, error, "write the %s", what);
     return TRUE;
 }
 
 gboolean
 entro_writer_put_key_mask(EntroWriter *writer, const guint8 *mask, GError **error)
 {
-    g_return_val_if_fail(writer->key_mask >= 0, FALSE);
-    hsize_t dims[3] = {0, writer->n_samples, writer->n_keys};
+    g_return_val_if_fail(writer->options.key_mask, FALSE);
 
-    entro_h5_quiet();
-    if (!is_alive(writer, error))
-        return FALSE;
-    if (!append(writer->key_mask, 3, dims, writer->n_captures, H5T_NATIVE_UINT8, mask))
-        return fail(writer, error, "write the key mask");
-    return TRUE;
+    return put_mask(writer, &writer->key_mask, "key mask", H5T_NATIVE_UINT8, mask, error);
+}
+
+gboolean
+entro_writer_put_segment(EntroWriter *writer, const gint32 *ids, GError **error)
+{
+    g_return_val_if_fail(writer->options.segment, FALSE);
+
+    return put_mask(writer, &writer->segment, "documents", H5T_NATIVE_INT32, ids, error);
 }
 
 gboolean
@@ -352,15 +377,15 @@ entro_writer_put_param(EntroWriter *writer, guint layer, EntroParam param, const
                        GError **error)
 {
     g_return_val_if_fail(layer < writer->n_layers && (guint)param < ENTRO_N_PARAMS, FALSE);
-    hid_t dataset = writer->params[layer * ENTRO_N_PARAMS + param];
-    g_return_val_if_fail(dataset >= 0, FALSE);
+    g_return_val_if_fail(writer->options.params & 1u << param, FALSE);
     hsize_t dims[3];
     int rank = entro_param_dims(param, writer->n_heads[layer], writer->n_queries, dims);
 
     entro_h5_quiet();
     if (!is_alive(writer, error))
         return FALSE;
-    if (!append(dataset, rank, dims, writer->n_captures, H5T_NATIVE_FLOAT, values))
+    if (!append(writer->params[layer * ENTRO_N_PARAMS + param], rank, dims, writer->n_captures,
+                H5T_NATIVE_FLOAT, values))
         return fail(writer, error, "write the %s of layer %u", entro_param_name(param), layer);
     return TRUE;
 }
@@ -393,15 +418,17 @@ static gboolean
 flush_capture(EntroWriter *writer)
 {
     for (guint layer = 0; layer < writer->n_layers; layer++)
-        if (H5Dflush(writer->attention[layer]) < 0)
-            return FALSE;
+        for (guint i = 0; i < writer->n_parts; i++)
+            if (H5Dflush(writer->parts[layer][i].dataset) < 0)
+                return FALSE;
     for (guint i = 0; i < writer->n_layers * ENTRO_N_PARAMS; i++)
         if (writer->params[i] >= 0 && H5Dflush(writer->params[i]) < 0)
             return FALSE;
     for (guint i = 0; i < writer->n_scalars; i++)
         if (H5Dflush(writer->scalars[i].value) < 0 || H5Dflush(writer->scalars[i].step) < 0)
             return FALSE;
-    return writer->key_mask < 0 || H5Dflush(writer->key_mask) >= 0;
+    return (writer->key_mask < 0 || H5Dflush(writer->key_mask) >= 0) &&
+           (writer->segment < 0 || H5Dflush(writer->segment) >= 0);
 }
 
 gboolean
@@ -447,7 +474,10 @@ close_handles(EntroWriter *writer)
     gboolean good = TRUE;
 
     for (guint layer = 0; layer < writer->n_layers; layer++)
-        good &= writer->attention[layer] < 0 || H5Dclose(writer->attention[layer]) >= 0;
+        for (guint i = 0; i < writer->n_parts; i++) {
+            hid_t dataset = writer->parts[layer][i].dataset;
+            good &= dataset < 0 || H5Dclose(dataset) >= 0;
+        }
     for (guint i = 0; i < writer->n_layers * ENTRO_N_PARAMS; i++)
         good &= writer->params[i] < 0 || H5Dclose(writer->params[i]) >= 0;
     for (guint i = 0; i < writer->n_scalars; i++) {
@@ -456,10 +486,12 @@ close_handles(EntroWriter *writer)
         writer->scalars[i].step = writer->scalars[i].value = H5I_INVALID_HID;
     }
     good &= writer->key_mask < 0 || H5Dclose(writer->key_mask) >= 0;
+    good &= writer->segment < 0 || H5Dclose(writer->segment) >= 0;
     good &= writer->step < 0 || H5Dclose(writer->step) >= 0;
     good &= writer->complete < 0 || H5Dclose(writer->complete) >= 0;
     good &= writer->file < 0 || H5Fclose(writer->file) >= 0;
-    writer->file = writer->step = writer->complete = writer->key_mask = H5I_INVALID_HID;
+    writer->file = writer->step = writer->complete = H5I_INVALID_HID;
+    writer->key_mask = writer->segment = H5I_INVALID_HID;
     writer->n_layers = 0;
     return good;
 }
@@ -491,12 +523,10 @@ entro_writer_free(EntroWriter *writer)
     if (writer->file >= 0 && !writer->failed && H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0)
         entro_h5_abandon(writer->file);
     close_handles(writer);
-    if (writer->element_type >= 0)
-        H5Tclose(writer->element_type);
     for (guint i = 0; i < writer->n_scalars; i++)
         g_free(writer->scalars[i].name);
     g_free(writer->scalars);
-    g_free(writer->attention);
+    g_free(writer->parts);
     g_free(writer->params);
     g_free((guint *)writer->options.layer_index);
     g_free(writer->n_heads);

@@ -30,7 +30,8 @@ listens.  t.layers says which modules became which layers.
 
 `layers`, `heads`, `samples` and `query_rows` (positions of queries) choose; `dtype` is "f16", "bf16" or
 "f32" (default: f16 for attention, the model's own for queries and keys; row entropies are f32).
-Scores are computed in f32 from the model's queries and keys, as fused kernels do.
+Scores are computed in f32 from the model's queries and keys, as fused kernels do; where you allow TF32,
+those of f32 models in TF32.
 
 Results of the model stay what they were, bit by bit: nothing is recorded for autograd, no random
 number is drawn, no code path of PyTorch is changed.  A background thread writes; `memory` bytes may
@@ -43,9 +44,13 @@ Padding is taken from the model's argument `attention_mask` ([B, T]) or key_padd
 before t.step(), with t.note(key_mask=...), document numbers with t.note(segment=...).  Batches of
 another length or size than the first are padded up to `length` and marked as padding.
 
-What cannot be seen: compiled code (capture with the model that was not compiled), the fused path of
-nn.TransformerEncoderLayer in eval mode (torch.backends.mha.set_fastpath_enabled(False)), and
-flex_attention.  What can be stored but not as queries and keys is said: ALiBi, position bias, softcap,
+A layer that a capture lacks (it was skipped in that forward pass) is missing in it, the others are not;
+one that the first capture lacks is never stored.
+
+What cannot be seen: compiled code (capture with the model that was not compiled), CUDA graphs, the
+replicas of nn.DataParallel, the fused path of nn.TransformerEncoderLayer in eval mode
+(torch.backends.mha.set_fastpath_enabled(False)), flex_attention, and sequences that flash attention gets
+packed.  What can be stored but not as queries and keys is said: ALiBi, position bias, softcap,
 sinks, masks that are not causal, window, padding or documents.
 
 Cost, by measure.py as it stands (GPT-2 of 4 x 6 heads, width 384, T = 256, batch 4, all of it captured,
@@ -58,6 +63,7 @@ writer's work included and not hidden behind the next step:
     row_entropy    +11 %    +11 %            +0.11 %                      0.20 MB (f32)
 """
 import contextlib
+import ctypes
 import fnmatch
 import functools
 import inspect
@@ -216,6 +222,9 @@ def of_hugging_face(kind, module, query, key, mask, kwargs):
                       sink=kwargs.get("s_aux"))
     flag = kwargs.get("is_causal")
     flag = getattr(module, "is_causal", True) if flag is None else flag
+    if "flash" in kind and kwargs.get("cu_seq_lens_q") is not None:
+        raise TapError("its sequences are packed (cu_seq_lens_q), which the tap does not read: load the "
+                       "model with attn_implementation='sdpa'")
     if "flash" in kind:
         product.causal, product.window = bool(flag), kwargs.get("sliding_window")
         product.mask = None if mask is None else mask.bool()[:, None, None, :]
@@ -327,6 +336,7 @@ class Writer(threading.Thread):
         self.path, self.memory = path, memory
         self.jobs, self.room, self.held = queue.SimpleQueue(), threading.Condition(), 0
         self.file, self.problem = None, None
+        self.steps = self.complete = None
         self.parts, self.series = {}, {}
         self.captures = self.bytes = 0
         self.fresh = set()       # parts that the coming capture has
@@ -361,13 +371,20 @@ class Writer(threading.Thread):
                 return
 
     def abandon(self):
-        """After a failure.  What was committed is on the disk, as after a kill -9.  HDF5 would write the
-        rest again when it closes, fail again, and crash when Python ends; what it writes goes nowhere."""
+        """After a failure.  What was committed is on the disk, as after a kill -9.  HDF5 cannot close the
+        file any more: it reads again, practically for ever and with Python's lock, what was not written,
+        or crashes.  So its handles stay open, and the process ends without asking HDF5."""
         with contextlib.suppress(Exception):
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.file.id.get_vfd_handle())
             os.close(nowhere)
-            self.file.close()
+        series = [dataset for pair in self.series.values() for dataset in pair]
+        for each in (self.file, self.steps, self.complete, *series, *self.parts.values()):
+            if each is not None:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(each.id))
+        with contextlib.suppress(AttributeError):      # of glibc; it gets the exit status
+            libc = ctypes.CDLL(None)
+            libc.on_exit(libc._exit, None)
         self.file = None
 
     def check_room(self, size):
@@ -455,9 +472,12 @@ class Writer(threading.Thread):
         self.fresh = set()
 
     def scalars(self, entries):
-        """entries: (name, step, number or tensor)"""
-        for name in {name for name, _, _ in entries} & self.series.keys():
-            chosen = [(step, float(value)) for n, step, value in entries if n == name]
+        """entries: (name, step, number or tensor of the host, what to wait for before it is read)"""
+        for _, _, _, ready in entries:
+            if ready is not None:
+                ready.synchronize()
+        for name in {entry[0] for entry in entries} & self.series.keys():
+            chosen = [(step, float(value)) for n, step, value, _ in entries if n == name]
             for dataset, values in zip(self.series[name], zip(*chosen)):
                 n = len(dataset)
                 dataset.resize(n + len(values), 0)
@@ -493,7 +513,7 @@ _inside = threading.local()
 def see(module, query, key, *, mask=None, causal=False, scale=None, temperature=None, window=None):
     """For attention that is written by hand: call it where the scores are computed.  query
     [B, H, Tq, dh], key [B, Hkv, Tk, dh]; p = softmax(scale q.k / temperature + mask)."""
-    if _taps and not torch.compiler.is_compiling():
+    if _taps and not is_recorded():
         for each in list(_taps):
             each._see(module, lambda: own_product(query, key, mask, causal, scale, temperature, window))
 
@@ -617,12 +637,12 @@ class Tap:
             self._replace(nn.functional, "scaled_dot_product_attention", self._fused)
 
     def _hears(self, module):
-        return self._armed and not torch.compiler.is_compiling() and id(module) in self._layers
+        return self._armed and id(module) in self._layers and not is_recorded()
 
     def _root(self, original):
         """The model's own forward: the 2-D attention_mask says which tokens are padding."""
         def forward(module, *args, **kwargs):
-            if module is self.model and self._armed and not torch.compiler.is_compiling():
+            if module is self.model and self._armed and not is_recorded():
                 mask = kwargs.get("attention_mask")
                 if mask is None:
                     with contextlib.suppress(TypeError, ValueError):
@@ -694,11 +714,15 @@ class Tap:
         layer = self._layers[id(module)]
         if layer.number in self._seen:
             return
+        if layer.shape is None and not self._first:      # the file takes nothing new any more
+            return self._tell(layer.number, f"layer {layer.number} ({layer.name}) was not seen in the first "
+                                            "capture and is not stored")
         begin = time.perf_counter()
         try:
             with torch.no_grad():
                 given = get()      # as the model computes it, under its autocast
-                first = given.query if isinstance(given, Product) else next(iter(given.values()))
+                first = given.query if isinstance(given, Product) else \
+                    next(value for value in given.values() if isinstance(value, torch.Tensor))
                 with torch.autocast(first.device.type, enabled=False):
                     self._take(layer, given)
             self._seen.add(layer.number)
@@ -977,10 +1001,11 @@ class Tap:
     def step(self, step, **scalars):
         """Ends a training step.  Scalars are numbers or tensors of one element."""
         for name, value in scalars.items():
-            if isinstance(value, torch.Tensor):
-                value = value.detach().clone()       # read by the writer: no waiting for the device here
+            ready = None
+            if isinstance(value, torch.Tensor):      # read by the writer: no waiting for the device here
+                value, ready = to_host(value.detach(), value.dtype)
             if value is not None:
-                self._entries.append((name, int(step), value))
+                self._entries.append((name, int(step), value, ready))
         if self.writer.problem:
             self._entries = []
             return self._tell("problem", "nothing is written any more, training goes on.  " +
@@ -1051,12 +1076,12 @@ class Tap:
         if self.heads is not None:
             config["tap_heads"] = ",".join(map(str, self.heads))
         config["tap_samples"] = "all" if self.samples is None else ",".join(map(str, self.samples))
-        names = dict.fromkeys([*self.scalar_names, *(name for name, _, _ in self._entries)])
+        names = dict.fromkeys([*self.scalar_names, *(entry[0] for entry in self._entries)])
         self.scalar_names = list(names)
         self.writer.put(Writer.open_to_readers, attributes, {**config, **self.config}, self.scalar_names, masks)
 
     def _send_scalars(self):
-        unknown = {name for name, _, _ in self._entries} - set(self.scalar_names)
+        unknown = {entry[0] for entry in self._entries} - set(self.scalar_names)
         for name in sorted(unknown):
             self._tell(name, f"the scalar {name!r} came after the first capture and is not stored: name it "
                              f"in tap(..., scalars=[{name!r}])")
@@ -1160,15 +1185,21 @@ def nbytes(tensor):
     return tensor.numel() * tensor.element_size()
 
 
+def is_recorded():
+    """What runs now is not computed but recorded, by torch.compile or into a CUDA graph: numbers cannot be
+    looked at, and to try breaks the recording."""
+    return torch.compiler.is_compiling() or \
+        torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+
+
 def to_host(tensor, dtype):
     """A copy in memory of the host, and what must be waited for before it is read (or None)."""
     if tensor.device.type != "cuda":
         return torch.empty(tensor.shape, dtype=dtype).copy_(tensor), None
-    host = torch.empty(tensor.shape, dtype=dtype, pin_memory=True)
-    host.copy_(tensor.to(dtype), non_blocking=True)
-    ready = torch.cuda.Event()
-    ready.record()
-    return host, ready
+    with torch.cuda.device(tensor.device):     # whose stream it is: the current one may be of another
+        host = torch.empty(tensor.shape, dtype=dtype, pin_memory=True)
+        host.copy_(tensor.to(dtype), non_blocking=True)     # of one type: a conversion would not wait
+        return host, torch.cuda.current_stream().record_event()
 
 
 def blocks(n_queries, n_keys, device):
@@ -1203,7 +1234,7 @@ def by_head_and_row(value, product):
 def unfolded(q, folded, product, heads, rows):
     """Fused attention knows no temperature: a model that has one divided its queries by it."""
     tensor, function = folded
-    t = by_head_and_row(tensor.detach() if function is None else function(tensor.detach()), product).to(q.dtype)
+    t = by_head_and_row(tensor.detach() if function is None else function(tensor.detach()), product).to(q)
     t = t[heads] if t.shape[0] > 1 else t
     t = t[:, rows] if t.shape[1] > 1 else t
     return q * t[..., None]
