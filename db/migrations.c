@@ -8,6 +8,8 @@
  * entropies are in nats; what belongs to a run goes with it (ON DELETE CASCADE). */
 #include "db-private.h"
 
+#include <string.h>
+
 static const char *const migrations[] = {
     /* 1: runs and what is measured on them.
      *
@@ -160,6 +162,37 @@ entro_schema_version(void)
     return G_N_ELEMENTS(migrations);
 }
 
+/* ---- what is ours ----------------------------------------------------------------------------- */
+
+static gboolean
+find_in_migrations(const char *text)
+{
+    for (gsize j = 0; j < G_N_ELEMENTS(migrations); j++)
+        if (strstr(migrations[j], text) != NULL)
+            return TRUE;
+    return FALSE;
+}
+
+/* Names compare as SQLite compares them. */
+gboolean
+entro_schema_has_name(const char *name)
+{
+    g_autofree char *lower = g_ascii_strdown(name, -1);
+    g_autofree char *table = g_strconcat("CREATE TABLE ", lower, " (", NULL);
+    g_autofree char *view = g_strconcat("CREATE VIEW ", lower, " AS ", NULL);
+
+    return find_in_migrations(table) || find_in_migrations(view);
+}
+
+/* SQLite keeps the text of a view as it was given. */
+gboolean
+entro_schema_has_view(const char *sql)
+{
+    return g_str_has_prefix(sql, "CREATE VIEW ") && find_in_migrations(sql);
+}
+
+/* ---- versions --------------------------------------------------------------------------------- */
+
 static gboolean
 read_version(EntroStore *store, gint64 *ret_version, GError **error)
 {
@@ -195,6 +228,23 @@ is_current(EntroStore *store, gboolean *ret_current, GError **error)
     return TRUE;
 }
 
+/* As it was, beside it; under the lock, so that of several programs one does it. */
+static gboolean
+keep_old(EntroStore *store, gint64 version, GError **error)
+{
+    g_autofree char *to = g_strdup_printf("%s.v%" G_GINT64_FORMAT ".bak", store->path, version);
+
+    if (!entro_backup_copy(store, to, error)) {
+        g_prefix_error(error, "cannot keep the database as it is before its migration: ");
+        return FALSE;
+    }
+    entro_store_note(store, g_strdup_printf("%s: is now of version %" G_GINT64_FORMAT
+                                            " of the database; %s is as it was before (version "
+                                            "%" G_GINT64_FORMAT ")",
+                                            store->path, entro_schema_version(), to, version));
+    return TRUE;
+}
+
 gboolean
 entro_schema_migrate(EntroStore *store, GError **error)
 {
@@ -211,6 +261,8 @@ entro_schema_migrate(EntroStore *store, GError **error)
     /* Another process may have come first: what is missing is asked again under the lock. */
     if (!entro_transaction_begin(&transaction, store, error) ||
         !read_version(store, &version, error))
+        return FALSE;
+    if (version > 0 && version < entro_schema_version() && !keep_old(store, version, error))
         return FALSE;
     for (gint64 step = version; step < entro_schema_version(); step++)
         if (!entro_sql_exec(store, migrations[step], error))
