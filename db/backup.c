@@ -162,14 +162,6 @@ copy_to(EntroStore *store, const char *to, EntroStoreGoOn go_on, gpointer data, 
     return !*ret_done || (check_copy(store, draft.path, error) && draft_commit(&draft, to, error));
 }
 
-gboolean
-entro_backup_copy(EntroStore *store, const char *to, GError **error)
-{
-    gboolean done = FALSE;
-
-    return copy_to(store, to, NULL, NULL, &done, error);
-}
-
 /* ---- where to --------------------------------------------------------------------------------- */
 
 static gboolean

@@ -147,12 +147,6 @@ extern gboolean (*entro_guard_is_network)(const char *folder);
 /* Checkpoints after commits, with a note when they come to nothing. */
 gboolean entro_guard_journal(EntroStore *store, GError **error);
 
-/* ---- backup.c ------------------------------------------------------------------------------- */
-
-/* The database as `store` sees it, whole, into the file `to`, which appears, or is replaced, once
- * the copy is on the disk and was found sound. */
-gboolean entro_backup_copy(EntroStore *store, const char *to, GError **error);
-
 /* ---- rules.c, findings.c, evidence.c ---------------------------------------------------------- */
 
 /* Rules and parameters that are missing, or described otherwise than now: counted into *n_missing,

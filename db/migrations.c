@@ -164,12 +164,30 @@ entro_schema_version(void)
 
 /* ---- what is ours ----------------------------------------------------------------------------- */
 
+/* One space wherever there is any: a dump that somebody read in again may be laid out otherwise. */
+static char *
+squeeze(const char *text)
+{
+    GString *squeezed = g_string_new(NULL);
+
+    for (; *text != '\0'; text++)
+        if (!g_ascii_isspace(*text))
+            g_string_append_c(squeezed, *text);
+        else if (squeezed->len > 0 && squeezed->str[squeezed->len - 1] != ' ')
+            g_string_append_c(squeezed, ' ');
+    return g_string_free(squeezed, FALSE);
+}
+
 static gboolean
 find_in_migrations(const char *text)
 {
-    for (gsize j = 0; j < G_N_ELEMENTS(migrations); j++)
-        if (strstr(migrations[j], text) != NULL)
+    g_autofree char *wanted = squeeze(text);
+
+    for (gsize j = 0; j < G_N_ELEMENTS(migrations); j++) {
+        g_autofree char *sql = squeeze(migrations[j]);
+        if (strstr(sql, wanted) != NULL)
             return TRUE;
+    }
     return FALSE;
 }
 
@@ -184,11 +202,14 @@ entro_schema_has_name(const char *name)
     return find_in_migrations(table) || find_in_migrations(view);
 }
 
-/* SQLite keeps the text of a view as it was given. */
+/* SQLite keeps the text of a view as it was given.  The end belongs to it: a part of one of ours is
+ * another view. */
 gboolean
 entro_schema_has_view(const char *sql)
 {
-    return g_str_has_prefix(sql, "CREATE VIEW ") && find_in_migrations(sql);
+    g_autofree char *whole = g_strconcat(sql, ";", NULL);
+
+    return g_str_has_prefix(sql, "CREATE VIEW ") && find_in_migrations(whole);
 }
 
 /* ---- versions --------------------------------------------------------------------------------- */
@@ -233,8 +254,10 @@ static gboolean
 keep_old(EntroStore *store, gint64 version, GError **error)
 {
     g_autofree char *to = g_strdup_printf("%s.v%" G_GINT64_FORMAT ".bak", store->path, version);
+    gboolean done = FALSE;
 
-    if (!entro_backup_copy(store, to, error)) {
+    /* through a connection of its own: SQLite copies none that is about to write */
+    if (!entro_store_backup(store->path, to, NULL, NULL, &done, error)) {
         g_prefix_error(error, "cannot keep the database as it is before its migration: ");
         return FALSE;
     }
