@@ -109,6 +109,16 @@ copy_pages(EntroStore *from, EntroStore *to, EntroStoreGoOn go_on, gpointer data
     return FALSE;
 }
 
+/* The bytes that say "WAL": a copy is one file, which can also be read where nothing may be written.  Who
+ * writes to it switches WAL on again. */
+static gboolean
+make_plain(const Draft *draft, const char *to, GError **error)
+{
+    enum { VERSIONS_AT = 18 };
+
+    return pwrite(draft->fd, "\1\1", 2, VERSIONS_AT) == 2 || fail_write(to, error);
+}
+
 /* The file goes away if this fails: it needs no journal, and is flushed once, at the end. */
 static gboolean
 fill_copy(EntroStore *from, const char *path, const char *to, EntroStoreGoOn go_on, gpointer data,
@@ -159,7 +169,8 @@ copy_to(EntroStore *store, const char *to, EntroStoreGoOn go_on, gpointer data, 
     if (!draft_open(&draft, to, error) ||
         !fill_copy(store, draft.path, to, go_on, data, ret_done, error))
         return FALSE;
-    return !*ret_done || (check_copy(store, draft.path, error) && draft_commit(&draft, to, error));
+    return !*ret_done || (make_plain(&draft, to, error) && check_copy(store, draft.path, error) &&
+                          draft_commit(&draft, to, error));
 }
 
 /* ---- where to --------------------------------------------------------------------------------- */
