@@ -22,14 +22,14 @@ static const Check checks[] = {
      "SELECT printf('row %d of %s refers to a row of %s that is not there', rowid, \"table\","
      " parent) FROM pragma_foreign_key_check"},
     {"layers", 1,
-     "SELECT printf(" RUN ", step %d: %d layers, expected %d', substr(r.name, 1, 80), r.id, c.step,"
+     "SELECT printf(" RUN ", step %d: %d of %d layers are there', substr(r.name, 1, 80), r.id, c.step,"
      "  c.n, r.n_layers)"
      " FROM (SELECT run_id, step, (SELECT count(*) FROM layer_stats AS l"
      "   WHERE l.run_id = c.run_id AND l.step = c.step) AS n"
      "  FROM captures AS c WHERE status = 'complete') AS c"
      " JOIN runs AS r ON r.id = c.run_id WHERE c.n <> r.n_layers"},
     {"heads", 1,
-     "SELECT printf(" RUN ", step %d, layer %d: %d rows of heads, expected %d',"
+     "SELECT printf(" RUN ", step %d, layer %d: %d of %d heads are there',"
      "  substr(r.name, 1, 80), r.id, l.step, l.layer, l.n, l.n_heads)"
      " FROM (SELECT run_id, step, layer, n_heads, (SELECT count(*) FROM head_stats AS h"
      "   WHERE h.run_id = l.run_id AND h.step = l.step AND h.layer = l.layer) AS n"
