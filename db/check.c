@@ -22,7 +22,8 @@ static const Check checks[] = {
      "SELECT printf('row %d of %s refers to a row of %s that is not there', rowid, \"table\","
      " parent) FROM pragma_foreign_key_check"},
     {"layers", 1,
-     "SELECT printf(" RUN ", step %d: %d of %d layers are there', substr(r.name, 1, 80), r.id, c.step,"
+     "SELECT printf(" RUN
+     ", step %d: %d of %d layers are there', substr(r.name, 1, 80), r.id, c.step,"
      "  c.n, r.n_layers)"
      " FROM (SELECT run_id, step, (SELECT count(*) FROM layer_stats AS l"
      "   WHERE l.run_id = c.run_id AND l.step = c.step) AS n"
