@@ -127,7 +127,6 @@ gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *co
 EntroStore *entro_store_open_memory(const char *path, GError **error);
 /* For reading, without a look at what a writer that died has left: for those who look themselves. */
 EntroStore *entro_store_open_unchecked(const char *path, GError **error);
-gboolean entro_store_fail_open(const char *path, GError **error, const char *sentence);
 /* As a URI, because SQLite as Debian builds it would take a plain name that begins with "file:" for
  * one. */
 char *entro_store_make_uri(const char *path, const char *query);

@@ -5,9 +5,7 @@
  * emptied. */
 #include "db-private.h"
 
-#include <glib/gstdio.h>
 #include <linux/magic.h>
-#include <string.h>
 #include <sys/vfs.h>
 
 /* ---- notes ------------------------------------------------------------------------------------ */
@@ -107,15 +105,6 @@ take_log(gpointer data)
     return NULL;
 }
 
-static gboolean
-is_there(const char *path, const char *suffix)
-{
-    g_autofree char *journal = g_strconcat(path, suffix, NULL);
-    GStatBuf info;
-
-    return g_stat(journal, &info) == 0 && info.st_size > 0;
-}
-
 /* Without the log, any journal is suspect, also that of a writer at work. */
 void
 entro_guard_begin(const char *path)
@@ -123,7 +112,8 @@ entro_guard_begin(const char *path)
     static GOnce once = G_ONCE_INIT;
 
     g_once(&once, take_log, NULL);
-    recovered = !log_is_ours && (is_there(path, "-wal") || is_there(path, "-journal"));
+    recovered = !log_is_ours && !(entro_store_is_empty_or_missing(path, "-wal") &&
+                                  entro_store_is_empty_or_missing(path, "-journal"));
 }
 
 gboolean

@@ -169,18 +169,16 @@ compare_known(EntroStore *store, sqlite3_stmt *stmt, gint64 run_id, const EntroC
     EntroBinder bind = entro_bind(store, stmt);
     gboolean row = FALSE;
 
-    *ret_keep = FALSE;
     entro_bind_int(&bind, run_id);
     entro_bind_int(&bind, capture->step);
     if (!entro_bind_ready(&bind, error) || !entro_sql_step(store, stmt, &row, error))
         return FALSE;
-    if (!row || g_strcmp0((const char *)sqlite3_column_text(stmt, 1), "complete") != 0)
-        return TRUE;
     g_autofree char *digest = format_digest(capture);
     g_autofree char *stored = g_strdup((const char *)sqlite3_column_text(stmt, 0));
+    gboolean whole = g_strcmp0((const char *)sqlite3_column_text(stmt, 1), "complete") == 0;
     sqlite3_reset(stmt);
-    *ret_keep = capture->status != ENTRO_CAPTURE_COMPLETE;
-    return *ret_keep || g_strcmp0(stored, digest) == 0 ||
+    *ret_keep = whole && capture->status != ENTRO_CAPTURE_COMPLETE;
+    return !whole || *ret_keep || g_strcmp0(stored, digest) == 0 ||
            fail_conflict(store, run_id, capture, stored != NULL ? stored : "", error);
 }
 

@@ -10,8 +10,8 @@
 
 G_DEFINE_QUARK(entro - store - error - quark, entro_store_error)
 
-gboolean
-entro_store_fail_open(const char *path, GError **error, const char *sentence)
+static gboolean
+fail_open(const char *path, GError **error, const char *sentence)
 {
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN, "%s: %s", path, sentence);
     return FALSE;
@@ -24,13 +24,13 @@ check_file(const char *path, EntroStoreMode mode, GError **error)
     GStatBuf info;
 
     if (*path == '\0')
-        return entro_store_fail_open("''", error, "a database needs a file name");
+        return fail_open("''", error, "a database needs a file name");
     if (g_stat(path, &info) == 0)
-        return S_ISREG(info.st_mode) || entro_store_fail_open(path, error, "not a regular file");
+        return S_ISREG(info.st_mode) || fail_open(path, error, "not a regular file");
     if (errno == ENOENT && mode == ENTRO_STORE_WRITE)
         return TRUE;
-    return entro_store_fail_open(path, error,
-                                 errno == ENOENT ? "there is no such database" : g_strerror(errno));
+    return fail_open(path, error,
+                     errno == ENOENT ? "there is no such database" : g_strerror(errno));
 }
 
 /* ---- the connection ------------------------------------------------------------------------- */
@@ -83,9 +83,8 @@ connect(EntroStore *store, EntroStoreMode mode, gboolean immutable, GError **err
     sqlite3_close(store->db);
     store->db = NULL;
     if (sqlite3_open_v2(uri, &store->db, flags, NULL) != SQLITE_OK)
-        return entro_store_fail_open(store->path, error,
-                                     store->db != NULL ? sqlite3_errmsg(store->db)
-                                                       : "out of memory");
+        return fail_open(store->path, error,
+                         store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
     return configure(store, mode, error);
 }
 
@@ -126,17 +125,14 @@ check_identity(EntroStore *store, EntroStoreMode mode, GError **error)
         if ((sqlite3_errcode(store->db) & 0xff) != SQLITE_NOTADB)
             return FALSE;
         g_clear_error(error);
-        return entro_store_fail_open(store->path, error, "not an SQLite database");
+        return fail_open(store->path, error, "not an SQLite database");
     }
     if (identity == IDENTITY_OTHER)
-        return entro_store_fail_open(store->path, error,
-                                     "an SQLite database, but not one of entroscope");
+        return fail_open(store->path, error, "an SQLite database, but not one of entroscope");
     if (identity == IDENTITY_EMPTY)
-        return mode == ENTRO_STORE_WRITE ||
-               entro_store_fail_open(store->path, error, "an empty database");
+        return mode == ENTRO_STORE_WRITE || fail_open(store->path, error, "an empty database");
     if (version < 1)
-        return entro_store_fail_open(store->path, error,
-                                     "no version of a database that there ever was");
+        return fail_open(store->path, error, "no version of a database that there ever was");
     if (version <= entro_schema_version())
         return entro_guard_schema(store, mode, error);
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN,
@@ -164,10 +160,9 @@ open_immutable(EntroStore *store, GError **error)
 {
     if (!entro_store_is_empty_or_missing(store->path, "-wal") ||
         !entro_store_is_empty_or_missing(store->path, "-journal"))
-        return entro_store_fail_open(
-            store->path, error,
-            "changes in the journal beside it cannot be read where nothing may be "
-            "written; open it once from a place where it can be written");
+        return fail_open(store->path, error,
+                         "changes in the journal beside it cannot be read where nothing may be "
+                         "written; open it once from a place where it can be written");
     return connect(store, ENTRO_STORE_READ, TRUE, error) &&
            check_identity(store, ENTRO_STORE_READ, error);
 }
@@ -251,7 +246,7 @@ open_for_writing(EntroStore *store, GError **error)
     if (is_new)
         sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
     if (sqlite3_db_readonly(store->db, "main") == 1)
-        return entro_store_fail_open(store->path, error, "may be read, but not written");
+        return fail_open(store->path, error, "may be read, but not written");
     return check_identity(store, ENTRO_STORE_WRITE, error) && entro_guard_recovered(store, error) &&
            set_up_journal(store, error) && entro_schema_migrate(store, error);
 }
