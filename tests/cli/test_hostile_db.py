@@ -129,7 +129,7 @@ def try_mutant(world, seed, number):
 
 @test
 def mutants_are_read_and_written_without_harm(world):
-    """H7: every way to open a database, on databases that are damaged in some places."""
+    """Every way to open a database, on databases that are damaged in some places."""
     seed = make(world)
     n_mutants = int(os.environ.get("ENTRO_MUTANTS", "300"))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

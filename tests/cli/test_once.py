@@ -182,7 +182,7 @@ def another_name_for_the_database_is_seen(world):
 
 @test
 def killed_at_random_moments_nothing_is_lost_or_twice(world):
-    """D1: killed up to three times, then the end; what was stored once stays, and the end is always the
+    """Killed up to three times, then the end; what was stored once stays, and the end is always the
     same."""
     moments = random.Random(SEED)
     kills = int(os.environ.get("ENTRO_KILLS", "30"))
@@ -257,7 +257,7 @@ def content(world, db, name):
 
 @test
 def eight_at_once_into_one_database(world):
-    """D3: of eight traces, with the database still to be made."""
+    """Of eight traces, with the database still to be made."""
     world.analyze("long.h5", db="whole.db")
     expected = content(world, "whole.db", "long")
     started = time.monotonic()
@@ -295,7 +295,7 @@ def limited(size):
 
 @test
 def a_full_disk_ends_with_6_and_the_same_command_goes_on(world):
-    """D5: no file may grow beyond so many bytes."""
+    """No file may grow beyond so many bytes."""
     expected = whole(world, "long.h5")
     codes = []
     for size in (1, 5000, 40000, 80000, 120000, 160000, 200000, 260000, 320000, 400000):

@@ -131,6 +131,29 @@ a_network_file_system_has_no_wal(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(again, ==, "wal");
 }
 
+/* The copy is made by a second connection, beside the first one's lock. */
+static void
+migration_needs_no_wal(Fixture *fixture, gconstpointer data)
+{
+    gboolean (*usual)(const char *) = entro_guard_is_network;
+    g_autofree char *kept = g_strconcat(fixture->path, ".v3.bak", NULL);
+
+    (void)data;
+    make_database(fixture->path);
+    run_sql(fixture->path, "ALTER TABLE runs DROP COLUMN input; PRAGMA user_version = 3;"
+                           "PRAGMA journal_mode = DELETE");
+    entro_guard_is_network = everywhere;
+    EntroStore *store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    entro_guard_is_network = usual;
+    g_assert_cmpuint(count_notes(store, "runs.db.v3.bak is as it was before"), ==, 1);
+    entro_store_free(store);
+    g_assert_cmpint(query_int(kept, "PRAGMA user_version"), ==, 3);
+    g_assert_cmpint(query_int(kept, "SELECT count(*) FROM captures"), ==, 2);
+    g_assert_cmpint(query_int(fixture->path, "PRAGMA user_version"), ==, entro_schema_version());
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM runs WHERE input IS NULL"), ==,
+                    1);
+}
+
 static void
 connections_are_set_up(Fixture *fixture, gconstpointer data)
 {
@@ -232,6 +255,7 @@ main(int argc, char **argv)
     ADD("what-is-whole-stays-so", what_is_whole_stays_so);
     ADD("a-reader-that-stays-is-told-of-once", a_reader_that_stays_is_told_of_once);
     ADD("a-network-file-system-has-no-wal", a_network_file_system_has_no_wal);
+    ADD("migration-needs-no-wal", migration_needs_no_wal);
     ADD("connections-are-set-up", connections_are_set_up);
     ADD("a-check-counts-and-finds", a_check_counts_and_finds);
     ADD("a-copy-is-one-file-of-one-moment", a_copy_is_one_file_of_one_moment);
