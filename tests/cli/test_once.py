@@ -8,12 +8,10 @@ import resource
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 
 try:
     import h5py
-    import numpy
 except ImportError:
     h5py = None
 
