@@ -23,6 +23,8 @@ typedef struct {
     char *input;          /* kinds of what the trace holds */
     gboolean replace;     /* still to be done */
     GArray *wanted;       /* gsize: positions of the captures to be read, ascending */
+    GArray *checked;      /* gsize: of those that are stored and were compared */
+    GPtrArray *lost;      /* sentences: stored, and not to be read any more */
     GPtrArray *summaries; /* the caller's */
     guint first_summary;  /* of this file */
     GArray *pending;      /* EntroCapture: of the last summary's run */
@@ -39,6 +41,8 @@ job_clear(Job *job)
     g_clear_pointer(&job->lookalike, g_free);
     g_clear_pointer(&job->pending, g_array_unref);
     g_clear_pointer(&job->wanted, g_array_unref);
+    g_clear_pointer(&job->checked, g_array_unref);
+    g_clear_pointer(&job->lost, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Job, job_clear)
 
@@ -126,13 +130,14 @@ count_captures(const EntroTrace *trace, guint attempt)
     return n;
 }
 
+/* Those of the positions that are of the attempt. */
 static gsize
-count_wanted(const Job *job, guint attempt)
+count_positions(const Job *job, const GArray *positions, guint attempt)
 {
     gsize n = 0;
 
-    for (guint i = 0; i < job->wanted->len; i++)
-        n += job->trace->attempts[g_array_index(job->wanted, gsize, i)] == attempt;
+    for (guint i = 0; i < positions->len; i++)
+        n += job->trace->attempts[g_array_index(positions, gsize, i)] == attempt;
     return n;
 }
 
@@ -148,7 +153,10 @@ begin_run(Job *job, guint attempt, GError **error)
         return FALSE;
     job->replace = FALSE; /* the old run went with all its attempts */
     EntroAnalyzeSummary *summary = new_summary(job, attempt, run_id);
-    summary->n_known = count_captures(job->trace, attempt) - count_wanted(job, attempt);
+    summary->n_known =
+        count_captures(job->trace, attempt) - count_positions(job, job->wanted, attempt);
+    summary->n_checked = count_positions(job, job->checked, attempt);
+    summary->verified = job->options->verify;
     g_ptr_array_add(job->summaries, summary);
     return TRUE;
 }
@@ -234,6 +242,44 @@ fingerprint_by_first(Job *job, GError **error)
     job->fingerprint = entro_fingerprint(job->trace, (guint64)capture.digest);
     entro_capture_clear(&capture);
     return TRUE;
+}
+
+/* Positions that are stored: all of them, or the last alone. */
+static GArray *
+choose_stored(const Job *job)
+{
+    GArray *stored = g_array_new(FALSE, FALSE, sizeof(gsize));
+    guint next = 0;
+
+    for (gsize i = 0; i < job->trace->n_captures; i++) {
+        if (next < job->wanted->len && g_array_index(job->wanted, gsize, next) == i) {
+            next++;
+            continue;
+        }
+        if (!job->options->verify)
+            g_array_set_size(stored, 0);
+        g_array_append_val(stored, i);
+    }
+    return stored;
+}
+
+/* To read everything again costs as much as to analyse it: that is for --verify.  The last capture
+ * that is stored is what a trace that was written anew from a checkpoint has otherwise. */
+static gboolean
+check_stored(Job *job, GError **error)
+{
+    g_autoptr(GArray) stored = choose_stored(job);
+    const EntroStoredCheck check = {.path = job->path,
+                                    .run_name = job->run_name,
+                                    .fingerprint = job->fingerprint,
+                                    .source = job->source,
+                                    .store = job->store,
+                                    .options = job->options->run,
+                                    .positions = stored,
+                                    .checked = job->checked,
+                                    .problems = job->lost};
+
+    return stored->len == 0 || entro_check_stored(&check, error);
 }
 
 /* A run that was renamed goes on under its new name, unless --run gives one.  A computed fingerprint
@@ -389,8 +435,10 @@ check_not_database(const char *path, const char *db_path, GError **error)
 {
     if (!entro_same_file(path, db_path))
         return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                "%s: is the database itself, expected a trace (HDF5)", path);
+    g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_USAGE,
+                "%s: is the database (--db) itself, expected a trace (HDF5) and another file for "
+                "the database",
+                path);
     return FALSE;
 }
 
@@ -410,6 +458,8 @@ open_job(Job *job, GError **error)
     job->first_summary = job->summaries->len;
     job->pending = g_array_new(FALSE, FALSE, sizeof(EntroCapture));
     g_array_set_clear_func(job->pending, clear_capture);
+    job->checked = g_array_new(FALSE, FALSE, sizeof(gsize));
+    job->lost = g_ptr_array_new_with_free_func(g_free);
     return TRUE;
 }
 
@@ -457,7 +507,8 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
         return FALSE;
     job.wanted = find_wanted(&job, &exists, error);
     if (job.wanted == NULL ||
-        (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)))
+        (exists && job.fingerprint == NULL && !fingerprint_by_first(&job, error)) ||
+        !check_stored(&job, error))
         return FALSE;
     good = (job.wanted->len == 0 || analyze_wanted(&job, error)) &&
            begin_runs_to(&job, job.trace->attempts[job.trace->n_captures - 1], error) &&
@@ -466,6 +517,7 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
         note_rename(&job);
         add_texts(current(&job)->notes, job.trace->notes);
         add_texts(current(&job)->problems, job.trace->problems);
+        add_texts(current(&job)->problems, job.lost);
     }
     return good;
 }

@@ -172,7 +172,11 @@ entro_summary_print(const EntroAnalyzeSummary *summary)
         printf("attempt %u, ", summary->attempt);
     printf("%" G_GSIZE_FORMAT " new captures", summary->n_new);
     if (summary->n_known > 0)
-        printf(" (%" G_GSIZE_FORMAT " were stored before)", summary->n_known);
+        printf(" (%" G_GSIZE_FORMAT " were stored before", summary->n_known);
+    if (summary->n_known > 0 && summary->verified)
+        printf(", %" G_GSIZE_FORMAT " read again and the same", summary->n_checked);
+    if (summary->n_known > 0)
+        putchar(')');
     printf(", steps %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT ", %u layer%s, %s%u head%s each\n",
            summary->first_step, summary->last_step, summary->n_layers, plural(summary->n_layers),
            summary->even ? "" : "up to ", summary->n_heads, plural(summary->n_heads));
@@ -229,6 +233,7 @@ entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
     entro_json_integer(builder, "attempt", summary->attempt);
     entro_json_integer(builder, "captures_new", (gint64)summary->n_new);
     entro_json_integer(builder, "captures_known", (gint64)summary->n_known);
+    entro_json_integer(builder, "captures_checked", (gint64)summary->n_checked);
     entro_json_integer(builder, "captures_partial", (gint64)summary->n_partial);
     entro_json_integer(builder, "first_step", summary->first_step);
     entro_json_integer(builder, "last_step", summary->last_step);

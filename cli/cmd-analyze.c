@@ -5,7 +5,7 @@ static struct {
     char *db, *run, *tolerance;
     char **with, **without;
     gint threads, memory;
-    gboolean replace;
+    gboolean replace, verify;
 } chosen = {.threads = ENTRO_NOT_GIVEN, .memory = ENTRO_NOT_GIVEN};
 
 static const GOptionEntry entries[] = {
@@ -13,7 +13,9 @@ static const GOptionEntry entries[] = {
     {"run", 0, 0, G_OPTION_ARG_FILENAME, &chosen.run, "Name of the run (default: the trace's own)",
      "NAME"},
     {"replace", 0, 0, G_OPTION_ARG_NONE, &chosen.replace,
-     "Replace a run of that name, all its captures", NULL},
+     "Read the whole trace anew, in the place of what a run of that name has", NULL},
+    {"verify", 0, 0, G_OPTION_ARG_NONE, &chosen.verify,
+     "Read all stored captures again and compare them (default: the last)", NULL},
     {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Workers (default: one a processor)",
      "N"},
     {"memory", 0, 0, G_OPTION_ARG_INT, &chosen.memory,
@@ -79,6 +81,7 @@ make_options(EntroAnalyzeOptions *ret_options, GError **error)
     EntroAnalyzeOptions options = {.db_path = chosen.db,
                                    .run_name = chosen.run,
                                    .replace = chosen.replace,
+                                   .verify = chosen.verify,
                                    .run = ENTRO_RUN_OPTIONS_DEFAULT};
 
     if (!entro_source_options(&options.source, error) ||
@@ -180,7 +183,10 @@ analyze_all(char **files, int n, const EntroAnalyzeOptions *options, GPtrArray *
                         files[i]);
             return FALSE;
         }
-        if (entro_analyze_file(files[i], &store, options, summaries, &failure))
+        gboolean good = entro_analyze_file(files[i], &store, options, summaries, &failure);
+        if (store != NULL)
+            entro_say_store_notes(store);
+        if (good)
             continue;
         int code = entro_exit_code(failure);
         first_code = n_failed++ ? first_code : code;
@@ -212,6 +218,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "needs at least one trace FILE; see --help");
     if (chosen.run != NULL && argc > 2)
         return entro_usage_error(error, "--run names one run, but there are %d files", argc - 1);
+    if (chosen.verify && chosen.replace)
+        return entro_usage_error(error, "--replace leaves nothing that --verify could compare");
     entro_signals_watch();
     gboolean good = analyze_all(argv + 1, argc - 1, &options, summaries, ret_exit, error);
     entro_progress_end();
@@ -230,6 +238,13 @@ const EntroCommand entro_command_analyze = {
     .details =
         "What is stored already is not computed again: on a trace that has grown only the new\n"
         "captures are added, and an interrupted call goes on where it stopped.\n\n"
+        "A capture is known by its trace (trace_uuid, or shape and first capture), attempt and\n"
+        "step. The last one that is stored is read again (--verify: all of them), and one that "
+        "has\n"
+        "other values than before is refused, with exit code 2, before anything is stored.\n"
+        "--replace does not mend single captures: the whole run, with every attempt, is emptied "
+        "and\n"
+        "computed anew from this file.\n\n"
         "Statistics (--with, --without; of stored captures they change only with --replace):\n"
         "  quantiles  5 %, 50 % and 95 % quantiles of row entropy             (on)\n"
         "  diversity  divergence of the heads of a layer                      (on)\n"

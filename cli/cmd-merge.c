@@ -211,7 +211,10 @@ merge_all(char **paths, int n, GPtrArray *reports, int *ret_exit, GError **error
 
     for (int i = 0; i < n; i++) {
         g_autoptr(GError) failure = NULL;
-        if (merge_source(paths[i], &target, reports, &failure))
+        gboolean good = merge_source(paths[i], &target, reports, &failure);
+        if (target != NULL)
+            entro_say_store_notes(target);
+        if (good)
             continue;
         int code = entro_exit_code(failure);
         first_code = n_failed++ > 0 ? first_code : code;

@@ -210,7 +210,10 @@ change_runs(int argc, char **argv, GError **error)
                                  "takes names or #ID",
                                  verb->name);
     g_autoptr(EntroStore) store = open_existing(error);
-    return store != NULL && verb->run(store, argv + 2, error);
+    if (store == NULL)
+        return FALSE;
+    entro_say_store_notes(store);
+    return verb->run(store, argv + 2, error);
 }
 
 static gboolean

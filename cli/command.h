@@ -85,6 +85,8 @@ gboolean entro_source_options(EntroSourceOptions *ret_options, GError **error);
 
 /* A note on stderr, unless --quiet. */
 void entro_say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* What the store has to tell: entro_store_take_notes(). */
+void entro_say_store_notes(EntroStore *store);
 /* Prints and frees the builder's root, ended by a newline. */
 void entro_print_json(JsonBuilder *builder);
 void entro_json_string(JsonBuilder *builder, const char *name, const char *value); /* NULL: null */
@@ -145,6 +147,7 @@ typedef struct {
     const char *db_path;
     const char *run_name; /* NULL: from the trace */
     gboolean replace;
+    gboolean verify; /* all stored captures are read again, not the last alone */
     EntroRunOptions run;
     EntroSourceOptions source;
 } EntroAnalyzeOptions;
@@ -161,6 +164,8 @@ typedef struct {
     guint attempt, n_layers, n_heads; /* n_heads: of the layer with most */
     gboolean even;                    /* every layer has so many */
     gsize n_new, n_known, n_partial;
+    gsize n_checked;              /* of n_known: read again, and the same */
+    gboolean verified;            /* that was asked for */
     gint64 first_step, last_step; /* of the trace */
     gint64 n_rows, n_nan, n_masked, n_off_sum;
     gint64 first_nan_step; /* G_MININT64: none */
@@ -174,6 +179,20 @@ typedef struct {
     guint n_findings[ENTRO_SEVERITY_CRITICAL + 1];
     GPtrArray *notes, *problems;
 } EntroAnalyzeSummary;
+
+/* Stored captures of a trace that are to be read again (analyze-check.c). */
+typedef struct {
+    const char *path, *run_name, *fingerprint;
+    EntroSource *source;
+    EntroStore *store;
+    EntroRunOptions options;
+    const GArray *positions; /* gsize, ascending */
+    GArray *checked;         /* gsize: those that are the same are added */
+    GPtrArray *problems;     /* sentences: those that cannot be read any more */
+} EntroStoredCheck;
+
+/* CONFLICT when one has other values now. */
+gboolean entro_check_stored(const EntroStoredCheck *check, GError **error);
 
 void entro_summary_free(EntroAnalyzeSummary *summary);
 void entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture);

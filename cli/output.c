@@ -23,6 +23,15 @@ entro_say(const char *format, ...)
     fprintf(stderr, "%s\n", shown);
 }
 
+void
+entro_say_store_notes(EntroStore *store)
+{
+    g_autoptr(GPtrArray) notes = entro_store_take_notes(store);
+
+    for (guint i = 0; i < notes->len; i++)
+        entro_say("note: %s", (char *)notes->pdata[i]);
+}
+
 gboolean
 entro_flush_stdout(GError **error)
 {

@@ -16,6 +16,10 @@ struct EntroStore {
     char *path;                 /* as given, for messages */
     gint64 max_evidence;        /* heads times captures that a run may have to be read whole */
     gint64 max_evidence_locked; /* and to be judged while others wait to write */
+    gint64 page_size;
+    gint64 max_wal; /* bytes of journal that cannot be emptied before it is said */
+    gboolean warned_of_wal;
+    GPtrArray *notes; /* strings, for entro_store_take_notes(); NULL: none */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
@@ -25,6 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 #define ENTRO_MAX_EVIDENCE (1 << 24)
 /* A few seconds, well within the busy timeout of others. */
 #define ENTRO_MAX_EVIDENCE_LOCKED (1 << 21)
+#define ENTRO_MAX_WAL             (G_GINT64_CONSTANT(64) << 20)
 
 /* ---- statement.c ---------------------------------------------------------------------------- */
 
@@ -93,6 +98,10 @@ gint64 entro_schema_version(void); /* user_version that this program writes */
 /* Brings the schema up to date in one transaction; writes nothing when it is. */
 gboolean entro_schema_migrate(EntroStore *store, GError **error);
 
+/* Whether a table or view of this program has the name; whether `sql` makes one of its views. */
+gboolean entro_schema_has_name(const char *name);
+gboolean entro_schema_has_view(const char *sql);
+
 /* A list of columns that the analyzer names and one of the tables holds. */
 typedef struct {
     const char *table;
@@ -116,6 +125,26 @@ gboolean entro_columns_find(EntroStore *store, gboolean of_heads, const char *co
 
 /* store.c: an empty database in memory; `path` is for messages. */
 EntroStore *entro_store_open_memory(const char *path, GError **error);
+/* For reading, without a look at what a writer that died has left: for those who look themselves. */
+EntroStore *entro_store_open_unchecked(const char *path, GError **error);
+/* As a URI, because SQLite as Debian builds it would take a plain name that begins with "file:" for
+ * one. */
+char *entro_store_make_uri(const char *path, const char *query);
+gboolean entro_store_is_empty_or_missing(const char *path, const char *suffix);
+
+/* ---- guard.c -------------------------------------------------------------------------------- */
+
+/* Takes the note over. */
+void entro_store_note(EntroStore *store, char *note);
+/* Refuses (OPEN) views and virtual tables in the place of ours, and for writing any trigger. */
+gboolean entro_guard_schema(EntroStore *store, EntroStoreMode mode, GError **error);
+/* Around the opening: a database whose journal a dead writer left is checked whole, once. */
+void entro_guard_begin(const char *path);
+gboolean entro_guard_recovered(EntroStore *store, GError **error);
+/* Whether the file's folder is on a network file system; a variable for tests. */
+extern gboolean (*entro_guard_is_network)(const char *folder);
+/* Checkpoints after commits, with a note when they come to nothing. */
+gboolean entro_guard_journal(EntroStore *store, GError **error);
 
 /* ---- rules.c, findings.c, evidence.c ---------------------------------------------------------- */
 

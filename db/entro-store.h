@@ -36,6 +36,9 @@ typedef struct EntroStore EntroStore;
 ENTRO_API EntroStore *entro_store_open(const char *path, EntroStoreMode mode, GError **error);
 ENTRO_API void entro_store_free(EntroStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStore, entro_store_free)
+/* Sentences that a person should hear of, since the last call: a backup before a migration, a
+ * network file system, a journal that cannot be emptied.  Strings, freed with the array. */
+ENTRO_API GPtrArray *entro_store_take_notes(EntroStore *store);
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
@@ -124,6 +127,36 @@ ENTRO_API gboolean entro_store_lookup_renamed(EntroStore *store, const char *nam
                                               const char *fingerprint, EntroRunInfo **ret_info,
                                               GError **error);
 
+/* ---- checking and backing up ----------------------------------------------------------------- */
+
+typedef struct {
+    char *check;    /* "quick_check", "foreign_keys", "heads", ... */
+    char *sentence; /* may hold names from the database */
+} EntroStoreProblem;
+
+/* What the database has, and what is wrong with it. */
+typedef struct {
+    gint64 version;
+    gint64 n_runs, n_captures; /* -1: could not be counted */
+    gint64 bytes;
+    GPtrArray *problems; /* EntroStoreProblem elements */
+} EntroStoreHealth;
+
+ENTRO_API void entro_store_health_free(EntroStoreHealth *health);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroStoreHealth, entro_store_health_free)
+/* The file, its references and what the program keeps true of its rows, at one moment.  NULL with an
+ * error for what is no database of this program, or cannot be opened at all. */
+ENTRO_API EntroStoreHealth *entro_store_check(const char *path, GError **error);
+
+/* FALSE: stop. */
+typedef gboolean (*EntroStoreGoOn)(gpointer data);
+/* A copy of one moment, whatever is written meanwhile.  `to` appears, or is replaced, when the whole
+ * copy is on the disk and sound; never the database itself (ARGUMENT), nor a file that is not a
+ * database, or is one in use (OPEN).  `go_on` (may be NULL) is asked now and then; when it says no,
+ * nothing is left, and *ret_done is FALSE. */
+ENTRO_API gboolean entro_store_backup(const char *path, const char *to, EntroStoreGoOn go_on,
+                                      gpointer data, gboolean *ret_done, GError **error);
+
 /* Steps of the captures stored as complete, ascending; gint64 elements. */
 ENTRO_API GArray *entro_store_stored_steps(EntroStore *store, gint64 run_id, GError **error);
 
@@ -167,10 +200,15 @@ ENTRO_API EntroStore *entro_store_open_shadow(const char *path, GError **error);
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-/* One transaction: rows of head_stats, layer_stats, head_params, layer_params and captures; those of the same (run, step) are
- * replaced where they differ. */
+/* One transaction: rows of head_stats, layer_stats, head_params, layer_params and captures; those of
+ * the same (run, step) are replaced where they differ.  What is stored whole stays: another digest is
+ * a CONFLICT, and a capture that could be read only in part changes nothing. */
 ENTRO_API gboolean entro_store_put_captures(EntroStore *store, gint64 run_id,
                                             const EntroCapture *captures, gsize n, GError **error);
+/* CONFLICT if this capture is stored, both are complete, and their digests differ: the trace was
+ * changed after it was analysed. */
+ENTRO_API gboolean entro_store_check_capture(EntroStore *store, gint64 run_id,
+                                             const EntroCapture *capture, GError **error);
 /* One transaction: /config and /scalars of the trace; afterwards the run's scalars of these names
  * are those of the trace's `attempt`.  A scalar's step <= its predecessor begins the next attempt,
  * as with captures; restarts beyond the attempt of the last capture belong to that one, and what

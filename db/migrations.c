@@ -8,6 +8,8 @@
  * entropies are in nats; what belongs to a run goes with it (ON DELETE CASCADE). */
 #include "db-private.h"
 
+#include <string.h>
+
 static const char *const migrations[] = {
     /* 1: runs and what is measured on them.
      *
@@ -160,6 +162,58 @@ entro_schema_version(void)
     return G_N_ELEMENTS(migrations);
 }
 
+/* ---- what is ours ----------------------------------------------------------------------------- */
+
+/* One space wherever there is any: a dump that somebody read in again may be laid out otherwise. */
+static char *
+squeeze(const char *text)
+{
+    GString *squeezed = g_string_new(NULL);
+
+    for (; *text != '\0'; text++)
+        if (!g_ascii_isspace(*text))
+            g_string_append_c(squeezed, *text);
+        else if (squeezed->len > 0 && squeezed->str[squeezed->len - 1] != ' ')
+            g_string_append_c(squeezed, ' ');
+    return g_string_free(squeezed, FALSE);
+}
+
+static gboolean
+find_in_migrations(const char *text)
+{
+    g_autofree char *wanted = squeeze(text);
+
+    for (gsize j = 0; j < G_N_ELEMENTS(migrations); j++) {
+        g_autofree char *sql = squeeze(migrations[j]);
+        if (strstr(sql, wanted) != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Names compare as SQLite compares them. */
+gboolean
+entro_schema_has_name(const char *name)
+{
+    g_autofree char *lower = g_ascii_strdown(name, -1);
+    g_autofree char *table = g_strconcat("CREATE TABLE ", lower, " (", NULL);
+    g_autofree char *view = g_strconcat("CREATE VIEW ", lower, " AS ", NULL);
+
+    return find_in_migrations(table) || find_in_migrations(view);
+}
+
+/* SQLite keeps the text of a view as it was given.  The end belongs to it: a part of one of ours is
+ * another view. */
+gboolean
+entro_schema_has_view(const char *sql)
+{
+    g_autofree char *whole = g_strconcat(sql, ";", NULL);
+
+    return g_str_has_prefix(sql, "CREATE VIEW ") && find_in_migrations(whole);
+}
+
+/* ---- versions --------------------------------------------------------------------------------- */
+
 static gboolean
 read_version(EntroStore *store, gint64 *ret_version, GError **error)
 {
@@ -195,6 +249,25 @@ is_current(EntroStore *store, gboolean *ret_current, GError **error)
     return TRUE;
 }
 
+/* As it was, beside it; under the lock, so that of several programs one does it. */
+static gboolean
+keep_old(EntroStore *store, gint64 version, GError **error)
+{
+    g_autofree char *to = g_strdup_printf("%s.v%" G_GINT64_FORMAT ".bak", store->path, version);
+    gboolean done = FALSE;
+
+    /* through a connection of its own: SQLite copies none that is about to write */
+    if (!entro_store_backup(store->path, to, NULL, NULL, &done, error)) {
+        g_prefix_error(error, "cannot keep the database as it is before its migration: ");
+        return FALSE;
+    }
+    entro_store_note(store, g_strdup_printf("%s: is now of version %" G_GINT64_FORMAT
+                                            " of the database; %s is as it was before (version "
+                                            "%" G_GINT64_FORMAT ")",
+                                            store->path, entro_schema_version(), to, version));
+    return TRUE;
+}
+
 gboolean
 entro_schema_migrate(EntroStore *store, GError **error)
 {
@@ -211,6 +284,8 @@ entro_schema_migrate(EntroStore *store, GError **error)
     /* Another process may have come first: what is missing is asked again under the lock. */
     if (!entro_transaction_begin(&transaction, store, error) ||
         !read_version(store, &version, error))
+        return FALSE;
+    if (version > 0 && version < entro_schema_version() && !keep_old(store, version, error))
         return FALSE;
     for (gint64 step = version; step < entro_schema_version(); step++)
         if (!entro_sql_exec(store, migrations[step], error))

@@ -30,6 +30,7 @@ struct Batch {
     EntroStore *store;
     gint64 run_id;
     sqlite3_stmt *capture;
+    sqlite3_stmt *known; /* digest and status of (run, step) */
     RowTable tables[N_TABLES];
 };
 
@@ -37,6 +38,7 @@ static void
 batch_clear(Batch *batch)
 {
     sqlite3_finalize(batch->capture);
+    sqlite3_finalize(batch->known);
     for (guint j = 0; j < N_TABLES; j++) {
         sqlite3_finalize(batch->tables[j].upsert);
         sqlite3_finalize(batch->tables[j].count);
@@ -130,10 +132,70 @@ static const TableFacts facts[N_TABLES] = {
                             put_layer_params},
 };
 
+/* ---- captures that are there already -------------------------------------------------------- */
+
+#define SELECT_KNOWN "SELECT digest, status FROM captures WHERE run_id = ? AND step = ?"
+
+static char *
+format_digest(const EntroCapture *capture)
+{
+    return g_strdup_printf("%016" G_GINT64_MODIFIER "x", capture->digest);
+}
+
+static gboolean
+fail_conflict(EntroStore *store, gint64 run_id, const EntroCapture *capture, const char *stored,
+              GError **error)
+{
+    g_autoptr(EntroRunInfo) run = entro_store_get_run(store, run_id, error);
+    g_autofree char *digest = format_digest(capture);
+
+    if (run == NULL)
+        return FALSE;
+    g_autofree char *name = entro_quote_name(run->name);
+    g_autofree char *old = entro_quote_name(stored);
+    g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_CONFLICT,
+                "%s: run %s (#%" G_GINT64_FORMAT ") has step %" G_GINT64_FORMAT
+                " with other values: digest %s, now '%s'; the trace was changed after it was "
+                "analysed; --replace computes the whole run anew, --run OTHER-NAME keeps both",
+                store->path, name, run_id, capture->step, old, digest);
+    return FALSE;
+}
+
+/* *ret_keep: what is stored is whole, and this reading has nothing to add to it. */
+static gboolean
+compare_known(EntroStore *store, sqlite3_stmt *stmt, gint64 run_id, const EntroCapture *capture,
+              gboolean *ret_keep, GError **error)
+{
+    EntroBinder bind = entro_bind(store, stmt);
+    gboolean row = FALSE;
+
+    entro_bind_int(&bind, run_id);
+    entro_bind_int(&bind, capture->step);
+    if (!entro_bind_ready(&bind, error) || !entro_sql_step(store, stmt, &row, error))
+        return FALSE;
+    g_autofree char *digest = format_digest(capture);
+    g_autofree char *stored = g_strdup((const char *)sqlite3_column_text(stmt, 0));
+    gboolean whole = g_strcmp0((const char *)sqlite3_column_text(stmt, 1), "complete") == 0;
+    sqlite3_reset(stmt);
+    *ret_keep = whole && capture->status != ENTRO_CAPTURE_COMPLETE;
+    return !whole || *ret_keep || g_strcmp0(stored, digest) == 0 ||
+           fail_conflict(store, run_id, capture, stored != NULL ? stored : "", error);
+}
+
+gboolean
+entro_store_check_capture(EntroStore *store, gint64 run_id, const EntroCapture *capture,
+                          GError **error)
+{
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, SELECT_KNOWN, error);
+    gboolean keep = FALSE;
+
+    return stmt != NULL && compare_known(store, stmt, run_id, capture, &keep, error);
+}
+
 static gboolean
 put_capture_row(Batch *batch, const EntroCapture *capture, GError **error)
 {
-    g_autofree char *digest = g_strdup_printf("%016" G_GINT64_MODIFIER "x", capture->digest);
+    g_autofree char *digest = format_digest(capture);
     EntroBinder bind = entro_bind(batch->store, batch->capture);
 
     entro_bind_int(&bind, batch->run_id);
@@ -199,6 +261,9 @@ prepare_batch(Batch *batch, GError **error)
     batch->capture = entro_sql_prepare(batch->store, sql, error);
     if (batch->capture == NULL)
         return FALSE;
+    batch->known = entro_sql_prepare(batch->store, SELECT_KNOWN, error);
+    if (batch->known == NULL)
+        return FALSE;
     for (guint j = 0; j < N_TABLES; j++)
         if (!prepare_table(batch->store, &facts[j], &batch->tables[j], error))
             return FALSE;
@@ -245,6 +310,12 @@ put_rows(Batch *batch, guint which, const EntroCapture *capture, GError **error)
 static gboolean
 put_capture(Batch *batch, const EntroCapture *capture, GError **error)
 {
+    gboolean keep = FALSE;
+
+    if (!compare_known(batch->store, batch->known, batch->run_id, capture, &keep, error))
+        return FALSE;
+    if (keep)
+        return TRUE;
     if (!put_capture_row(batch, capture, error))
         return FALSE;
     for (guint j = 0; j < N_TABLES; j++)

@@ -35,16 +35,17 @@ check_file(const char *path, EntroStoreMode mode, GError **error)
 
 /* ---- the connection ------------------------------------------------------------------------- */
 
-/* As a URI, because SQLite as Debian builds it would take a plain name that begins with "file:" for
- * one. */
-static char *
-make_uri(const char *path, gboolean immutable)
+char *
+entro_store_make_uri(const char *path, const char *query)
 {
     g_autofree char *absolute = g_canonicalize_filename(path, NULL);
     g_autofree char *escaped = g_uri_escape_string(absolute, "/", FALSE);
 
-    return g_strconcat("file://", escaped, immutable ? "?immutable=1" : NULL, NULL);
+    return g_strconcat("file://", escaped, query, NULL);
 }
+
+/* Bytes of a row or a text: far more than any of ours, and no way to fill the memory. */
+#define MAX_CELL (64 << 20)
 
 static gboolean
 configure(EntroStore *store, EntroStoreMode mode, GError **error)
@@ -57,6 +58,7 @@ configure(EntroStore *store, EntroStoreMode mode, GError **error)
 
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, ENTRO_BUSY_TIMEOUT_MS);
+    sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, MAX_CELL);
     for (gsize j = 0; j < G_N_ELEMENTS(settings); j++)
         sqlite3_db_config(store->db, settings[j][0], settings[j][1], NULL);
     return entro_sql_exec(store,
@@ -74,7 +76,7 @@ configure(EntroStore *store, EntroStoreMode mode, GError **error)
 static gboolean
 connect(EntroStore *store, EntroStoreMode mode, gboolean immutable, GError **error)
 {
-    g_autofree char *uri = make_uri(store->path, immutable);
+    g_autofree char *uri = entro_store_make_uri(store->path, immutable ? "?immutable=1" : NULL);
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | /* one thread */
                 (mode == ENTRO_STORE_WRITE ? SQLITE_OPEN_CREATE : 0);
 
@@ -132,7 +134,7 @@ check_identity(EntroStore *store, EntroStoreMode mode, GError **error)
     if (version < 1)
         return fail_open(store->path, error, "no version of a database that there ever was");
     if (version <= entro_schema_version())
-        return TRUE;
+        return entro_guard_schema(store, mode, error);
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_OPEN,
                 "%s: written by a newer entroscope (version %" G_GINT64_FORMAT
                 " of the database; this program knows %" G_GINT64_FORMAT " and older)",
@@ -142,8 +144,8 @@ check_identity(EntroStore *store, EntroStoreMode mode, GError **error)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static gboolean
-is_empty_or_missing(const char *path, const char *suffix)
+gboolean
+entro_store_is_empty_or_missing(const char *path, const char *suffix)
 {
     g_autofree char *journal = g_strconcat(path, suffix, NULL);
     GStatBuf info;
@@ -156,7 +158,8 @@ is_empty_or_missing(const char *path, const char *suffix)
 static gboolean
 open_immutable(EntroStore *store, GError **error)
 {
-    if (!is_empty_or_missing(store->path, "-wal") || !is_empty_or_missing(store->path, "-journal"))
+    if (!entro_store_is_empty_or_missing(store->path, "-wal") ||
+        !entro_store_is_empty_or_missing(store->path, "-journal"))
         return fail_open(store->path, error,
                          "changes in the journal beside it cannot be read where nothing may be "
                          "written; open it once from a place where it can be written");
@@ -195,16 +198,38 @@ switch_to_wal(EntroStore *store)
     }
 }
 
+/* The memory that WAL needs is not shared by the machines of a network: two writers would destroy
+ * the file. */
+static gboolean
+avoid_wal(EntroStore *store, GError **error)
+{
+    entro_store_note(store, g_strdup_printf("%s: lies on a network file system, where the journal "
+                                            "is one that readers and writers wait for each other "
+                                            "with (journal_mode = DELETE)",
+                                            store->path));
+    return entro_sql_exec(store, "PRAGMA journal_mode = DELETE", error);
+}
+
 /* Readers do not block the writer in WAL mode.  Where the file system cannot do it (no shared
  * memory), or somebody keeps it from being switched on, the rollback journal works as well. */
 static gboolean
-use_wal(EntroStore *store, GError **error)
+choose_journal(EntroStore *store, GError **error)
 {
-    int rc = switch_to_wal(store);
+    g_autofree char *folder = g_path_get_dirname(store->path);
 
+    if (entro_guard_is_network(folder))
+        return avoid_wal(store, error);
+    int rc = switch_to_wal(store);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         sqlite3_exec(store->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-    return entro_sql_exec(store,
+    return TRUE;
+}
+
+static gboolean
+set_up_journal(EntroStore *store, GError **error)
+{
+    return choose_journal(store, error) && entro_guard_journal(store, error) &&
+           entro_sql_exec(store,
                           "PRAGMA synchronous = FULL;"
                           "PRAGMA journal_size_limit = 67108864;",
                           error);
@@ -213,7 +238,7 @@ use_wal(EntroStore *store, GError **error)
 static gboolean
 open_for_writing(EntroStore *store, GError **error)
 {
-    gboolean is_new = is_empty_or_missing(store->path, "");
+    gboolean is_new = entro_store_is_empty_or_missing(store->path, "");
 
     if (!connect(store, ENTRO_STORE_WRITE, FALSE, error))
         return FALSE;
@@ -222,8 +247,30 @@ open_for_writing(EntroStore *store, GError **error)
         sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return fail_open(store->path, error, "may be read, but not written");
-    return check_identity(store, ENTRO_STORE_WRITE, error) && use_wal(store, error) &&
-           entro_schema_migrate(store, error);
+    return check_identity(store, ENTRO_STORE_WRITE, error) && entro_guard_recovered(store, error) &&
+           set_up_journal(store, error) && entro_schema_migrate(store, error);
+}
+
+static EntroStore *
+new_store(const char *path)
+{
+    EntroStore *store = g_new0(EntroStore, 1);
+
+    store->path = g_strdup(path);
+    store->max_evidence = ENTRO_MAX_EVIDENCE;
+    store->max_evidence_locked = ENTRO_MAX_EVIDENCE_LOCKED;
+    store->max_wal = ENTRO_MAX_WAL;
+    return store;
+}
+
+EntroStore *
+entro_store_open_unchecked(const char *path, GError **error)
+{
+    if (!check_file(path, ENTRO_STORE_READ, error))
+        return NULL;
+    entro_guard_begin(path);
+    g_autoptr(EntroStore) store = new_store(path);
+    return open_for_reading(store, error) ? g_steal_pointer(&store) : NULL;
 }
 
 EntroStore *
@@ -231,26 +278,24 @@ entro_store_open(const char *path, EntroStoreMode mode, GError **error)
 {
     g_return_val_if_fail(path != NULL, NULL);
 
+    if (mode == ENTRO_STORE_READ) {
+        g_autoptr(EntroStore) reader = entro_store_open_unchecked(path, error);
+        return reader != NULL && entro_guard_recovered(reader, error) ? g_steal_pointer(&reader)
+                                                                      : NULL;
+    }
     if (!check_file(path, mode, error))
         return NULL;
-    g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
-    store->path = g_strdup(path);
-    store->max_evidence = ENTRO_MAX_EVIDENCE;
-    store->max_evidence_locked = ENTRO_MAX_EVIDENCE_LOCKED;
-    if (!(mode == ENTRO_STORE_WRITE ? open_for_writing(store, error)
-                                    : open_for_reading(store, error)))
-        return NULL;
-    return g_steal_pointer(&store);
+    entro_guard_begin(path);
+    g_autoptr(EntroStore) store = new_store(path);
+    return open_for_writing(store, error) ? g_steal_pointer(&store) : NULL;
 }
 
 EntroStore *
 entro_store_open_memory(const char *path, GError **error)
 {
-    g_autoptr(EntroStore) store = g_new0(EntroStore, 1);
+    entro_guard_begin(path);
+    g_autoptr(EntroStore) store = new_store(path);
 
-    store->path = g_strdup(path);
-    store->max_evidence = ENTRO_MAX_EVIDENCE;
-    store->max_evidence_locked = ENTRO_MAX_EVIDENCE_LOCKED;
     if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
         entro_sql_fail(store, error);
         return NULL;
@@ -266,6 +311,7 @@ entro_store_free(EntroStore *store)
     if (store == NULL)
         return;
     sqlite3_close(store->db);
+    g_clear_pointer(&store->notes, g_ptr_array_unref);
     g_free(store->path);
     g_free(store);
 }

@@ -79,9 +79,12 @@ P -                 entroscope analyze $FIX/healthy.h5 --db nothing.db
 6 db-no-folder      entroscope analyze $FIX/healthy.h5 --db nosuch/x.db
 6 db-unnamed        entroscope analyze $FIX/healthy.h5 --db ''
 6 -                 entroscope analyze $FIX/healthy.h5 --db /dev/null
-4 db-itself         entroscope analyze a.db --db a.db
+2 db-itself         entroscope analyze a.db --db a.db
 3 db-itself-of-two  entroscope analyze a.db $FIX/healthy.h5 --db a.db
-4 -                 ln -s a.db link.h5; entroscope analyze link.h5 --db a.db
+2 /database..--db..itself/ ln -s a.db link.h5; entroscope analyze link.h5 --db a.db
+2 /database..--db..itself/ ln a.db hard.h5; entroscope analyze hard.h5 --db a.db
+2 /database..--db..itself/ cp $FIX/healthy.h5 own.h5; entroscope analyze own.h5 --db ./own.h5
+P .                 cmp $FIX/healthy.h5 own.h5
 P runs              entroscope runs --db a.db
 4 -                 entroscope analyze pipe --db a.db
 4 -                 entroscope analyze folder --db a.db

@@ -34,6 +34,11 @@ MASKS = [
     (r"\d+\.\d+ [kMGT]B in \d+\.\d+ s: \d+\.\d+ GB/s \(\w+\)", "(speed)"),
     (r"\d+ tokens/s, \d+ s left", "(speed)"),
     (r"\d+\.\d+ [kMGT]B given back", "(size) given back"),
+    # they grow with the tables
+    (r"version \d+ of the database, (.*captures?), \d+\.\d+ [kMGT]B",
+     r"version (number) of the database, \1, (size)"),
+    (r'("sound" : \w+,\s+"version" : )\d+', r"\1(number)"),
+    (r'("sound" : [^{}]*"bytes" : )\d+', r"\1(number)"),
     (r'"tool_version" : "[^"]*"', '"tool_version" : "(version)"'),
     (r'"(gigabytes|seconds)" : [-+.e\d]+', r'"\1" : (number)'),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "(time)"),

@@ -98,17 +98,55 @@ tables_of_another_make_do_no_harm(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* A trigger that came with the database is not run. */
+/* A trigger that comes while the database is open is not run; one that was there is refused. */
 static void
 triggers_do_not_fire(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     make_database(fixture->path);
+    EntroStore *store = open_store(fixture->path, ENTRO_STORE_WRITE);
     run_sql(fixture->path, "CREATE TRIGGER hostile AFTER INSERT ON captures BEGIN"
                            " DELETE FROM runs; END");
-    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
     put_step(store, 1, 30);
     g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM runs"), ==, 1);
+    entro_store_free(store);
+    assert_open_fails(fixture->path, ENTRO_STORE_WRITE, "'hostile' is a trigger");
+    entro_store_free(open_store(fixture->path, ENTRO_STORE_READ));
+}
+
+/* Views that never end, and tables whose rows are somebody's program, are refused before they are
+ * asked; what others have beside our tables is theirs. */
+static void
+what_stands_in_our_place_is_refused(Fixture *fixture, gconstpointer data)
+{
+    static const struct {
+        const char *sql, *sentence;
+    } cases[] = {
+        {"DROP TABLE captures; CREATE VIEW captures AS SELECT 1 AS run_id", "'captures' is a view"},
+        {"DROP TABLE scalars; CREATE VIEW Scalars AS SELECT 1 AS run_id", "'Scalars' is a view"},
+        {"DROP VIEW run_latest; CREATE VIEW run_latest AS WITH RECURSIVE n(i) AS (SELECT 1 UNION"
+         " ALL SELECT i + 1 FROM n) SELECT i AS run_id FROM n",
+         "'run_latest' is a view"},
+        {"DROP VIEW layer_entropy; CREATE VIEW layer_entropy AS  SELECT run_id, step",
+         "'layer_entropy' is a view"},
+        {"DROP TABLE run_tags; CREATE VIRTUAL TABLE run_tags USING fts5(run_id, tag)",
+         "'run_tags' is no plain table"},
+        {"CREATE VIEW mine AS SELECT name FROM runs", NULL},
+    };
+
+    (void)data;
+    for (gsize j = 0; j < G_N_ELEMENTS(cases); j++) {
+        g_autofree char *path = g_strdup_printf("%s/%" G_GSIZE_FORMAT ".db", fixture->folder, j);
+
+        make_database(path);
+        run_sql(path, cases[j].sql);
+        if (cases[j].sentence == NULL) {
+            entro_store_free(open_store(path, ENTRO_STORE_WRITE));
+            continue;
+        }
+        assert_open_fails(path, ENTRO_STORE_READ, cases[j].sentence);
+        assert_open_fails(path, ENTRO_STORE_WRITE, cases[j].sentence);
+    }
 }
 
 int
@@ -119,5 +157,7 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/damage/flipped-bytes-give-errors", flipped_bytes_give_errors);
     FIXTURE_TEST("/db/damage/tables-of-another-make-do-no-harm", tables_of_another_make_do_no_harm);
     FIXTURE_TEST("/db/damage/triggers-do-not-fire", triggers_do_not_fire);
+    FIXTURE_TEST("/db/damage/what-stands-in-our-place-is-refused",
+                 what_stands_in_our_place_is_refused);
     return g_test_run();
 }
