@@ -130,6 +130,8 @@ scrub_environment(void)
 int
 main(int argc, char **argv)
 {
+    if (argc > 1 && g_str_equal(argv[1], ENTRO_READER_ARGUMENT))
+        entro_reader_serve(argc - 1, argv + 1);
     occupy_standard_descriptors();
     scrub_environment();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
@@ -137,6 +139,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);
+    entro_reader_use_child("/proc/self/exe", 0);
 
     if (argc < 2) {
         print_overview(stderr);

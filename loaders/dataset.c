@@ -20,6 +20,7 @@ static const FilterName known_filters[] = {
     {H5Z_FILTER_DEFLATE, "deflate"},
     {ENTRO_FILTER_LZF, "lzf"},
     {H5Z_FILTER_FLETCHER32, "fletcher32"},
+    {ENTRO_FILTER_ZIP, "deflate of a zip archive"},
 };
 
 const char *

@@ -177,6 +177,17 @@ typedef struct {
 
 #define ENTRO_SOURCE_OPTIONS_DEFAULT ((EntroSourceOptions){.limits = ENTRO_LIMITS_DEFAULT})
 
+/* ---- reading in a child ---------------------------------------------------------------------- */
+
+/* HDF5 1.10 crashes and hangs on damaged files.  From this call on, HDF5 files are opened in a child: that
+ * is `program`, called with ENTRO_READER_ARGUMENT as its first argument, on which it must call
+ * entro_reader_serve() before anything else.  NULL: in this process, as at the beginning.  A child that
+ * says nothing for so many seconds (0: 30) is ended, and what it was asked counts as damaged. */
+#define ENTRO_READER_ARGUMENT "read-for-parent"
+ENTRO_API void entro_reader_use_child(const char *program, guint stall_seconds);
+/* Arguments from ENTRO_READER_ARGUMENT on; does not return. */
+ENTRO_API void entro_reader_serve(int argc, char **argv) G_GNUC_NORETURN;
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct EntroSource EntroSource;

@@ -21,20 +21,47 @@ typedef struct {
     haddr_t eoa, eof; /* end of what HDF5 calls allocated, end of the file */
     dev_t device;
     ino_t inode;
-    EntroRedo *redo; /* of a file that is written, else NULL */
+    EntroRedo *redo;  /* of a file that is written, else NULL */
+    gboolean is_lent; /* the descriptor is not ours to close */
 } DriverFile;
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
 
+/* Of the one file, where a process may open none. */
+static int lent_fd = -1, lent_redo = -1;
+
+void
+entro_driver_use_descriptor(int fd, int redo)
+{
+    lent_fd = fd;
+    lent_redo = redo;
+}
+
+int
+entro_driver_get_descriptor(void)
+{
+    return lent_fd;
+}
+
+static void
+attach_redo(const char *name, int fd)
+{
+    if (fd == lent_fd)
+        entro_redo_attach_open(lent_redo, fd);
+    else
+        entro_redo_attach(name, fd);
+}
+
 static H5FD_t *
 open_file(const char *name, int mode)
 {
     struct stat facts;
-    int fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY;
+    int fd = is_lent ? lent_fd : open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0 || fstat(fd, &facts) != 0) {
-        if (fd >= 0)
+        if (fd >= 0 && !is_lent)
             close(fd);
         return NULL;
     }
@@ -46,7 +73,8 @@ open_file(const char *name, int mode)
     if (mode == O_RDWR)
         file->redo = entro_redo_new(name, facts.st_dev, facts.st_ino);
     else
-        entro_redo_attach(name, fd);
+        attach_redo(name, fd);
+    file->is_lent = is_lent;
     return &file->base;
 }
 
@@ -71,7 +99,7 @@ driver_close(H5FD_t *base)
 {
     DriverFile *file = (DriverFile *)base;
     entro_redo_detach(file->fd);
-    int code = close(file->fd);
+    int code = file->is_lent ? 0 : close(file->fd);
 
     entro_redo_free(file->redo);
     g_free(file);

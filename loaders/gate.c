@@ -162,22 +162,44 @@ climb(const char *path, const Superblock *block, const char **ret_mode)
     return file;
 }
 
+gboolean
+entro_is_hdf5(int fd, const char *path, GError **error)
+{
+    Superblock block;
+
+    return probe_superblock(fd, path, &block, error);
+}
+
+const char *
+entro_open_mode(const char *mode)
+{
+    static const char *const modes[] = {"plain", "swmr", "cleared", "truncated"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++)
+        if (g_str_equal(modes[i], mode))
+            return modes[i];
+    return modes[0];
+}
+
 hid_t
 entro_open_file(const char *path, const char **ret_mode, GError **error)
 {
     Superblock block;
+    gboolean is_open = entro_driver_get_descriptor() >= 0;
 
     entro_h5_quiet();
     H5PLset_loading_state(0);
-    int fd = entro_open_regular(path, error);
+    int fd = is_open ? entro_driver_get_descriptor() : entro_open_regular(path, error);
     if (fd < 0)
         return H5I_INVALID_HID;
     gboolean is_hdf5 = probe_superblock(fd, path, &block, error);
-    close(fd);
+    if (!is_open)
+        close(fd);
     if (!is_hdf5)
         return H5I_INVALID_HID;
 
-    hid_t file = climb(path, &block, ret_mode);
+    /* with a name that begins at the root, HDF5 does not ask where it is */
+    hid_t file = climb(is_open ? "/the file" : path, &block, ret_mode);
     if (file < 0)
         entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: HDF5 cannot open it", path);
     return file;

@@ -157,6 +157,8 @@ gboolean entro_redo_replay(const char *path, GError **error);
 void entro_redo_forget(const char *path); /* before the file is made anew, or gone on with */
 /* A file that is read: what was read from it gets what a killed writer has left. */
 void entro_redo_attach(const char *path, int fd);
+void entro_redo_attach_open(int redo, int fd); /* takes neither */
+int entro_redo_open(const char *path);         /* negative: nothing is left */
 void entro_redo_detach(int fd);
 void entro_redo_patch(int fd, void *to, gsize size, guint64 offset);
 /* pwrite until done; errno on failure. */
@@ -167,6 +169,9 @@ gboolean entro_write_at(int fd, const void *from, gsize size, guint64 offset);
 /* Opens read-only, whatever state a writer left it in; never blocks on a FIFO, takes no lock, loads
  * no plugin.  *ret_mode: "plain", "swmr", "cleared" or "truncated".  Negative on error. */
 hid_t entro_open_file(const char *path, const char **ret_mode, GError **error);
+/* The same word, ours for ever; "plain" of one that there is not. */
+const char *entro_open_mode(const char *mode);
+gboolean entro_is_hdf5(int fd, const char *path, GError **error);
 
 /* Descriptor of a regular file, to be read; negative on error. */
 int entro_open_regular(const char *path, GError **error);
@@ -190,6 +195,10 @@ typedef struct {
 gboolean entro_driver_use(hid_t access);
 /* Has them written by it, so that a kill leaves no block half old and half new. */
 gboolean entro_driver_use_to_write(hid_t access);
+/* From here on this process reads one file alone, which is open, and no path is opened; `redo`: of what a
+ * killed writer has left. */
+void entro_driver_use_descriptor(int fd, int redo);
+int entro_driver_get_descriptor(void); /* negative: there is none */
 /* Descriptor of a file so opened; it stays the file's. */
 int entro_driver_get_fd(hid_t file);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down

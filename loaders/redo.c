@@ -218,18 +218,32 @@ read_left(int fd, const struct stat *facts, Head *ret_head)
     return g_steal_pointer(&block);
 }
 
+int
+entro_redo_open(const char *path)
+{
+    g_autofree char *name = redo_path(path);
+
+    return open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+}
+
 void
 entro_redo_attach(const char *path, int fd)
 {
-    g_autofree char *name = redo_path(path);
-    const int redo_fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    const int redo = entro_redo_open(path);
+
+    if (redo < 0)
+        return;
+    entro_redo_attach_open(redo, fd);
+    close(redo);
+}
+
+void
+entro_redo_attach_open(int redo, int fd)
+{
     struct stat facts;
     Head head;
+    guint8 *block = fstat(fd, &facts) == 0 ? read_left(redo, &facts, &head) : NULL;
 
-    if (redo_fd < 0)
-        return;
-    guint8 *block = fstat(fd, &facts) == 0 ? read_left(redo_fd, &facts, &head) : NULL;
-    close(redo_fd);
     if (block == NULL)
         return;
     Patch *patch = g_new(Patch, 1);

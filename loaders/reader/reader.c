@@ -4,7 +4,8 @@
 EntroReader *
 entro_reader_open(const char *path, GError **error)
 {
-    return entro_reader_open_local(path, error);
+    return (entro_reader_has_child() ? entro_reader_open_remote : entro_reader_open_local)(path,
+                                                                                           error);
 }
 
 void

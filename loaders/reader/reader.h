@@ -59,7 +59,9 @@ gboolean entro_reader_list(EntroReader *reader, const char *path, gboolean attri
                            GPtrArray *names, EntroListEnd *ret_end, GError **error);
 GPtrArray *entro_reader_walk(EntroReader *reader, gsize max, EntroListEnd *ret_end);
 
-/* The reader of this process (local.c); `fd`: an open descriptor in place of the path, or -1. */
+/* The reader of this process (local.c), and one in a child (remote.c). */
 EntroReader *entro_reader_open_local(const char *path, GError **error);
+EntroReader *entro_reader_open_remote(const char *path, GError **error);
+gboolean entro_reader_has_child(void);
 
 #endif

@@ -1,0 +1,57 @@
+/* message.h: what a reader in a child is asked and answers, as bytes.
+ *
+ * GVariant holds the fields: it was made to read what cannot be trusted, and whatever bytes come, each
+ * field has a value of its type.  What the values mean is checked by whoever takes them. */
+#ifndef ENTRO_MESSAGE_H
+#define ENTRO_MESSAGE_H
+
+#include "reader.h"
+
+typedef enum {
+    ENTRO_ASK_FILE, /* opens the descriptor that the child was given */
+    ENTRO_ASK_EXISTS,
+    ENTRO_ASK_OPEN,
+    ENTRO_ASK_CLOSE,
+    ENTRO_ASK_FIND,
+    ENTRO_ASK_ATTRIBUTE,
+    ENTRO_ASK_LIST,
+    ENTRO_ASK_WALK,
+    ENTRO_N_QUESTIONS
+} EntroQuestion;
+
+typedef struct {
+    const char *asked, *answered; /* types of GVariant */
+} EntroQuestionRow;
+
+extern const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS];
+
+#define ENTRO_ASK_BYTES_MAX    (64u << 10)
+#define ENTRO_ANSWER_BYTES_MAX (128u << 20)
+#define ENTRO_FIND_MAX         256 /* chunks in one answer */
+
+/* One message on a stream: a number (of a question, or of an error: 0 is none) and a value. */
+gboolean entro_message_send(int fd, guint32 number, GVariant *value);
+/* Waits for `timeout` milliseconds at most, -1: for ever.  *ret_late tells that from a closed stream. */
+GVariant *entro_message_receive(int fd, gsize max, int timeout, guint32 *ret_number,
+                                gboolean *ret_late);
+
+/* The bytes that were received as what the question says they are; never NULL. */
+GVariant *entro_message_as(GVariant *bytes, const char *type);
+
+/* ---- facts of a dataset ---------------------------------------------------------------------------- */
+
+#define ENTRO_FACTS_TYPE "(xatattbtttaiibibbb)"
+
+GVariant *entro_facts_to_variant(const EntroDataset *dataset);
+/* FALSE: no dataset can have such facts.  Sizes over limits are for the caller to refuse. */
+gboolean entro_facts_from_variant(GVariant *variant, EntroDataset *ret_dataset);
+
+/* ---- the child -------------------------------------------------------------------------------------- */
+
+/* Descriptors that it is born with. */
+enum { ENTRO_CHILD_STREAM = 3, ENTRO_CHILD_FILE = 4, ENTRO_CHILD_REDO = 5 };
+
+/* From here on this process can only read what it has open and answer. */
+void entro_sandbox_enter(pid_t parent);
+
+#endif

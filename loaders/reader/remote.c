@@ -1,0 +1,582 @@
+/* remote.c: the questions to a reader, answered by a child that may die of them.
+ *
+ * The child is this program again, with one file open and nothing else.  When it crashes or says nothing
+ * for too long, what was asked counts as damaged, and the next question goes to a new one: it opens again
+ * what is still in use, and goes on behind the bad place. */
+#include "message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEATHS_MAX    5  /* then the file is given up */
+#define FIRST_FREE_FD 16 /* above all that a child is born with */
+
+/* A dataset that is open here; in the child, as long as that lives. */
+typedef struct {
+    char *path;
+    gsize max_chunk;
+    guint generation; /* of the child that knows it */
+    gint64 id;        /* there */
+    /* chunks that were answered ahead, in the order of the file */
+    hsize_t from[ENTRO_STORED_RANK_MAX];
+    guint n_ahead;
+    EntroExtent ahead[ENTRO_FIND_MAX];
+} Handle;
+
+typedef struct {
+    EntroReader base;
+    char *path;
+    int redo;   /* descriptor of what a killed writer has left; negative: nothing */
+    int stream; /* to the child; negative: there is none */
+    pid_t pid;
+    guint generation, n_deaths;
+    char *last_words;    /* why the last child died */
+    GHashTable *handles; /* gint64 -> Handle */
+    gint64 next_id;
+} RemoteReader;
+
+static char *child_program;
+static int stall_timeout = 30000; /* milliseconds */
+
+void
+entro_reader_use_child(const char *program, guint stall_seconds)
+{
+    g_free(child_program);
+    child_program = g_strdup(program);
+    if (stall_seconds > 0)
+        stall_timeout = (int)MIN(stall_seconds, 86400) * 1000;
+}
+
+gboolean
+entro_reader_has_child(void)
+{
+    return child_program != NULL;
+}
+
+/* ---- the child ------------------------------------------------------------------------------------ */
+
+/* What a sanitizer is told is all that a child of it needs from the environment. */
+static char **
+child_environment(void)
+{
+    static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+                                       "LSAN_OPTIONS", "LD_LIBRARY_PATH"};
+    char **environment = g_environ_setenv(NULL, "LC_ALL", "C.UTF-8", TRUE);
+
+    environment = g_environ_setenv(environment, "HDF5_USE_FILE_LOCKING", "FALSE", TRUE);
+    environment = g_environ_setenv(environment, "OPENBLAS_NUM_THREADS", "1", TRUE);
+    for (guint i = 0; i < G_N_ELEMENTS(kept); i++)
+        if (g_getenv(kept[i]) != NULL)
+            environment = g_environ_setenv(environment, kept[i], g_getenv(kept[i]), TRUE);
+    return environment;
+}
+
+static void
+describe_birth(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int stream,
+               int file, int redo)
+{
+    sigset_t all;
+
+    posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(actions, stream, ENTRO_CHILD_STREAM);
+    posix_spawn_file_actions_adddup2(actions, file, ENTRO_CHILD_FILE);
+    if (redo >= 0)
+        posix_spawn_file_actions_adddup2(actions, redo, ENTRO_CHILD_REDO);
+    else
+        posix_spawn_file_actions_addopen(actions, ENTRO_CHILD_REDO, "/dev/null", O_RDONLY, 0);
+    /* Ctrl-C at the terminal is for the parent */
+    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                             POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(attributes, 0);
+    sigemptyset(&all);
+    posix_spawnattr_setsigmask(attributes, &all);
+    sigfillset(&all);
+    posix_spawnattr_setsigdefault(attributes, &all);
+}
+
+static int
+spawn(RemoteReader *remote, int stream)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    g_auto(GStrv) environment = child_environment();
+    g_autofree char *parent = g_strdup_printf("%d", (int)getpid());
+    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, parent, NULL};
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    describe_birth(&actions, &attributes, stream, remote->base.fd, remote->redo);
+    int problem =
+        posix_spawn(&remote->pid, child_program, &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return problem;
+}
+
+/* Takes leave of the child, with its last words. */
+static void
+bury(RemoteReader *remote, gboolean late)
+{
+    int status = 0;
+
+    if (late)
+        kill(remote->pid, SIGKILL);
+    close(remote->stream);
+    remote->stream = -1;
+    while (waitpid(remote->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    g_free(remote->last_words);
+    if (late)
+        remote->last_words = g_strdup_printf("HDF5 says nothing about it for %d s (damaged; "
+                                             "--stall-timeout waits longer)",
+                                             stall_timeout / 1000);
+    else if (WIFSIGNALED(status))
+        remote->last_words =
+            g_strdup_printf("HDF5 crashes on it (signal %d: damaged)", WTERMSIG(status));
+    else
+        remote->last_words =
+            g_strdup_printf("the process that reads it ended with %d", WEXITSTATUS(status));
+    remote->n_deaths++;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------ */
+
+typedef enum { ANSWERED, REFUSED /* error is set */, DEAD /* last_words */ } Outcome;
+
+static Outcome
+ask_child(RemoteReader *remote, EntroQuestion question, GVariant *value, GVariant **ret_answer,
+          GError **error)
+{
+    guint32 number = 0;
+    gboolean late = FALSE;
+    g_autoptr(GVariant) bytes = NULL;
+
+    if (entro_message_send(remote->stream, question, value))
+        bytes = entro_message_receive(remote->stream, ENTRO_ANSWER_BYTES_MAX, stall_timeout,
+                                      &number, &late);
+    if (bytes == NULL) {
+        bury(remote, late);
+        return DEAD;
+    }
+    if (number == 0) {
+        *ret_answer = entro_message_as(bytes, entro_questions[question].answered);
+        return ANSWERED;
+    }
+    g_autoptr(GVariant) words = entro_message_as(bytes, "(ay)");
+    const char *text;
+    g_variant_get(words, "(^&ay)", &text);
+    g_autofree char *shown = entro_printable(text, -1);
+    g_set_error_literal(error, ENTRO_LOADER_ERROR, (gint)MIN(number - 1, ENTRO_LOADER_ERROR_WRITE),
+                        shown);
+    return REFUSED;
+}
+
+/* A child with the file open. */
+static Outcome
+start(RemoteReader *remote, GError **error)
+{
+    int pair[2], ours, theirs;
+    g_autoptr(GVariant) answer = NULL;
+    const char *mode;
+
+    if (remote->n_deaths >= DEATHS_MAX)
+        return DEAD;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return DEAD;
+    ours = fcntl(pair[0], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    close(pair[0]);
+    close(pair[1]);
+    int problem = ours >= 0 && theirs >= 0 ? spawn(remote, theirs) : errno;
+    if (theirs >= 0)
+        close(theirs);
+    if (problem != 0) {
+        if (ours >= 0)
+            close(ours);
+        g_free(remote->last_words);
+        remote->last_words =
+            g_strdup_printf("there is no process to read it: %s", g_strerror(problem));
+        remote->n_deaths = DEATHS_MAX;
+        return DEAD;
+    }
+    remote->stream = ours;
+    remote->generation++;
+    Outcome outcome =
+        ask_child(remote, ENTRO_ASK_FILE, g_variant_new("(^ay)", remote->path), &answer, error);
+    if (outcome != ANSWERED)
+        return outcome;
+    g_variant_get(answer, "(^&ay)", &mode);
+    remote->base.mode = entro_open_mode(mode);
+    return ANSWERED;
+}
+
+/* Takes `value`. */
+static Outcome
+ask(RemoteReader *remote, EntroQuestion question, GVariant *value, GVariant **ret_answer,
+    GError **error)
+{
+    g_autoptr(GVariant) owned = g_variant_ref_sink(value);
+
+    if (remote->stream < 0) {
+        Outcome outcome = start(remote, error);
+        if (outcome != ANSWERED)
+            return outcome;
+    }
+    return ask_child(remote, question, owned, ret_answer, error);
+}
+
+static const char *
+last_words(const RemoteReader *remote)
+{
+    return remote->last_words ? remote->last_words : "there is no process to read it";
+}
+
+static gboolean
+fail_dead(const RemoteReader *remote, Outcome outcome, const char *path, GError **error)
+{
+    if (outcome == DEAD)
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s: %s", path,
+                    last_words(remote));
+    return FALSE;
+}
+
+/* ---- one object ----------------------------------------------------------------------------------- */
+
+static gboolean
+remote_exists(EntroReader *reader, const char *path, gboolean *ret_exists, GError **error)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    g_autoptr(GVariant) answer = NULL;
+    Outcome outcome = ask(remote, ENTRO_ASK_EXISTS, g_variant_new("(^ay)", path), &answer, error);
+
+    if (outcome != ANSWERED)
+        return fail_dead(remote, outcome, path, error);
+    g_variant_get(answer, "(b)", ret_exists);
+    return TRUE;
+}
+
+static void
+handle_free(gpointer data)
+{
+    Handle *handle = data;
+
+    g_free(handle->path);
+    g_free(handle);
+}
+
+/* Facts that the child tells; what cannot be is damage. */
+static gboolean
+ask_open(RemoteReader *remote, const char *path, gsize max_chunk, EntroDataset *ret_dataset,
+         GError **error)
+{
+    g_autoptr(GVariant) answer = NULL;
+    Outcome outcome = ask(remote, ENTRO_ASK_OPEN, g_variant_new("(^ayt)", path, (guint64)max_chunk),
+                          &answer, error);
+
+    if (outcome != ANSWERED)
+        return fail_dead(remote, outcome, path, error);
+    if (!entro_facts_from_variant(answer, ret_dataset)) {
+        *ret_dataset = (EntroDataset){.id = -1};
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s has facts that cannot be", path);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+remote_open(EntroReader *reader, const char *path, gsize max_chunk, EntroDataset *ret_dataset,
+            GError **error)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    Handle *handle;
+    gint64 *key;
+
+    *ret_dataset = (EntroDataset){.id = -1};
+    if (!ask_open(remote, path, max_chunk, ret_dataset, error))
+        return FALSE;
+    handle = g_new0(Handle, 1);
+    *handle = (Handle){.path = g_strdup(path),
+                       .max_chunk = max_chunk,
+                       .generation = remote->generation,
+                       .id = ret_dataset->id};
+    key = g_new(gint64, 1);
+    *key = ret_dataset->id = remote->next_id++;
+    g_hash_table_insert(remote->handles, key, handle);
+    ret_dataset->name = g_strdup(path);
+    return !ret_dataset->chunked || entro_dataset_check_chunk(ret_dataset, max_chunk, error);
+}
+
+static void
+remote_close(EntroReader *reader, gint64 id)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    const Handle *handle = g_hash_table_lookup(remote->handles, &id);
+    g_autoptr(GVariant) answer = NULL;
+
+    if (handle != NULL && handle->generation == remote->generation && remote->stream >= 0)
+        ask_child(remote, ENTRO_ASK_CLOSE, g_variant_new("(x)", handle->id), &answer, NULL);
+    g_hash_table_remove(remote->handles, &id);
+}
+
+static EntroValue
+remote_attribute(EntroReader *reader, const char *path, const char *name)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    EntroValue value = {.kind = ENTRO_VALUE_UNREADABLE};
+    g_autoptr(GVariant) answer = NULL;
+    const char *text;
+    guint32 kind;
+
+    if (ask(remote, ENTRO_ASK_ATTRIBUTE, g_variant_new("(^ay^ay)", path, name), &answer, NULL) !=
+        ANSWERED)
+        return value;
+    g_variant_get(answer, "(uxd^&ay)", &kind, &value.integer, &value.real, &text);
+    if (kind <= ENTRO_VALUE_TEXT)
+        value.kind = kind;
+    if (value.kind == ENTRO_VALUE_TEXT)
+        value.text = g_strdup(text);
+    return value;
+}
+
+/* ---- lists ---------------------------------------------------------------------------------------- */
+
+static EntroListEnd
+take_names(GVariant *answer, GPtrArray *names)
+{
+    g_autoptr(GVariant) list = NULL;
+    guint32 end;
+
+    g_variant_get(answer, "(u@aay)", &end, &list);
+    for (gsize i = 0; i < g_variant_n_children(list); i++) {
+        const char *name;
+        g_variant_get_child(list, i, "^&ay", &name);
+        g_ptr_array_add(names, g_strdup(name));
+    }
+    return end <= ENTRO_LIST_DAMAGED ? (EntroListEnd)end : ENTRO_LIST_DAMAGED;
+}
+
+static gboolean
+remote_list(EntroReader *reader, const char *path, gboolean attributes, gsize max, GPtrArray *names,
+            EntroListEnd *ret_end, GError **error)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    g_autoptr(GVariant) answer = NULL;
+    Outcome outcome = ask(remote, ENTRO_ASK_LIST,
+                          g_variant_new("(^aybt)", path, attributes, (guint64)max), &answer, error);
+
+    if (outcome != ANSWERED)
+        return fail_dead(remote, outcome, path, error);
+    *ret_end = take_names(answer, names);
+    return TRUE;
+}
+
+static EntroListEnd
+remote_walk(EntroReader *reader, gsize max, GPtrArray *names)
+{
+    g_autoptr(GVariant) answer = NULL;
+
+    if (ask((RemoteReader *)reader, ENTRO_ASK_WALK, g_variant_new("(t)", (guint64)max), &answer,
+            NULL) != ANSWERED)
+        return ENTRO_LIST_DAMAGED;
+    return take_names(answer, names);
+}
+
+/* ---- chunks --------------------------------------------------------------------------------------- */
+
+/* Place of a chunk behind the first of the same position along the first axis. */
+static guint64
+place_of(const EntroStored *stored, const hsize_t *corner)
+{
+    guint64 place = 0;
+
+    for (int axis = 1; axis < stored->rank; axis++) {
+        hsize_t n = (stored->dims[axis] + stored->chunk[axis] - 1) / stored->chunk[axis];
+        place = place * MAX(n, 1) + corner[axis] / stored->chunk[axis];
+    }
+    return place;
+}
+
+static gboolean
+take_ahead(const Handle *handle, const EntroStored *stored, const hsize_t *corner,
+           EntroExtent *ret_extent)
+{
+    guint64 from, place;
+
+    if (handle->n_ahead == 0 || handle->from[0] != corner[0])
+        return FALSE;
+    from = place_of(stored, handle->from);
+    place = place_of(stored, corner);
+    if (place < from || place - from >= handle->n_ahead)
+        return FALSE;
+    *ret_extent = handle->ahead[place - from];
+    return TRUE;
+}
+
+/* The child that knew the dataset is dead: the next one is told of it. */
+static gboolean
+open_again(RemoteReader *remote, Handle *handle, const EntroDataset *dataset)
+{
+    EntroDataset again;
+
+    if (!ask_open(remote, handle->path, handle->max_chunk, &again, NULL) ||
+        memcmp(&again.stored, &dataset->stored, sizeof again.stored) != 0 ||
+        again.n_filters != dataset->n_filters || again.chunked != dataset->chunked)
+        return FALSE;
+    handle->generation = remote->generation;
+    handle->id = again.id;
+    return TRUE;
+}
+
+static GVariant *
+find_question(const Handle *handle, const EntroDataset *dataset, const hsize_t *corner)
+{
+    guint64 numbers[ENTRO_STORED_RANK_MAX];
+    /* a chunk that grows with the captures moves when it is written again */
+    guint32 most = dataset->stored.chunk[0] > 1 ? 1 : ENTRO_FIND_MAX;
+
+    for (int axis = 0; axis < dataset->stored.rank; axis++)
+        numbers[axis] = corner[axis];
+    return g_variant_new("(x@atu)", handle->id,
+                         g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, numbers,
+                                                   (gsize)dataset->stored.rank, sizeof *numbers),
+                         most);
+}
+
+/* Bounds are those of the library's own reader. */
+static EntroRead
+take_found(Handle *handle, const EntroDataset *dataset, const hsize_t *corner, GVariant *answer,
+           EntroExtent *ret_extent, char **ret_problem)
+{
+    g_autoptr(GVariant) where = NULL;
+    const char *problem;
+    guint32 read;
+    gsize n;
+
+    g_variant_get(answer, "(u^&ay@a(ttu))", &read, &problem, &where);
+    n = MIN(g_variant_n_children(where), ENTRO_FIND_MAX);
+    if (read != ENTRO_READ_OK || n == 0) {
+        *ret_problem = entro_printable(*problem ? problem : "cannot be looked up", -1);
+        return read <= ENTRO_READ_REFUSED && read != ENTRO_READ_OK ? (EntroRead)read
+                                                                   : ENTRO_READ_DAMAGED;
+    }
+    memcpy(handle->from, corner, sizeof handle->from);
+    handle->n_ahead = 0;
+    for (gsize i = 0; i < n; i++) {
+        guint64 offset, size;
+        guint32 mask;
+        g_variant_get_child(where, i, "(ttu)", &offset, &size, &mask);
+        if (size > entro_dataset_encoded_max(dataset) || size == 0 || offset > G_MAXINT64 / 2)
+            break;
+        handle->ahead[handle->n_ahead++] =
+            (EntroExtent){.offset = offset, .size = size, .mask = mask};
+    }
+    if (handle->n_ahead == 0) {
+        *ret_problem = g_strdup("lies where no chunk can");
+        return ENTRO_READ_DAMAGED;
+    }
+    *ret_extent = handle->ahead[0];
+    return ENTRO_READ_OK;
+}
+
+static EntroRead
+remote_find(EntroReader *reader, const EntroDataset *dataset, const hsize_t *corner,
+            EntroExtent *ret_extent, char **ret_problem)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+    Handle *handle = g_hash_table_lookup(remote->handles, &dataset->id);
+    g_autoptr(GVariant) answer = NULL;
+    g_autoptr(GError) error = NULL;
+    Outcome outcome = DEAD;
+
+    if (take_ahead(handle, &dataset->stored, corner, ret_extent))
+        return ENTRO_READ_OK;
+    if ((remote->stream >= 0 && handle->generation == remote->generation) ||
+        open_again(remote, handle, dataset))
+        outcome =
+            ask(remote, ENTRO_ASK_FIND, find_question(handle, dataset, corner), &answer, &error);
+    if (outcome == ANSWERED)
+        return take_found(handle, dataset, corner, answer, ret_extent, ret_problem);
+    *ret_problem = outcome == REFUSED
+                       ? g_strdup(error->message)
+                       : g_strdup_printf("cannot be looked up: %s", last_words(remote));
+    return ENTRO_READ_DAMAGED;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+static void
+remote_free(EntroReader *reader)
+{
+    RemoteReader *remote = (RemoteReader *)reader;
+
+    if (remote->stream >= 0) {
+        close(remote->stream); /* it ends when there are no more questions */
+        while (waitpid(remote->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    entro_redo_detach(remote->base.fd);
+    close(remote->base.fd);
+    if (remote->redo >= 0)
+        close(remote->redo);
+    g_hash_table_unref(remote->handles);
+    g_free(remote->last_words);
+    g_free(remote->path);
+    g_free(remote);
+}
+
+static const EntroReaderClass remote_class = {
+    .exists = remote_exists,
+    .open = remote_open,
+    .close = remote_close,
+    .find = remote_find,
+    .attribute = remote_attribute,
+    .list = remote_list,
+    .walk = remote_walk,
+    .free = remote_free,
+};
+
+/* Above the descriptors of a child, so that giving it those closes none of them. */
+static int
+lift(int fd)
+{
+    int lifted = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+
+    if (fd >= 0)
+        close(fd);
+    return lifted;
+}
+
+EntroReader *
+entro_reader_open_remote(const char *path, GError **error)
+{
+    RemoteReader *remote;
+    int fd = lift(entro_open_regular(path, error));
+
+    if (fd < 0) {
+        if (error != NULL && *error == NULL)
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
+                        g_strerror(errno));
+        return NULL;
+    }
+    remote = g_new0(RemoteReader, 1);
+    remote->base = (EntroReader){&remote_class, fd, NULL};
+    remote->path = g_strdup(path);
+    remote->stream = -1;
+    remote->redo = lift(entro_redo_open(path));
+    remote->handles = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, handle_free);
+    entro_redo_attach(path, fd);
+    Outcome outcome = entro_is_hdf5(fd, path, error) ? start(remote, error) : REFUSED;
+    if (outcome == ANSWERED)
+        return &remote->base;
+    fail_dead(remote, outcome, path, error);
+    remote_free(&remote->base);
+    return NULL;
+}
