@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS] = {
@@ -29,7 +30,7 @@ write_all(int fd, const void *bytes, gsize size)
     const guint8 *from = bytes;
 
     while (size > 0) {
-        gssize n = write(fd, from, size);
+        gssize n = send(fd, from, size, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             return FALSE;
         if (n > 0) {

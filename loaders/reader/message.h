@@ -52,6 +52,6 @@ gboolean entro_facts_from_variant(GVariant *variant, EntroDataset *ret_dataset);
 enum { ENTRO_CHILD_STREAM = 3, ENTRO_CHILD_FILE = 4, ENTRO_CHILD_REDO = 5 };
 
 /* From here on this process can only read what it has open and answer. */
-void entro_sandbox_enter(pid_t parent);
+void entro_sandbox_enter(void);
 
 #endif

@@ -107,8 +107,8 @@ spawn(RemoteReader *remote, int stream)
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     g_auto(GStrv) environment = child_environment();
-    g_autofree char *parent = g_strdup_printf("%d", (int)getpid());
-    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, parent, NULL};
+    g_autofree char *patience = g_strdup_printf("%d", 2 * stall_timeout / 1000 + 10);
+    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, NULL};
 
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -183,7 +184,7 @@ static Answer *const answers[ENTRO_N_QUESTIONS] = {
 
 /* FALSE: the other side is gone. */
 static gboolean
-serve_one(Server *server)
+serve_one(Server *server, guint patience)
 {
     guint32 question = ENTRO_N_QUESTIONS;
     gboolean late;
@@ -195,11 +196,21 @@ serve_one(Server *server)
         (server->reader == NULL && question != ENTRO_ASK_FILE))
         return FALSE;
     g_autoptr(GVariant) asked = entro_message_as(bytes, entro_questions[question].asked);
+    set_alarm(patience);
     GVariant *answer = answers[question](server, asked, &error);
+    set_alarm(0);
     if (answer != NULL)
         return entro_message_send(ENTRO_CHILD_STREAM, 0, answer);
     return entro_message_send(ENTRO_CHILD_STREAM, (guint32)error->code + 1,
                               g_variant_new("(^ay)", error->message));
+}
+
+/* The parent's own patience is shorter; but it may be gone while this process hangs.  (A signal at the
+ * parent's death would come at that of the thread which called for this process.) */
+static void
+set_alarm(guint seconds)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
 }
 
 /* Never returns to what a program does at its end: HDF5 may be in any state. */
@@ -207,14 +218,14 @@ void
 entro_reader_serve(int argc, char **argv)
 {
     Server server = {0};
-    pid_t parent = argc > 1 ? (pid_t)g_ascii_strtoll(argv[1], NULL, 10) : 0;
+    guint patience = argc > 1 ? (guint)g_ascii_strtoull(argv[1], NULL, 10) : 60;
 
     server.open = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, dataset_free);
     entro_driver_use_descriptor(ENTRO_CHILD_FILE, ENTRO_CHILD_REDO);
     entro_h5_quiet();
     H5open();
-    entro_sandbox_enter(parent);
-    while (serve_one(&server))
+    entro_sandbox_enter();
+    while (serve_one(&server, patience))
         ;
     _exit(0);
 }
