@@ -89,7 +89,7 @@ typedef struct {
     gboolean is_folder;
     EntroArchive *archive; /* the file, or the first of the folder that can be read */
     char *archive_name;    /* its name in the folder; NULL: the file itself */
-    GPtrArray *names;      /* char *; of further files of a folder, one each */
+    GPtrArray *names;      /* char *; of a folder, "file/array" */
     gboolean cut;          /* there are more, or some are damaged */
     GPtrArray *problems;   /* char *: files before the first that could be read */
     GPtrArray *templates;  /* EntroTemplate, the most likely first */
