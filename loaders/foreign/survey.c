@@ -139,6 +139,19 @@ name_all(EntroSurvey *survey, const GPtrArray *files)
 }
 
 static gboolean
+check_folder(const char *path, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GDir) dir = g_dir_open(path, 0, &problem);
+
+    if (dir != NULL)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
+                problem->message);
+    return FALSE;
+}
+
+static gboolean
 survey_folder(EntroSurvey *survey, const EntroSourceOptions *options, GError **error)
 {
     g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
@@ -146,6 +159,8 @@ survey_folder(EntroSurvey *survey, const EntroSourceOptions *options, GError **e
     g_autofree char *pattern = part ? g_strndup(options->layout, part) : NULL;
     EntroMatch match;
 
+    if (!check_folder(survey->root, error))
+        return FALSE;
     list_folder(survey->root, "", 0, files, &survey->cut);
     for (guint i = files->len; i-- > 0 && pattern != NULL;)
         if (!entro_pattern_match(pattern, files->pdata[i], &match))
