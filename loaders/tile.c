@@ -43,6 +43,7 @@ entro_tile_free(EntroTile *tile)
         return;
     entro_archive_unref(tile->private_->archive);
     g_free(tile->private_->array);
+    g_clear_pointer(&tile->private_->whole, g_bytes_unref);
     g_free(tile->private_->pieces);
     g_free(tile->private_->beside);
     g_free(tile->private_->key_mask);
@@ -293,6 +294,7 @@ find_array(EntroSource *source, EntroTile *tile)
 
     g_clear_pointer(&own->archive, entro_archive_unref);
     g_clear_pointer(&own->array, g_free);
+    g_clear_pointer(&own->whole, g_bytes_unref);
     own->fd = source->fd;
     if (source->foreign == NULL)
         return dataset;
@@ -301,6 +303,7 @@ find_array(EntroSource *source, EntroTile *tile)
     if (read == ENTRO_READ_OK) {
         own->archive = entro_archive_ref(archive);
         own->array = g_strdup(dataset->name);
+        own->whole = entro_foreign_inflate(source->foreign, archive, dataset);
         own->fd = dataset->fd;
         return dataset;
     }

@@ -5,8 +5,9 @@ lines of numpy that a person would write: mean and largest entropy and mean larg
     bench-kinds.py ENTROSCOPE [--mb 500] [--repeat 3] [--only NAME] [--keys 512]
 
 Both read the same files, warm in the page cache, in turn; the best of the repeats counts, "spread" is the
-slowest over the best.  numpy's import and start are not timed, the program's are.  Sizes are those of the
-decoded arrays.  A bar: no kind slower than numpy, 16 bits at least 6 times, compressed at least 4.5 times
+slowest over the best.  "cpu" compares the processor time of all threads: what is left of the ratio where
+other programs keep the machine busy.  numpy's import and start are not timed, the program's are.  Sizes
+are those of the decoded arrays.  A bar: no kind slower than numpy, 16 bits at least 6 times, compressed at least 4.5 times
 as fast; --bar makes a miss exit 1.  Files go to TMPDIR and are removed.  Exit 77 without h5py."""
 import argparse
 import json
@@ -335,6 +336,10 @@ def by_program(args, path, database, options):
         return db.execute('SELECT sum(entropy_mean) FROM head_stats').fetchone()[0]
 
 
+def cpu_seconds():
+    return sum(os.times()[:4])
+
+
 def size_of(case, keys):
     """Bytes of one step."""
     rows = LAYERS * HEADS * keys
@@ -354,17 +359,19 @@ def bench_case(args, case, folder):
     warm(path)
     ways = {'numpy': lambda: numpy_way(path),
             'entroscope': lambda: by_program(args, path, database, options)}
-    seconds, found = {way: [] for way in ways}, {}
+    seconds, cpu, found = {way: [] for way in ways}, {way: [] for way in ways}, {}
     for _ in range(args.repeat):
         for way, call in ways.items():  # in turn: a slow moment of the machine meets all
-            begin = time.perf_counter()
+            begin, spent = time.perf_counter(), cpu_seconds()
             found[way] = call()
             seconds[way].append(time.perf_counter() - begin)
+            cpu[way].append(cpu_seconds() - spent)
     if abs(found['numpy'] / found['entroscope'] - 1) > 2e-3:
         sys.exit(f'{name}: entropies differ: {found}')
     for way, all_ in seconds.items():
         say(f'{name}-{way}', size * steps / min(all_) / 1e9, 'GB/s')
         say(f'{name}-{way}-spread', max(all_) / min(all_), 'x')
+    say(f'{name}-cpu-ratio', min(cpu['numpy']) / min(cpu['entroscope']), 'x')
     ratio = min(seconds['numpy']) / min(seconds['entroscope'])
     say(f'{name}-ratio', ratio, f'x (bar {bar})')
     subprocess.run(['rm', '-r', inside], check=True)
