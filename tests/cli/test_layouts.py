@@ -342,6 +342,9 @@ def what_is_not_recognised_is_listed(world):
     assert "inspect lists" in world.run("analyze", path, "--db", "o.db", check=4).err
     shown = world.run("inspect", path, check=4)
     assert "mlp/{layer}/w" in shown.out and "[4,8] f32" in shown.out and "loss" in shown.out, shown
+    arrays = world.run("inspect", "--json", path, check=4).json()["arrays"]
+    assert {(row["pattern"], row["number"]) for row in arrays} == {("loss", 1),
+                                                                   ("mlp/{layer}/w", 2)}, arrays
 
 
 @test

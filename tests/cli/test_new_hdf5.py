@@ -73,5 +73,5 @@ if __name__ == "__main__":
         PYTHON = find_python(venv)
         if PYTHON is None:
             print("1..0 # SKIP no newer h5py: set ENTRO_H5PY_PYTHON, or ENTRO_PYTORCH=1 for pip")
-            sys.exit(77)
+            sys.exit(0)
         clitest.main()
