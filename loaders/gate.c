@@ -254,10 +254,17 @@ check_storage(hid_t dataset, const char *path, GError **error)
 }
 
 hid_t
-entro_open_found_dataset(hid_t parent, const char *path, GError **error)
+entro_open_dataset(hid_t parent, const char *path, GError **error)
 {
+    gboolean exists;
     H5O_info_t info;
 
+    if (!entro_path_exists(parent, path, &exists, error))
+        return H5I_INVALID_HID;
+    if (!exists) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s is not there", path);
+        return H5I_INVALID_HID;
+    }
     if (H5Oget_info_by_name2(parent, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
         info.type != H5O_TYPE_DATASET) {
         entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s is not a dataset", path);
@@ -273,17 +280,4 @@ entro_open_found_dataset(hid_t parent, const char *path, GError **error)
         return H5I_INVALID_HID;
     }
     return dataset;
-}
-
-hid_t
-entro_open_dataset(hid_t parent, const char *path, GError **error)
-{
-    gboolean exists;
-
-    if (!entro_path_exists(parent, path, &exists, error))
-        return H5I_INVALID_HID;
-    if (exists)
-        return entro_open_found_dataset(parent, path, error);
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s is not there", path);
-    return H5I_INVALID_HID;
 }

@@ -157,8 +157,6 @@ int entro_open_regular(const char *path, GError **error);
 gboolean entro_path_exists(hid_t parent, const char *path, gboolean *ret_exists, GError **error);
 /* Opens a dataset that passed every rule on links and storage; negative on error. */
 hid_t entro_open_dataset(hid_t parent, const char *path, GError **error);
-/* The same of a path that entro_path_exists() has just found. */
-hid_t entro_open_found_dataset(hid_t parent, const char *path, GError **error);
 
 /* ---- where bytes lie (file-driver.c) ---------------------------------------------------------------- */
 

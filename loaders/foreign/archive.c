@@ -253,7 +253,7 @@ get_hdf5(EntroArchive *archive, const char *name, const EntroSourceOptions *opti
         return FALSE;
     if (!*ret_found)
         return TRUE;
-    id = entro_open_found_dataset(archive->file, name, error);
+    id = entro_open_dataset(archive->file, name, error);
     return id >= 0 &&
            entro_dataset_init_stored(&member->dataset, id, archive->fd, name,
                                      options->limits.max_chunk, error) &&
