@@ -308,6 +308,30 @@ print_arrays(const EntroArrays *arrays)
            remark ? remark : "", remark ? ")" : "");
 }
 
+static void
+arrays_json(const char *path, const GPtrArray *all)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    entro_json_string(builder, "file", path);
+    json_builder_set_member_name(builder, "arrays");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < all->len; i++) {
+        const EntroArrays *arrays = all->pdata[i];
+        json_builder_begin_object(builder);
+        entro_json_string(builder, "pattern", arrays->pattern);
+        entro_json_integer(builder, "number", arrays->n);
+        entro_json_string(builder, "shape", arrays->shape);
+        entro_json_string(builder, "axes", arrays->axes);
+        entro_json_string(builder, "remark", arrays->remark);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    entro_print_json(builder);
+}
+
 /* Where nothing was recognised, or several things: what there is, for the options to be written. */
 static void
 print_survey(const char *path, const EntroSourceOptions *options)
@@ -317,8 +341,12 @@ print_survey(const char *path, const EntroSourceOptions *options)
                                 .bits = options->bits};
     g_autoptr(GPtrArray) all = entro_survey(path, &plain, NULL);
 
-    if (all == NULL || all->len == 0 || entro_common.json)
+    if (all == NULL || all->len == 0)
         return;
+    if (entro_common.json) {
+        arrays_json(path, all);
+        return;
+    }
     printf("%-40s %6s  %-28s %s\n", "arrays (--layout)", "number", "shape", "axes");
     for (guint i = 0; i < MIN(all->len, SURVEY_MAX); i++)
         print_arrays(all->pdata[i]);

@@ -147,6 +147,16 @@ take_first(unsigned depth, const H5E_error2_t *entry, void *data)
     return 0;
 }
 
+/* HDF5 says of what its successors write only that it does not know the number. */
+static const char *
+advice(const char *reason)
+{
+    return reason != NULL && strstr(reason, "version") != NULL
+               ? " (does a newer HDF5 write it? then write with h5py.File(..., libver=('v110', "
+                 "'v110')), or rewrite it with the newer one: h5repack --low=2 --high=2 OLD NEW)"
+               : "";
+}
+
 gboolean
 entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
 {
@@ -159,8 +169,8 @@ entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     va_end(arguments);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &reason);
     H5Eclear2(H5E_DEFAULT);
-    g_set_error(error, ENTRO_LOADER_ERROR, code, "%s%s%s", what, reason ? ": " : "",
-                reason ? reason : "");
+    g_set_error(error, ENTRO_LOADER_ERROR, code, "%s%s%s%s", what, reason ? ": " : "",
+                reason ? reason : "", advice(reason));
     return FALSE;
 }
 

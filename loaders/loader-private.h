@@ -526,6 +526,8 @@ struct EntroTilePrivate {
     gint64 *segment;              /* the same */
     int fd;                       /* where its pieces lie */
     struct EntroArchive *archive; /* whose file that is, held; NULL: the source's */
+    char *array;                  /* the name of its array, where each has one of its own */
+    GBytes *whole;                /* elements of its one piece, decoded already; or NULL */
 };
 
 /* What a tile is in the dataset: origin and size of its box, all keys included. */

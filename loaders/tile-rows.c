@@ -127,6 +127,9 @@ read_piece(EntroTileRows *rows, EntroTile *tile, const EntroDataset *dataset,
     const guint8 *elements = NULL;
     char *problem = NULL;
 
+    if (tile->private_->whole != NULL)
+        return (const guint8 *)g_bytes_get_data(tile->private_->whole, NULL) +
+               piece->base * dataset->element_size;
     if (entro_read_at(tile->private_->fd, rows->bytes, piece->extent.size, piece->extent.offset,
                       &problem))
         elements = dataset->n_filters == 0

@@ -42,6 +42,8 @@ entro_tile_free(EntroTile *tile)
     if (tile == NULL)
         return;
     entro_archive_unref(tile->private_->archive);
+    g_free(tile->private_->array);
+    g_clear_pointer(&tile->private_->whole, g_bytes_unref);
     g_free(tile->private_->pieces);
     g_free(tile->private_->beside);
     g_free(tile->private_->key_mask);
@@ -56,12 +58,14 @@ entro_tile_free(EntroTile *tile)
 void
 entro_tile_spoil(EntroTile *tile, EntroRead read, const EntroDataset *dataset, char *problem)
 {
+    const char *array = tile->private_->array;
+
     g_free(tile->problem);
     tile->status = read == ENTRO_READ_MISSING ? ENTRO_TILE_MISSING : ENTRO_TILE_DAMAGED;
     tile->problem = g_strdup_printf("%s: capture %" G_GSIZE_FORMAT ", sample %" G_GSIZE_FORMAT
                                     ", head %u, query %" G_GSIZE_FORMAT ": a chunk %s",
-                                    dataset->name, tile->capture, tile->sample, tile->head,
-                                    tile->query, problem);
+                                    array ? array : dataset->name, tile->capture, tile->sample,
+                                    tile->head, tile->query, problem);
     g_free(problem);
 }
 
@@ -287,6 +291,8 @@ find_array(EntroSource *source, EntroTile *tile)
     EntroRead read = ENTRO_READ_OK;
 
     g_clear_pointer(&own->archive, entro_archive_unref);
+    g_clear_pointer(&own->array, g_free);
+    g_clear_pointer(&own->whole, g_bytes_unref);
     own->fd = source->fd;
     if (source->foreign == NULL)
         return dataset;
@@ -294,6 +300,8 @@ find_array(EntroSource *source, EntroTile *tile)
                               &problem);
     if (read == ENTRO_READ_OK) {
         own->archive = entro_archive_ref(archive);
+        own->array = g_strdup(dataset->name);
+        own->whole = entro_foreign_inflate(source->foreign, archive, dataset);
         own->fd = dataset->fd;
         return dataset;
     }

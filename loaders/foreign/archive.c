@@ -6,6 +6,10 @@
 
 #define LONE_NAME "array" /* of the one that a .npy file holds */
 
+#define INTEGERS_OF_16_BITS                                                                        \
+    "holds 16-bit integers, expected f16, bf16, f32 or f64 (if they are bf16 in disguise: "        \
+    "--element bf16)"
+
 struct EntroArchive {
     gatomicrefcount count;
     int fd;              /* of HDF5: the reader's */
@@ -153,6 +157,11 @@ read_bits(EntroMember *member, const EntroSourceOptions *options, GError **error
         member->big_endian = type->class == ENTRO_CLASS_INTEGER && type->big_endian;
         return TRUE;
     }
+    if (type->class == ENTRO_CLASS_INTEGER && member->dataset.element_size == 2) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "%s " INTEGERS_OF_16_BITS,
+                    member->dataset.name);
+        return FALSE;
+    }
     return entro_dataset_read_element(&member->dataset, &member->element, &member->big_endian,
                                       error);
 }
@@ -179,8 +188,7 @@ check_array(const EntroArray *array, const EntroSourceOptions *options, GError *
         problem = "holds whole numbers, expected f16, bf16, f32 or f64";
     if (problem == NULL && array->kind == ENTRO_ARRAY_BITS16 && array->integer_size > 0 &&
         !options->bits_given)
-        problem = "holds 16-bit integers, expected f16, bf16, f32 or f64 (if they are bf16 in "
-                  "disguise: --element bf16)";
+        problem = INTEGERS_OF_16_BITS;
     if (problem == NULL)
         return TRUE;
     g_autofree char *shown = entro_printable(array->name, -1);

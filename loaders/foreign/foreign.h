@@ -89,7 +89,7 @@ typedef struct {
     gboolean is_folder;
     EntroArchive *archive; /* the file, or the first of the folder that can be read */
     char *archive_name;    /* its name in the folder; NULL: the file itself */
-    GPtrArray *names;      /* char *; of further files of a folder, one each */
+    GPtrArray *names;      /* char *; of a folder, "file/array" */
     gboolean cut;          /* there are more, or some are damaged */
     GPtrArray *problems;   /* char *: files before the first that could be read */
     GPtrArray *templates;  /* EntroTemplate, the most likely first */
@@ -144,6 +144,9 @@ typedef struct EntroForeign {
     GPtrArray *cache;               /* EntroArchive, the one used last is the last */
     GPtrArray *cached_paths;        /* char *, of the same */
     EntroOpenMember open;
+    GBytes *whole;          /* elements of the deflated array inflated last */
+    EntroArchive *whole_of; /* and where it lies */
+    guint64 whole_at;
 } EntroForeign;
 
 /* Reads what lies at `path` into source->trace, as entro_trace_read() does; source->archive is NULL for
@@ -165,5 +168,9 @@ gboolean entro_foreign_set_view(EntroSource *source, guint layer, EntroMember *m
 EntroRead entro_foreign_find(EntroSource *source, guint layer, gsize capture, guint head,
                              const EntroDataset **ret_dataset, EntroArchive **ret_archive,
                              const char **ret_problem);
+/* The elements of a deflated array that holds several layers, for the tiles of all of them; NULL: it does
+ * not, or it is damaged, which each tile finds for itself. */
+GBytes *entro_foreign_inflate(EntroForeign *foreign, EntroArchive *archive,
+                              const EntroDataset *dataset);
 
 #endif

@@ -172,12 +172,72 @@ entro_foreign_find(EntroSource *source, guint layer, gsize capture, guint head,
     return open->read;
 }
 
+/* ---- deflated arrays ------------------------------------------------------------------------------ */
+
+static gboolean
+holds_several_layers(const EntroDataset *dataset)
+{
+    gsize ours = dataset->element_size;
+
+    for (int axis = 0; axis < ENTRO_RANK_MAX; axis++)
+        ours *= dataset->chunk[axis];
+    return dataset->n_filters == 1 && dataset->filters[0] == ENTRO_FILTER_ZIP &&
+           ours < dataset->chunk_bytes;
+}
+
+static void
+free_decoder(gpointer data)
+{
+    entro_decoder_clear(data);
+    g_free(data);
+}
+
+static GBytes *
+inflate(const EntroDataset *dataset)
+{
+    EntroDecoder *decoder = g_new0(EntroDecoder, 1);
+    g_autofree guint8 *packed = g_try_malloc(dataset->packed.size);
+    g_autofree char *problem = NULL;
+    const guint8 *elements = NULL;
+
+    if (packed != NULL && dataset->packed.size <= entro_dataset_encoded_max(dataset) &&
+        entro_decoder_init(decoder, entro_dataset_work_bytes(dataset)) &&
+        entro_read_at(dataset->fd, packed, dataset->packed.size, dataset->packed.offset, &problem))
+        elements = entro_chunk_decode(dataset, decoder, packed, &dataset->packed, &problem);
+    if (elements != NULL)
+        return g_bytes_new_with_free_func(elements, dataset->chunk_bytes, free_decoder, decoder);
+    free_decoder(decoder);
+    return NULL;
+}
+
+static void
+forget_whole(EntroForeign *foreign)
+{
+    g_clear_pointer(&foreign->whole, g_bytes_unref);
+    g_clear_pointer(&foreign->whole_of, entro_archive_unref);
+}
+
+GBytes *
+entro_foreign_inflate(EntroForeign *foreign, EntroArchive *archive, const EntroDataset *dataset)
+{
+    if (!holds_several_layers(dataset))
+        return NULL;
+    if (foreign->whole_of != archive || foreign->whole_at != dataset->packed.offset) {
+        forget_whole(foreign);
+        foreign->whole = inflate(dataset);
+        foreign->whole_of = entro_archive_ref(archive);
+        foreign->whole_at = dataset->packed.offset;
+    }
+    return foreign->whole ? g_bytes_ref(foreign->whole) : NULL;
+}
+
 void
 entro_foreign_free(EntroForeign *foreign)
 {
     if (foreign == NULL)
         return;
     close_open(&foreign->open);
+    forget_whole(foreign);
     for (EntroRole role = 0; role < ENTRO_N_ROLES; role++)
         g_clear_pointer(&foreign->numbers[role], g_array_unref);
     g_ptr_array_unref(foreign->cache);

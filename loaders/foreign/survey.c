@@ -1,13 +1,13 @@
 /* survey.c: what lies in a file or a folder, as names of arrays.
  *
- * Of a folder only one file is opened, the first that can be read: the others are taken to hold the
- * same, until they are read. */
+ * Every file of a folder is opened once, for its names: the first that can be read need not hold all
+ * layers.  One that cannot be read is taken to hold what the first does, until it is read. */
 #include "foreign.h"
 
 #include <string.h>
 
 #define NAMES_MAX   1000000
-#define FOLDERS_MAX 3  /* inside each other */
+#define FOLDERS_MAX 6  /* inside each other */
 #define TRIES       16 /* files of a folder that are opened to find one to go by */
 
 /* ---- folders -------------------------------------------------------------------------------------- */
@@ -94,17 +94,61 @@ open_first(EntroSurvey *survey, const GPtrArray *files, GError **error)
     return FALSE;
 }
 
-/* All arrays of the first file, and of the others the first of the same name. */
+static void
+add_names(EntroSurvey *survey, const char *file, const GPtrArray *inside)
+{
+    for (guint i = 0; i < inside->len; i++)
+        g_ptr_array_add(survey->names, join(file, inside->pdata[i]));
+}
+
+/* A .npy file is one array; `expected` stands for what cannot be listed, or is not there. */
+static void
+name_file(EntroSurvey *survey, const char *file, const char *expected)
+{
+    g_autofree char *path = g_build_filename(survey->root, file, NULL);
+    g_autoptr(EntroArchive) archive =
+        g_str_has_suffix(file, ".npy") ? NULL : entro_archive_open(path, NULL);
+    g_autoptr(GPtrArray) inside = NULL;
+    gboolean cut = FALSE;
+
+    if (archive != NULL)
+        inside = entro_archive_list(archive, NAMES_MAX - survey->names->len, &cut);
+    survey->cut = survey->cut || cut;
+    if (inside != NULL && inside->len > 0)
+        add_names(survey, file, inside);
+    else
+        g_ptr_array_add(survey->names, join(file, expected));
+}
+
 static void
 name_all(EntroSurvey *survey, const GPtrArray *files)
 {
-    g_autoptr(GPtrArray) inside = entro_archive_list(survey->archive, NAMES_MAX, &survey->cut);
+    gboolean cut = FALSE;
+    g_autoptr(GPtrArray) inside = entro_archive_list(survey->archive, NAMES_MAX, &cut);
 
-    for (guint i = 0; i < inside->len; i++)
-        g_ptr_array_add(survey->names, join(survey->archive_name, inside->pdata[i]));
-    for (guint i = 0; inside->len > 0 && i < files->len; i++)
+    survey->cut = survey->cut || cut;
+    add_names(survey, survey->archive_name, inside);
+    for (guint i = 0; inside->len > 0 && i < files->len; i++) {
+        if (survey->names->len >= NAMES_MAX) {
+            survey->cut = TRUE;
+            return;
+        }
         if (!g_str_equal(files->pdata[i], survey->archive_name))
-            g_ptr_array_add(survey->names, join(files->pdata[i], inside->pdata[0]));
+            name_file(survey, files->pdata[i], inside->pdata[0]);
+    }
+}
+
+static gboolean
+check_folder(const char *path, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GDir) dir = g_dir_open(path, 0, &problem);
+
+    if (dir != NULL)
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
+                problem->message);
+    return FALSE;
 }
 
 static gboolean
@@ -115,6 +159,8 @@ survey_folder(EntroSurvey *survey, const EntroSourceOptions *options, GError **e
     g_autofree char *pattern = part ? g_strndup(options->layout, part) : NULL;
     EntroMatch match;
 
+    if (!check_folder(survey->root, error))
+        return FALSE;
     list_folder(survey->root, "", 0, files, &survey->cut);
     for (guint i = files->len; i-- > 0 && pattern != NULL;)
         if (!entro_pattern_match(pattern, files->pdata[i], &match))

@@ -182,6 +182,14 @@ static Answer *const answers[ENTRO_N_QUESTIONS] = {
     [ENTRO_ASK_LIST] = answer_list, [ENTRO_ASK_WALK] = answer_walk,
 };
 
+/* The parent's own patience is shorter; but it may be gone while this process hangs.  (A signal at the
+ * parent's death would come at that of the thread which called for this process.) */
+static void
+set_alarm(guint seconds)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
+}
+
 /* FALSE: the other side is gone. */
 static gboolean
 serve_one(Server *server, guint patience)
@@ -203,14 +211,6 @@ serve_one(Server *server, guint patience)
         return entro_message_send(ENTRO_CHILD_STREAM, 0, answer);
     return entro_message_send(ENTRO_CHILD_STREAM, (guint32)error->code + 1,
                               g_variant_new("(^ay)", error->message));
-}
-
-/* The parent's own patience is shorter; but it may be gone while this process hangs.  (A signal at the
- * parent's death would come at that of the thread which called for this process.) */
-static void
-set_alarm(guint seconds)
-{
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
 }
 
 /* Never returns to what a program does at its end: HDF5 may be in any state. */
