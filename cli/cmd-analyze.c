@@ -212,7 +212,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "needs at least one trace FILE; see --help");
     if (chosen.run != NULL && argc > 2)
         return entro_usage_error(error, "--run names one run, but there are %d files", argc - 1);
-    entro_signals_watch();
+    entro_signals_watch(ENTRO_PATIENCE);
     gboolean good = analyze_all(argv + 1, argc - 1, &options, summaries, ret_exit, error);
     entro_progress_end();
     print_summaries(summaries);

@@ -58,6 +58,14 @@ unknown_command(const char *name)
     return ENTRO_EXIT_USAGE;
 }
 
+/* Whoever closed it wants no more, and no complaint. */
+static void
+leave_a_closed_pipe(void)
+{
+    if (entro_signals_seen() == SIGPIPE)
+        entro_signals_leave(SIGPIPE);
+}
+
 static int
 run_command(const EntroCommand *command, int argc, char **argv)
 {
@@ -71,6 +79,7 @@ run_command(const EntroCommand *command, int argc, char **argv)
         good = entro_flush_stdout(&error);
     if (good)
         return exit_code;
+    leave_a_closed_pipe();
     fflush(stdout);
     clearerr(stdout); /* it is told here, and not again at exit */
     entro_complain(command->name, error->message);
@@ -99,6 +108,7 @@ check_stdout_at_exit(void)
 
     if (entro_flush_stdout(&error))
         return;
+    leave_a_closed_pipe();
     fprintf(stderr, "entroscope: %s\n", error->message);
     _exit(ENTRO_EXIT_OUTPUT);
 }
@@ -134,7 +144,7 @@ main(int argc, char **argv)
     scrub_environment();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
     gsl_set_error_handler_off();
-    signal(SIGPIPE, SIG_DFL);
+    entro_signals_watch_pipe();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);
 

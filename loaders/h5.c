@@ -1,7 +1,6 @@
 /* h5.c: HDF5's error stack turned into sentences, and text from files made safe to show. */
 #include "loader-private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,33 +92,13 @@ entro_h5_set_private_flag(hid_t access, const char *name)
         H5Pset(access, name, &yes);
 }
 
-static gboolean
-write_and_sync(int fd, const guint8 *bytes, gsize size)
-{
-    for (gsize done = 0; done < size;) {
-        gssize n = write(fd, bytes + done, size - done);
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return fsync(fd) == 0;
-}
-
 gboolean
 entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    gboolean good = fd >= 0 && write_and_sync(fd, bytes, size);
-    int reason = errno;
+    g_autoptr(EntroDraft) draft = entro_draft_new(path, error);
 
-    if (fd >= 0 && close(fd) != 0 && good) {
-        good = FALSE;
-        reason = errno;
-    }
-    if (!good)
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
-                    "cannot write the file: %s", g_strerror(reason));
-    return good;
+    return draft != NULL && entro_draft_write(draft, bytes, size, error) &&
+           entro_draft_commit(draft, error);
 }
 
 /* Of "file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ..."

@@ -40,7 +40,7 @@ hid_t entro_h5_create_in_memory(H5F_libver_t version); /* the earliest that may 
 hid_t entro_h5_timeless(hid_t class);
 gboolean entro_h5_create_groups(hid_t file, const char *path);
 guint8 *entro_h5_image(hid_t file, gsize *ret_size, GError **error);
-/* Writes and syncs; what is left after a failure is the caller's to remove. */
+/* As a draft: whole or not at all. */
 gboolean entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error);
 
 /* ---- element types (element.c) ---------------------------------------------------------------- */

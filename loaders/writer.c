@@ -162,11 +162,13 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     g_autofree guint8 *skeleton = entro_trace_skeleton(options, &size, error);
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
-    entro_redo_forget(writer->path);
-    if (skeleton == NULL || !entro_write_file(writer->path, skeleton, size, error)) {
+    if (skeleton == NULL) {
         g_prefix_error(error, "%s: ", writer->path);
         return FALSE;
     }
+    if (!entro_write_file(writer->path, skeleton, size, error))
+        return FALSE;
+    entro_redo_forget(writer->path); /* of the file that was there, and is no more */
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of the file in memory */
     if (entro_driver_use_to_write(access))
