@@ -126,6 +126,22 @@ occupy_standard_descriptors(void)
         close(fd);
 }
 
+/* GLib ends the program where a list or a text cannot grow: with a sentence, and no core. */
+static void
+end_without_memory(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+    static const char sentence[] = "entroscope: there is not enough memory\n";
+
+    if (strstr(message, "failed to allocate") == NULL) {
+        g_log_default_handler(domain, level, message, data);
+        return;
+    }
+    entro_drafts_unlink();
+    entro_progress_wipe();
+    _exit(write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0 ? ENTRO_EXIT_OUTPUT
+                                                                  : ENTRO_EXIT_REFUSED);
+}
+
 /* HDF5 lets its environment overrule the program: locks, plugins, other files.  Not this one's. */
 static void
 scrub_environment(void)
@@ -144,6 +160,8 @@ main(int argc, char **argv)
     scrub_environment();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
     gsl_set_error_handler_off();
+    g_log_set_handler("GLib", G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION,
+                      end_without_memory, NULL);
     entro_signals_watch_pipe();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER    (64u << 10)
+#define BUFFER    (32u << 10)
 #define MAX_LINKS 40 /* as Linux */
 
 struct EntroDraft {

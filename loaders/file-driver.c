@@ -22,17 +22,24 @@ typedef struct {
     dev_t device;
     ino_t inode;
     EntroRedo *redo; /* of a file that is written, else NULL */
+    int *lost;       /* then: errno of the first write that failed; an atomic box */
 } DriverFile;
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
+/* Of the file that is opened to be written. */
+static __thread int *lost_of_next;
 
 static H5FD_t *
 open_file(const char *name, int mode)
 {
     struct stat facts;
-    int fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int fd = -1;
 
+    if (entro_h5_has_room())
+        fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    else
+        entro_h5_push_reason("there is not enough memory");
     if (fd < 0 || fstat(fd, &facts) != 0) {
         if (fd >= 0)
             close(fd);
@@ -43,9 +50,10 @@ open_file(const char *name, int mode)
     file->eof = (haddr_t)facts.st_size;
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
-    if (mode == O_RDWR)
+    if (mode == O_RDWR) {
         file->redo = entro_redo_new(name, facts.st_dev, facts.st_ino);
-    else
+        file->lost = g_atomic_rc_box_acquire(lost_of_next);
+    } else
         entro_redo_attach(name, fd);
     return &file->base;
 }
@@ -74,6 +82,7 @@ driver_close(H5FD_t *base)
     int code = close(file->fd);
 
     entro_redo_free(file->redo);
+    g_clear_pointer(&file->lost, g_atomic_rc_box_release);
     g_free(file);
     return code;
 }
@@ -187,7 +196,17 @@ driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, siz
     return -1;
 }
 
-/* What is new lies behind the end, and nothing leads to it yet: only in place can something be lost. */
+/* HDF5 1.10 is told that all is well: it cannot go on after a flush that failed, and crashes when it
+ * closes the file.  Nothing is written any more, or a later success would leave a hole. */
+static herr_t
+lose(DriverFile *file)
+{
+    *file->lost = errno != 0 ? errno : EIO;
+    return 0;
+}
+
+/* What is new lies behind the end, and nothing leads to it yet: only in place can something be lost
+ * by halves. */
 static herr_t
 writer_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
              const void *from)
@@ -198,10 +217,12 @@ writer_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, siz
     (void)transfer;
     if (file->redo == NULL)
         return -1;
+    if (*file->lost != 0)
+        return 0;
     const gboolean keep = address < file->eof && entro_redo_wants(file->redo, address, size);
     if ((keep && !entro_redo_put(file->redo, address, from, size)) ||
         !entro_write_at(file->fd, from, size, address) || (keep && !entro_redo_done(file->redo)))
-        return -1;
+        return lose(file);
     file->eof = MAX(file->eof, address + size);
     return 0;
 }
@@ -213,10 +234,10 @@ writer_truncate(H5FD_t *base, hid_t transfer, hbool_t closing)
 
     (void)transfer;
     (void)closing;
-    if (file->eoa == file->eof)
+    if (file->eoa == file->eof || *file->lost != 0)
         return 0;
     if (ftruncate(file->fd, (off_t)file->eoa) != 0)
-        return -1;
+        return lose(file);
     file->eof = file->eoa;
     return 0;
 }
@@ -295,10 +316,11 @@ entro_driver_use(hid_t access)
 }
 
 gboolean
-entro_driver_use_to_write(hid_t access)
+entro_driver_use_to_write(hid_t access, int *lost)
 {
     static gsize registered;
 
+    lost_of_next = lost;
     return use(access, &writer_class, &registered);
 }
 

@@ -26,9 +26,10 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* To be called when a write has failed, before the file is closed: HDF5 1.10 cannot close a file that
- * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
-void entro_h5_abandon(hid_t file);
+/* Whether there is memory to open a file: asked first, because HDF5 does not bear it otherwise. */
+gboolean entro_h5_has_room(void);
+/* A reason of our own for entro_h5_fail(), from inside a call of HDF5. */
+void entro_h5_push_reason(const char *reason);
 
 /* A file-access property of the library's own, without a public setter; set where it exists. */
 void entro_h5_set_private_flag(hid_t access, const char *name);
@@ -163,7 +164,7 @@ typedef struct {
 /* Has files opened with `access` read by our driver. */
 gboolean entro_driver_use(hid_t access);
 /* Has them written by it, so that a kill leaves no block half old and half new. */
-gboolean entro_driver_use_to_write(hid_t access);
+gboolean entro_driver_use_to_write(hid_t access, int *lost);
 /* Descriptor of a file so opened; it stays the file's. */
 int entro_driver_get_fd(hid_t file);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down

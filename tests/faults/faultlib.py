@@ -122,9 +122,9 @@ class Case:
             if name.name not in (*self.outputs, *self.grows) and name.suffix != ".db":
                 assert name.read_bytes() == (folder / name.name).read_bytes(), f"{name.name} changed"
 
-    def check_again(self, folder):
+    def check_again(self, folder, more=()):
         """Run again, undisturbed."""
-        done = run(self.args, folder)
+        done = run([*self.args, *more], folder)
         assert done.returncode == 0, f"again: {done}"
         for name in (*self.outputs, *self.grows):
             assert state(folder / name) == self.reference[name], f"again: {name} differs"

