@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ typedef struct {
     ino_t inode;
     EntroRedo *redo; /* of a file that is written, else NULL */
     int *lost;       /* then: errno of the first write that failed; an atomic box */
+    int unread;      /* errno of the last read that failed, 0 if none did */
 } DriverFile;
 
 /* Where the next read of raw data is written down; NULL: it is done. */
@@ -154,7 +156,7 @@ driver_get_handle(H5FD_t *file, hid_t access, void **ret_handle)
 static herr_t
 driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, void *to)
 {
-    const DriverFile *file = (const DriverFile *)base;
+    DriverFile *file = (DriverFile *)base;
 
     (void)transfer;
     if (type == H5FD_MEM_DRAW && recorded != NULL) {
@@ -168,8 +170,10 @@ driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size
         gssize n = pread(file->fd, to, size, (off_t)address);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            file->unread = errno;
             return -1;
+        }
         if (n == 0) {
             memset(to, 0, size);
             break;
@@ -330,6 +334,17 @@ entro_driver_get_fd(hid_t file)
     void *handle = NULL;
 
     return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? *(int *)handle : -1;
+}
+
+/* The descriptor that HDF5 knows is a part of it. */
+int
+entro_driver_get_read_error(hid_t file)
+{
+    void *handle = NULL;
+
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
+        return 0;
+    return ((const DriverFile *)(const void *)((char *)handle - offsetof(DriverFile, fd)))->unread;
 }
 
 void

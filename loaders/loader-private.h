@@ -167,6 +167,8 @@ gboolean entro_driver_use(hid_t access);
 gboolean entro_driver_use_to_write(hid_t access, int *lost);
 /* Descriptor of a file so opened; it stays the file's. */
 int entro_driver_get_fd(hid_t file);
+/* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
+int entro_driver_get_read_error(hid_t file);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down
  * here. */
 void entro_driver_record(EntroExtent *extent);

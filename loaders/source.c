@@ -217,6 +217,18 @@ find_layout(const EntroSourceOptions *options, const EntroLayout **ret_layout, G
     return FALSE;
 }
 
+/* To HDF5, what it cannot read is not there. */
+static void
+note_read_error(EntroSource *source)
+{
+    const int number = entro_driver_get_read_error(source->file);
+
+    if (number != 0)
+        entro_note(source->trace.problems,
+                   "a part of it could not be read (%s): what seems to be missing may be there",
+                   g_strerror(number));
+}
+
 static gboolean
 open_and_read(EntroSource *source, const char *path, GError **error)
 {
@@ -227,8 +239,10 @@ open_and_read(EntroSource *source, const char *path, GError **error)
         return FALSE;
     source->fd = entro_driver_get_fd(source->file);
     source->trace.open_mode = g_strdup(mode);
-    if (entro_trace_read(source, path, error) && make_plans(source, error))
+    if (entro_trace_read(source, path, error) && make_plans(source, error)) {
+        note_read_error(source);
         return TRUE;
+    }
     g_prefix_error(error, "%s: ", path);
     return FALSE;
 }

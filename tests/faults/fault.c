@@ -8,6 +8,7 @@
  *   ENTRO_FAULT_ERRNO   the number;  ENTRO_FAULT_ALL  not only the n-th, all after it too
  *   ENTRO_FAULT_NAMED   no file without a name can be made (O_TMPFILE), as on NFS
  * The C library's own calls (its streams) do not come by here. */
+#undef _FILE_OFFSET_BITS /* pread and pread64 are two */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>

@@ -43,10 +43,8 @@ class Report:
         *calls, failed = struct.unpack_from(f"{len(KINDS) + 1}Q", self.path.read_bytes())
         return dict(zip(KINDS, calls)), failed
 
-    def in_hdf5(self):
-        """HDF5 1.10.8 itself crashes (H5AC_create) where memory is short just when it opens a file:
-        the program asks for some first, and cannot do more."""
-        return b"libhdf5" in self.path.read_bytes()
+    def in_library(self, name):
+        return name in self.path.read_bytes()
 
     def where(self):
         """The call that failed and those that led to it."""
@@ -79,6 +77,10 @@ def check_exit(case, kind, done):
     assert "CRITICAL" not in err and "assert" not in err, "a message for programmers"
 
 
+# What libraries do where memory is short, and what the program cannot help.
+known = []
+
+
 def try_one(case, kind, n, persistent):
     """None, or what is wrong."""
     with Scratch(case) as folder, tempfile.TemporaryDirectory() as other:
@@ -87,8 +89,17 @@ def try_one(case, kind, n, persistent):
         more = {"ALL": 1} if persistent else {}
         done = None
         try:
-            done = disturbed(case, folder, report, KIND=kind, AT=n, ERRNO=number, **more)
-            if not (kind == "malloc" and done.returncode == -signal.SIGSEGV and report.in_hdf5()):
+            try:
+                done = disturbed(case, folder, report, KIND=kind, AT=n, ERRNO=number, **more)
+            except subprocess.TimeoutExpired:
+                assert kind == "malloc" and report.in_library(b"libopenblas"), "hangs"
+            # HDF5 1.10.8 crashes (H5AC_create) where memory is short just when it opens a file, and
+            # OpenBLAS 0.3 waits for ever: the program asks for some first, and cannot do more
+            if done is None or (kind == "malloc" and done.returncode == -signal.SIGSEGV and
+                                report.in_library(b"libhdf5")):
+                known.append((case.name, n))
+                done = subprocess.CompletedProcess(case.args, 6, b"", b"")
+            else:
                 check_exit(case, kind, done)
             case.check_files(folder, done.returncode)
             # what could not be read was left out, and told; it is known now, and not looked at again
@@ -133,6 +144,9 @@ def check_case(case, home, pool):
     todo = list(trials(calls))
     wrong = [said for said in pool.map(lambda trial: try_one(case, *trial), todo) if said]
     print(f"# {case.name}: {len(todo)} runs;", ", ".join(f"{n} {kind}" for kind, n in calls.items()))
+    if known:
+        print(f"# {case.name}: {len(known)} times a library gave up without memory")
+        known.clear()
     assert not wrong, f"{len(wrong)} of {len(todo)}:\n" + "\n".join(wrong)
 
 
@@ -180,22 +194,6 @@ def check_surroundings(case, home):
         check_closed(case, closed)
 
 
-def attempt(number, name, function, *args):
-    try:
-        function(*args)
-    except clitest.Skip as reason:
-        print(f"ok {number} - {name} # SKIP {reason}", flush=True)
-        return True
-    except Exception as wrong:
-        print(f"not ok {number} - {name}")
-        for line in f"{type(wrong).__name__} {wrong}".splitlines():
-            print("#", line)
-        sys.stdout.flush()
-        return False
-    print(f"ok {number} - {name}", flush=True)
-    return True
-
-
 def main():
     sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
@@ -207,8 +205,8 @@ def main():
         faultlib.make_home(home)
         good = True
         for i, case in enumerate(cases):
-            good &= attempt(2 * i + 1, f"{case.name}: calls fail", check_case, case, home, pool)
-            good &= attempt(2 * i + 2, f"{case.name}: surroundings", check_surroundings, case, home)
+            good &= faultlib.attempt(2 * i + 1, f"{case.name}: calls fail", check_case, case, home, pool)
+            good &= faultlib.attempt(2 * i + 2, f"{case.name}: surroundings", check_surroundings, case, home)
     sys.exit(0 if good else 1)
 
 
