@@ -81,9 +81,12 @@ class Case:
     outputs: files that it writes whole; there is an old one of each before.
     grows: files that it adds to: whole at last, when the command is run again."""
 
-    def __init__(self, name, args, inputs=(), outputs=(), grows=(), needs=(), files=()):
+    def __init__(self, name, args, inputs=(), outputs=(), grows=(), needs=(), files=(), trace=None,
+                 named=False):
         self.name, self.args, self.inputs = name, args, inputs
         self.outputs, self.grows, self.needs, self.files = outputs, grows, needs, dict(files)
+        self.trace = trace  # one of `grows`, that others read meanwhile
+        self.named = named  # on a file system where every draft has a name
         self.template = self.reference = None
 
     def prepare(self, home):
@@ -187,7 +190,8 @@ def attempt(number, name, function, *args):
 
 
 CASES = [
-    Case("train", [*TRAIN, "--steps", "12"], grows=("t.h5", "t.ck"), needs=("data.txt",)),
+    Case("train", [*TRAIN, "--steps", "12"], grows=("t.h5", "t.ck"), needs=("data.txt",),
+         trace="t.h5"),
     Case("inspect", ["inspect", "learned.h5"], inputs=("learned.h5",)),
     Case("analyze", ["analyze", "learned.h5", "--db", "a.db", "--threads", "2"],
          inputs=("learned.h5",), grows=("a.db",), needs=("a.db",)),
@@ -215,6 +219,8 @@ CASES = [
                   "--context", "16"]),
     Case("export", ["export", "head_stats", "--db", "a.db", "-o", "o.csv"], outputs=("o.csv",),
          grows=("a.db",), needs=("a.db",)),
+    Case("export-named", ["export", "head_stats", "--db", "a.db", "-o", "o.csv"],
+         outputs=("o.csv",), grows=("a.db",), needs=("a.db",), named=True),
     Case("export-json", ["export", "findings", "--db", "a.db", "--format", "json"],
          grows=("a.db",), needs=("a.db",)),
     Case("merge", ["merge", "b.db", "--db", "a.db"], grows=("a.db",), needs=("a.db", "b.db")),

@@ -60,6 +60,8 @@ class Report:
 
 
 def disturbed(case, folder, report, **faults):
+    if case.named:
+        faults["NAMED"] = 1
     env = {f"ENTRO_FAULT_{key}": str(value) for key, value in faults.items()}
     return run(case.args, folder, env={"LD_PRELOAD": LIBRARY, "ENTRO_FAULT_UNDER": str(folder),
                                        "ENTRO_FAULT_REPORT": str(report.path), **env})
@@ -102,6 +104,8 @@ def try_one(case, kind, n, persistent):
             else:
                 check_exit(case, kind, done)
             case.check_files(folder, done.returncode)
+            if case.trace is not None:
+                check_trace(case, folder)
             # what could not be read was left out, and told; it is known now, and not looked at again
             partial = done.returncode == 3 and case.args[0] == "analyze"
             case.check_again(folder, ["--replace"] if partial else [])
@@ -138,8 +142,27 @@ def trials(calls):
                 yield kind, n, True
 
 
+def check_trace(case, folder):
+    """What a writer that met a failure has left: each capture in it is one of the undisturbed run."""
+    if case.trace not in os.listdir(folder):
+        return
+    with tempfile.TemporaryDirectory() as other:
+        db = Path(other) / "r.db"
+        done = run(["analyze", case.trace, "--db", str(db)], folder)
+        assert done.returncode in (0, 4), f"what is left of the trace: {done}"
+        if done.returncode == 0:
+            more = [row for row in clitest.dump(db) if row.startswith(("head_stats", "scalars")) and
+                    row not in case.rows]
+            assert not more, f"the trace has {len(more)} rows that nobody wrote: {more[0]}"
+
+
 def check_case(case, home, pool):
     case.prepare(home)
+    if case.trace is not None:
+        with Scratch(case) as folder:
+            run(case.args, folder)
+            run(["analyze", case.trace, "--db", "r.db"], folder)
+            case.rows = set(clitest.dump(folder / "r.db"))
     calls = count_calls(case)
     todo = list(trials(calls))
     wrong = [said for said in pool.map(lambda trial: try_one(case, *trial), todo) if said]
