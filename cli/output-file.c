@@ -25,8 +25,8 @@ check_signals(const EntroOutput *output, GError **error)
 {
     if (entro_signals_seen() == 0)
         return TRUE;
-    g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
-                "stopped by a signal; %s%s", output->path ? output->path : "the output",
+    g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL, "stopped by a signal; %s%s",
+                output->path ? output->path : "the output",
                 output->path ? " is as it was" : " is not complete");
     return FALSE;
 }
@@ -65,8 +65,7 @@ entro_output_write(EntroOutput *output, const char *bytes, gsize n, GError **err
 {
     const int fd = output->draft ? entro_draft_get_fd(output->draft) : STDOUT_FILENO;
 
-    return check_signals(output, error) &&
-           (isatty(fd) ? show : put)(output, bytes, n, error);
+    return check_signals(output, error) && (isatty(fd) ? show : put)(output, bytes, n, error);
 }
 
 /* stdout is flushed, and asked, at the end of the program. */

@@ -56,8 +56,7 @@ static void
 forget(const char *name)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(slots); i++)
-        if (g_atomic_int_get(&slots[i].state) == SLOT_NAMED &&
-            strcmp(slots[i].path, name) == 0) {
+        if (g_atomic_int_get(&slots[i].state) == SLOT_NAMED && strcmp(slots[i].path, name) == 0) {
             g_atomic_int_set(&slots[i].state, SLOT_FREE);
             return;
         }
@@ -118,8 +117,7 @@ is_descriptor(const char *path)
 static char *
 new_name(const EntroDraft *draft)
 {
-    g_autofree char *base =
-        g_strdup_printf(".entroscope-%08x%08x", g_random_int(), g_random_int());
+    g_autofree char *base = g_strdup_printf(".entroscope-%08x%08x", g_random_int(), g_random_int());
 
     return g_build_filename(draft->folder, base, NULL);
 }

@@ -51,8 +51,7 @@ typedef struct EntroDraft EntroDraft;
 
 ENTRO_API EntroDraft *entro_draft_new(const char *path, GError **error);
 ENTRO_API int entro_draft_get_fd(const EntroDraft *draft); /* to write to instead */
-ENTRO_API gboolean entro_draft_write(EntroDraft *draft, const void *bytes, gsize n,
-                                     GError **error);
+ENTRO_API gboolean entro_draft_write(EntroDraft *draft, const void *bytes, gsize n, GError **error);
 ENTRO_API gboolean entro_draft_commit(EntroDraft *draft, GError **error); /* once, at the end */
 ENTRO_API void entro_draft_free(EntroDraft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroDraft, entro_draft_free)

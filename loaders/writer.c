@@ -33,7 +33,7 @@ struct EntroWriter {
     gboolean was_complete;      /* then; stays so until something is added */
     EntroWriterOptions options; /* for opening later; of what it points to, layer_index alone */
     gboolean failed;            /* nothing more is written: the file stays as the failure left it */
-    int *lost;                  /* errno of a write that HDF5 was not told about; shared with its driver */
+    int *lost; /* errno of a write that HDF5 was not told about; shared with its driver */
 };
 
 /* Extends the first axis to n + 1 and writes its last entry. */
@@ -187,8 +187,8 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of the file in memory */
     if (entro_driver_use_to_write(access, writer->lost))
         writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
-    if (writer->file < 0 || !open_parts(writer, options) ||
-        H5Fstart_swmr_write(writer->file) < 0 || !has_arrived(writer))
+    if (writer->file < 0 || !open_parts(writer, options) || H5Fstart_swmr_write(writer->file) < 0 ||
+        !has_arrived(writer))
         return fail(writer, error, "set up the trace");
     return TRUE;
 }
@@ -453,8 +453,8 @@ entro_writer_flush(EntroWriter *writer, GError **error)
         return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
-    return (flush_capture(writer) && H5Dflush(writer->step) >= 0 &&
-            has_arrived(writer) && sync_file(writer)) ||
+    return (flush_capture(writer) && H5Dflush(writer->step) >= 0 && has_arrived(writer) &&
+            sync_file(writer)) ||
            fail(writer, error, "bring the trace to the disk");
 }
 

@@ -82,9 +82,9 @@ note_where(const char *call)
     for (int i = 2; i < n && used < sizeof report->where; i++) {
         Dl_info info;
         if (dladdr(frames[i], &info) != 0 && info.dli_fname != NULL)
-            used += (size_t)snprintf(report->where + used, sizeof report->where - used, "\n%s+0x%tx",
-                                     info.dli_fname,
-                                     (char *)frames[i] - (char *)info.dli_fbase);
+            used +=
+                (size_t)snprintf(report->where + used, sizeof report->where - used, "\n%s+0x%tx",
+                                 info.dli_fname, (char *)frames[i] - (char *)info.dli_fbase);
     }
 }
 
@@ -216,7 +216,8 @@ open_fails(const char *path, int flags, const char *call)
         if ((flags & (O_CREAT | O_TMPFILE)) != 0)                                                  \
             mode = va_arg(more, mode_t);                                                           \
         va_end(more);                                                                              \
-        return open_fails(path, flags, #name) ? -1 : (*(Function *)next_of(#name, &next))arguments; \
+        return open_fails(path, flags, #name) ? -1                                                 \
+                                              : (*(Function *)next_of(#name, &next))arguments;     \
     }
 
 WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
@@ -312,5 +313,5 @@ __libc_start_main(Main program, int argc, char **argv, void (*begin)(void), void
 
     real_main = program;
     return (*(Function *)next_of("__libc_start_main", &next))(armed_main, argc, argv, begin, end,
-                                                             linker_end, stack);
+                                                              linker_end, stack);
 }

@@ -155,10 +155,9 @@ def environment(**more):
 
 def run(args, folder, **options):
     env = environment(**options.pop("env", {}))
-    return subprocess.run([os.fspath(PROGRAM), *args], cwd=folder, stdin=options.pop("stdin", subprocess.DEVNULL),
-                          stdout=options.pop("stdout", subprocess.PIPE),
-                          stderr=options.pop("stderr", subprocess.PIPE), timeout=HANG, env=env,
-                          check=False, **options)
+    return subprocess.run([os.fspath(PROGRAM), *args], cwd=folder, stdin=subprocess.DEVNULL,
+                          stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+                          timeout=HANG, env=env, check=False, **options)
 
 
 def make_home(home):
