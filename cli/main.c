@@ -126,13 +126,15 @@ occupy_standard_descriptors(void)
         close(fd);
 }
 
-/* GLib ends the program where a list or a text cannot grow: with a sentence, and no core. */
+/* GLib ends the program where a list or a text cannot grow, or pango gets no thread: with a sentence,
+ * and no core. */
 static void
 end_without_memory(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
 {
     static const char sentence[] = "entroscope: there is not enough memory\n";
 
-    if (strstr(message, "failed to allocate") == NULL) {
+    if (strstr(message, "failed to allocate") == NULL &&
+        strstr(message, "creating thread") == NULL) {
         g_log_default_handler(domain, level, message, data);
         return;
     }

@@ -213,6 +213,8 @@ def check_surroundings(case, home):
     check_limit(case, resource.RLIMIT_NOFILE, 8)
     check_limit(case, resource.RLIMIT_STACK, 256 << 10)
     check_limit(case, resource.RLIMIT_FSIZE, 0)
+    if case.name == "train":  # OpenBLAS would wait for memory without an end
+        check_limit(case, resource.RLIMIT_AS, 200 << 20)
     for closed in ((0,), (1,), (2,), (0, 1, 2)):
         check_closed(case, closed)
 
