@@ -264,6 +264,17 @@ entro_draft_write(EntroDraft *draft, const void *bytes, gsize n, GError **error)
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
 
+/* Always the same for one target: what a process leaves that is killed just then is replaced by the
+ * next, and does not add up.  Only complete files ever have it, so it does not matter whose. */
+static char *
+last_name(const EntroDraft *draft)
+{
+    g_autofree char *base = g_path_get_basename(draft->target);
+    g_autofree char *hidden = g_strdup_printf(".%.200s.entroscope", base);
+
+    return g_build_filename(draft->folder, hidden, NULL);
+}
+
 /* A nameless file cannot replace another: it takes its place in two steps, and in one where there is
  * nothing to replace. */
 static gboolean
@@ -276,24 +287,26 @@ link_draft(EntroDraft *draft)
         return TRUE;
     if (errno != EEXIST)
         return FALSE;
-    do {
-        g_free(draft->name);
-        draft->name = new_name(draft);
-        remember(draft->name);
-        code = linkat(AT_FDCWD, way, AT_FDCWD, draft->name, AT_SYMLINK_FOLLOW);
-        if (code != 0)
-            forget(draft->name);
-    } while (code != 0 && errno == EEXIST);
+    g_autofree char *name = last_name(draft);
+    remember(name);
+    while ((code = linkat(AT_FDCWD, way, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) != 0 &&
+           errno == EEXIST && (unlink(name) == 0 || errno == ENOENT))
+        ;
+    if (code == 0)
+        code = rename(name, draft->target);
+    if (code != 0 && errno == ENOENT && access(draft->folder, F_OK) == 0)
+        code = 0; /* taken away by another with the same target, who is later: the last one wins */
+    const int number = errno;
     if (code != 0)
-        g_clear_pointer(&draft->name, g_free);
+        unlink(name);
+    forget(name);
+    errno = number;
     return code == 0;
 }
 
 static gboolean
 rename_draft(EntroDraft *draft)
 {
-    if (draft->name == NULL)
-        return TRUE;
     if (rename(draft->name, draft->target) != 0)
         return FALSE;
     forget(draft->name);
@@ -329,8 +342,7 @@ entro_draft_commit(EntroDraft *draft, GError **error)
         return FALSE;
     if (draft->target == NULL)
         return TRUE;
-    if (fsync(draft->fd) != 0 || (draft->name == NULL && !link_draft(draft)) ||
-        !rename_draft(draft))
+    if (fsync(draft->fd) != 0 || !(draft->name == NULL ? link_draft : rename_draft)(draft))
         return fail(draft, error);
     return sync_folder(draft, error);
 }
