@@ -220,7 +220,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "--run names one run, but there are %d files", argc - 1);
     if (chosen.verify && chosen.replace)
         return entro_usage_error(error, "--replace leaves nothing that --verify could compare");
-    entro_signals_watch();
+    entro_signals_watch(ENTRO_PATIENCE);
     gboolean good = analyze_all(argv + 1, argc - 1, &options, summaries, ret_exit, error);
     entro_progress_end();
     print_summaries(summaries);

@@ -138,6 +138,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (!check_request(&request, error))
         return FALSE;
     options.head_intervals = entro_common.json || chosen.all_heads;
+    entro_signals_watch(ENTRO_PATIENCE);
     g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
     if (store == NULL || !entro_store_hold(store, error) ||
         !compare_select(store, &request, &selection, error))

@@ -96,7 +96,7 @@ backup(char **arguments, int *ret_exit, GError **error)
     (void)ret_exit;
     if (entro_common.json)
         return entro_usage_error(error, "--json is for check");
-    entro_signals_watch();
+    entro_signals_watch(ENTRO_PATIENCE);
     if (!entro_store_backup(arguments[0], arguments[1], no_signal, NULL, &done, error))
         return FALSE;
     if (!done) {

@@ -89,6 +89,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "takes one TABLE, got %d", argc - 1);
     if (chosen.output != NULL && entro_same_file(chosen.output, chosen.db))
         return entro_usage_error(error, "%s is the database itself", chosen.output);
+    entro_signals_watch(ENTRO_PATIENCE);
     g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
     if (store == NULL)
         return FALSE;

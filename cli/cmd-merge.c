@@ -244,7 +244,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "--rename must not be empty");
     if (!check_not_target(argv + 1, argc - 1, error))
         return FALSE;
-    entro_signals_watch();
+    entro_signals_watch(ENTRO_PATIENCE);
     gboolean good = merge_all(argv + 1, argc - 1, reports, ret_exit, error);
     entro_progress_end();
     (entro_common.json ? print_json : print_reports)(reports);

@@ -102,7 +102,14 @@ find_runs(EntroStore *store, GError **error)
 static gboolean
 write_figure(const EntroFigure *figure, GError **error)
 {
-    if (figure == NULL || !entro_figure_write(figure, chosen.output, error))
+    if (figure == NULL)
+        return FALSE;
+    if (entro_signals_seen() != 0) {
+        g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
+                    "stopped by a signal; %s is as it was", chosen.output);
+        return FALSE;
+    }
+    if (!entro_figure_write(figure, chosen.output, error))
         return FALSE;
     const GPtrArray *notes = entro_figure_get_notes(figure);
     for (guint i = 0; i < notes->len; i++)
@@ -208,6 +215,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
     if (argc > 2 || (argc == 2 && chosen.recipe != NULL))
         return entro_usage_error(error, "draws one VIEW or one --recipe, got %d",
                                  argc - 1 + (chosen.recipe != NULL));
+    entro_signals_watch(ENTRO_PATIENCE);
     return chosen.recipe ? draw_recipe(redraw, error) : draw_view(argv[1], redraw, error);
 }
 

@@ -345,6 +345,7 @@ run(int argc, char **argv, int *ret_exit, GError **error)
         return entro_usage_error(error, "needs at least one RUN, a name or #ID; see --help");
     if (chosen.html != NULL && entro_common.json)
         return entro_usage_error(error, "takes --html or --json, not both");
+    entro_signals_watch(ENTRO_PATIENCE);
     g_autoptr(EntroStore) store = entro_store_open(chosen.db, ENTRO_STORE_READ, error);
     if (store == NULL || !entro_store_hold(store, error))
         return FALSE;

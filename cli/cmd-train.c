@@ -471,7 +471,8 @@ run(int argc, char **argv, int *ret_exit, GError **error)
                                         "would be kept; see --help");
     if (!check_data_survives(config.trace, error) || !check_data_survives(config.checkpoint, error))
         return FALSE;
-    entro_signals_watch();
+    /* a step that is under way, and its checkpoint, are worth waiting for */
+    entro_signals_watch(0);
     g_autoptr(EntroTrainer) trainer = entro_trainer_new(&config, error);
     if (trainer == NULL || !train(trainer, &config, &last, error))
         return FALSE;

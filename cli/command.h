@@ -112,9 +112,8 @@ gboolean entro_same_file(const char *path, const char *other);
 
 /* A file that appears whole or not at all (output-file.c). */
 typedef struct {
-    const char *path; /* NULL: stdout */
-    char *draft;      /* renamed to `path` at the end; NULL: written in place */
-    FILE *stream;
+    const char *path;  /* NULL: stdout */
+    EntroDraft *draft; /* NULL: stdout */
 } EntroOutput;
 
 /* Path NULL: stdout.  What is there and no regular file (/dev/stdout, a pipe) is written to. */
@@ -128,6 +127,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroOutput, entro_output_clear)
 /* A line that is drawn again and again on a terminal; nothing elsewhere or with --quiet. */
 void entro_progress(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void entro_progress_end(void);
+/* The same in a signal handler. */
+void entro_progress_wipe(void);
 
 /* ---- listing runs (list-runs.c) ---------------------------------------------------------------------- */
 
@@ -137,8 +138,14 @@ void entro_runs_print_json(const GPtrArray *runs);
 
 /* ---- signals (signals.c) ----------------------------------------------------------------------------- */
 
-/* The first SIGINT or SIGTERM is noted, the second ends the program at once. */
-void entro_signals_watch(void);
+/* The first SIGINT, SIGTERM or SIGHUP is noted, for the program to come to a clean end.  The second,
+ * or `patience` seconds later (0: however long it takes), ends it where it is. */
+void entro_signals_watch(guint patience);
+#define ENTRO_PATIENCE 1
+/* A pipe that nobody reads any more is noted as well; from the beginning, in every command. */
+void entro_signals_watch_pipe(void);
+/* As the signal itself would have ended the program. */
+void entro_signals_leave(int number) G_GNUC_NORETURN;
 int entro_signals_seen(void); /* 0 if none */
 
 /* ---- analysing one file (analyze-file.c) ------------------------------------------------------------- */

@@ -58,6 +58,14 @@ unknown_command(const char *name)
     return ENTRO_EXIT_USAGE;
 }
 
+/* Whoever closed it wants no more, and no complaint. */
+static void
+leave_a_closed_pipe(void)
+{
+    if (entro_signals_seen() == SIGPIPE)
+        entro_signals_leave(SIGPIPE);
+}
+
 static int
 run_command(const EntroCommand *command, int argc, char **argv)
 {
@@ -71,6 +79,7 @@ run_command(const EntroCommand *command, int argc, char **argv)
         good = entro_flush_stdout(&error);
     if (good)
         return exit_code;
+    leave_a_closed_pipe();
     fflush(stdout);
     clearerr(stdout); /* it is told here, and not again at exit */
     entro_complain(command->name, error->message);
@@ -99,6 +108,7 @@ check_stdout_at_exit(void)
 
     if (entro_flush_stdout(&error))
         return;
+    leave_a_closed_pipe();
     fprintf(stderr, "entroscope: %s\n", error->message);
     _exit(ENTRO_EXIT_OUTPUT);
 }
@@ -114,6 +124,24 @@ occupy_standard_descriptors(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
+}
+
+/* GLib ends the program where a list or a text cannot grow, or pango gets no thread: with a sentence,
+ * and no core. */
+static void
+end_without_memory(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+    static const char sentence[] = "entroscope: there is not enough memory\n";
+
+    if (strstr(message, "failed to allocate") == NULL &&
+        strstr(message, "creating thread") == NULL) {
+        g_log_default_handler(domain, level, message, data);
+        return;
+    }
+    entro_drafts_unlink();
+    entro_progress_wipe();
+    _exit(write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0 ? ENTRO_EXIT_OUTPUT
+                                                                  : ENTRO_EXIT_REFUSED);
 }
 
 /* HDF5 lets its environment overrule the program: locks, plugins, other files.  Not this one's. */
@@ -136,7 +164,9 @@ main(int argc, char **argv)
     scrub_environment();
     setlocale(LC_CTYPE, "C.UTF-8"); /* text is UTF-8, numbers keep their point */
     gsl_set_error_handler_off();
-    signal(SIGPIPE, SIG_DFL);
+    g_log_set_handler("GLib", G_LOG_LEVEL_ERROR | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION,
+                      end_without_memory, NULL);
+    entro_signals_watch_pipe();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);
     entro_reader_use_child("/proc/self/exe", 0);

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -196,7 +197,7 @@ entro_json_strings(JsonBuilder *builder, const char *name, const GPtrArray *valu
 
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 10)
 
-static gboolean progress_shown;
+static volatile sig_atomic_t progress_shown;
 
 /* What fits on one line of the terminal: a longer one would leave its first half behind. */
 static void
@@ -237,4 +238,13 @@ entro_progress_end(void)
     if (progress_shown)
         fputs("\r\033[K", stderr);
     progress_shown = FALSE;
+}
+
+void
+entro_progress_wipe(void)
+{
+    static const char wipe[] = "\r\033[K";
+
+    if (progress_shown && write(STDERR_FILENO, wipe, sizeof wipe - 1) < 0)
+        progress_shown = FALSE; /* there is nobody to tell */
 }

@@ -1,8 +1,6 @@
 /* checkpoint.c: named float tensors in an HDF5 file of their own, written whole or not at all. */
 #include "reader/reader.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* ---- writing ----------------------------------------------------------------------------------- */
@@ -58,22 +56,6 @@ make_image(const char *format, const EntroAttribute *attributes, guint n_attribu
     return entro_h5_image(file, ret_size, error);
 }
 
-static gboolean
-write_and_rename(const char *path, const guint8 *bytes, gsize size, GError **error)
-{
-    /* always the same name: what a killed process leaves is replaced, and does not add up */
-    g_autofree char *temporary = g_strdup_printf("%s.tmp", path);
-    gboolean written = entro_write_file(temporary, bytes, size, error);
-
-    if (written && g_rename(temporary, path) == 0)
-        return TRUE;
-    if (written)
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE, "cannot be replaced: %s",
-                    g_strerror(errno));
-    g_unlink(temporary);
-    return FALSE;
-}
-
 gboolean
 entro_tensors_write(const char *path, const char *format, const EntroAttribute *attributes,
                     guint n_attributes, const EntroTensor *tensors, guint n, GError **error)
@@ -83,8 +65,8 @@ entro_tensors_write(const char *path, const char *format, const EntroAttribute *
     entro_h5_quiet();
     g_autofree guint8 *bytes =
         make_image(format, attributes, n_attributes, tensors, n, &size, error);
-    if (bytes != NULL && write_and_rename(path, bytes, size, error))
-        return TRUE;
+    if (bytes != NULL)
+        return entro_write_file(path, bytes, size, error);
     g_prefix_error(error, "%s: ", path);
     return FALSE;
 }

@@ -43,6 +43,21 @@ typedef enum {
  * bidi controls as \xNN; length -1: to the NUL.  Free with g_free(). */
 ENTRO_API char *entro_printable(const char *text, gssize length);
 
+/* ---- files that appear whole or not at all (draft.c) ----------------------------------------- */
+
+/* Written without a name, flushed to the disk, then put in the place of `path`: whatever fails before
+ * that leaves the old file.  A link is followed and stays; a device or a pipe is written to. */
+typedef struct EntroDraft EntroDraft;
+
+ENTRO_API EntroDraft *entro_draft_new(const char *path, GError **error);
+ENTRO_API int entro_draft_get_fd(const EntroDraft *draft); /* to write to instead */
+ENTRO_API gboolean entro_draft_write(EntroDraft *draft, const void *bytes, gsize n, GError **error);
+ENTRO_API gboolean entro_draft_commit(EntroDraft *draft, GError **error); /* once, at the end */
+ENTRO_API void entro_draft_free(EntroDraft *draft);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroDraft, entro_draft_free)
+/* For a signal handler that ends the program: removes what drafts of this process have a name. */
+ENTRO_API void entro_drafts_unlink(void);
+
 /* ---- numbers as they are stored ------------------------------------------------------------ */
 
 typedef enum { ENTRO_F16, ENTRO_BF16, ENTRO_F32, ENTRO_F64 } EntroElement;
@@ -420,8 +435,8 @@ typedef struct {
     float *data; /* row-major, borrowed */
 } EntroTensor;
 
-/* One dataset (f32, contiguous) a tensor, attributes at the root beside `format`.  Written to a
- * temporary file beside `path` and renamed. */
+/* One dataset (f32, contiguous) a tensor, attributes at the root beside `format`.  Written as a
+ * draft: whole or not at all. */
 ENTRO_API gboolean entro_tensors_write(const char *path, const char *format,
                                        const EntroAttribute *attributes, guint n_attributes,
                                        const EntroTensor *tensors, guint n, GError **error);

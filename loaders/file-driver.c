@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -22,11 +23,15 @@ typedef struct {
     dev_t device;
     ino_t inode;
     EntroRedo *redo;  /* of a file that is written, else NULL */
+    int *lost;        /* then: errno of the first write that failed; an atomic box */
+    int unread;       /* errno of the last read that failed, 0 if none did */
     gboolean is_lent; /* the descriptor is not ours to close */
 } DriverFile;
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
+/* Of the file that is opened to be written. */
+static __thread int *lost_of_next;
 
 /* Of the one file, where a process may open none. */
 static int lent_fd = -1, lent_redo = -1;
@@ -57,9 +62,15 @@ static H5FD_t *
 open_file(const char *name, int mode)
 {
     struct stat facts;
-    gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY;
-    int fd = is_lent ? lent_fd : open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY, has_room = entro_h5_has_room();
+    int fd = is_lent ? lent_fd : -1;
 
+    if (!has_room)
+        entro_h5_push_reason("there is not enough memory");
+    else if (!is_lent)
+        fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (!has_room)
+        return NULL;
     if (fd < 0 || fstat(fd, &facts) != 0) {
         if (fd >= 0 && !is_lent)
             close(fd);
@@ -70,9 +81,10 @@ open_file(const char *name, int mode)
     file->eof = (haddr_t)facts.st_size;
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
-    if (mode == O_RDWR)
+    if (mode == O_RDWR) {
         file->redo = entro_redo_new(name, facts.st_dev, facts.st_ino);
-    else
+        file->lost = g_atomic_rc_box_acquire(lost_of_next);
+    } else
         attach_redo(name, fd);
     file->is_lent = is_lent;
     return &file->base;
@@ -102,6 +114,7 @@ driver_close(H5FD_t *base)
     int code = file->is_lent ? 0 : close(file->fd);
 
     entro_redo_free(file->redo);
+    g_clear_pointer(&file->lost, g_atomic_rc_box_release);
     g_free(file);
     return code;
 }
@@ -173,7 +186,7 @@ driver_get_handle(H5FD_t *file, hid_t access, void **ret_handle)
 static herr_t
 driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, void *to)
 {
-    const DriverFile *file = (const DriverFile *)base;
+    DriverFile *file = (DriverFile *)base;
 
     (void)transfer;
     if (type == H5FD_MEM_DRAW && recorded != NULL) {
@@ -187,8 +200,10 @@ driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size
         gssize n = pread(file->fd, to, size, (off_t)address);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            file->unread = errno;
             return -1;
+        }
         if (n == 0) {
             memset(to, 0, size);
             break;
@@ -215,7 +230,17 @@ driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, siz
     return -1;
 }
 
-/* What is new lies behind the end, and nothing leads to it yet: only in place can something be lost. */
+/* HDF5 1.10 is told that all is well: it cannot go on after a flush that failed, and crashes when it
+ * closes the file.  Nothing is written any more, or a later success would leave a hole. */
+static herr_t
+lose(DriverFile *file)
+{
+    *file->lost = errno != 0 ? errno : EIO;
+    return 0;
+}
+
+/* What is new lies behind the end, and nothing leads to it yet: only in place can something be lost
+ * by halves. */
 static herr_t
 writer_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
              const void *from)
@@ -226,10 +251,12 @@ writer_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, siz
     (void)transfer;
     if (file->redo == NULL)
         return -1;
+    if (*file->lost != 0)
+        return 0;
     const gboolean keep = address < file->eof && entro_redo_wants(file->redo, address, size);
     if ((keep && !entro_redo_put(file->redo, address, from, size)) ||
         !entro_write_at(file->fd, from, size, address) || (keep && !entro_redo_done(file->redo)))
-        return -1;
+        return lose(file);
     file->eof = MAX(file->eof, address + size);
     return 0;
 }
@@ -241,10 +268,10 @@ writer_truncate(H5FD_t *base, hid_t transfer, hbool_t closing)
 
     (void)transfer;
     (void)closing;
-    if (file->eoa == file->eof)
+    if (file->eoa == file->eof || *file->lost != 0)
         return 0;
     if (ftruncate(file->fd, (off_t)file->eoa) != 0)
-        return -1;
+        return lose(file);
     file->eof = file->eoa;
     return 0;
 }
@@ -323,10 +350,11 @@ entro_driver_use(hid_t access)
 }
 
 gboolean
-entro_driver_use_to_write(hid_t access)
+entro_driver_use_to_write(hid_t access, int *lost)
 {
     static gsize registered;
 
+    lost_of_next = lost;
     return use(access, &writer_class, &registered);
 }
 
@@ -336,6 +364,17 @@ entro_driver_get_fd(hid_t file)
     void *handle = NULL;
 
     return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? *(int *)handle : -1;
+}
+
+/* The descriptor that HDF5 knows is a part of it. */
+int
+entro_driver_get_read_error(hid_t file)
+{
+    void *handle = NULL;
+
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
+        return 0;
+    return ((const DriverFile *)(const void *)((char *)handle - offsetof(DriverFile, fd)))->unread;
 }
 
 void

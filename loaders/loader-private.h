@@ -28,9 +28,10 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* To be called when a write has failed, before the file is closed: HDF5 1.10 cannot close a file that
- * it cannot write, and crashes at exit when it tries again.  Nothing is written to it any more. */
-void entro_h5_abandon(hid_t file);
+/* Whether there is memory to open a file: asked first, because HDF5 does not bear it otherwise. */
+gboolean entro_h5_has_room(void);
+/* A reason of our own for entro_h5_fail(), from inside a call of HDF5. */
+void entro_h5_push_reason(const char *reason);
 
 /* A file-access property of the library's own, without a public setter; set where it exists. */
 void entro_h5_set_private_flag(hid_t access, const char *name);
@@ -42,7 +43,7 @@ hid_t entro_h5_create_in_memory(H5F_libver_t version); /* the earliest that may 
 hid_t entro_h5_timeless(hid_t class);
 gboolean entro_h5_create_groups(hid_t file, const char *path);
 guint8 *entro_h5_image(hid_t file, gsize *ret_size, GError **error);
-/* Writes and syncs; what is left after a failure is the caller's to remove. */
+/* As a draft: whole or not at all. */
 gboolean entro_write_file(const char *path, const guint8 *bytes, gsize size, GError **error);
 
 /* ---- element types (element.c) ---------------------------------------------------------------- */
@@ -194,13 +195,15 @@ typedef struct {
 /* Has files opened with `access` read by our driver. */
 gboolean entro_driver_use(hid_t access);
 /* Has them written by it, so that a kill leaves no block half old and half new. */
-gboolean entro_driver_use_to_write(hid_t access);
+gboolean entro_driver_use_to_write(hid_t access, int *lost);
 /* From here on this process reads one file alone, which is open, and no path is opened; `redo`: of what a
  * killed writer has left. */
 void entro_driver_use_descriptor(int fd, int redo);
 int entro_driver_get_descriptor(void); /* negative: there is none */
 /* Descriptor of a file so opened; it stays the file's. */
 int entro_driver_get_fd(hid_t file);
+/* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
+int entro_driver_get_read_error(hid_t file);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down
  * here. */
 void entro_driver_record(EntroExtent *extent);

@@ -257,6 +257,18 @@ read_trace(EntroSource *source, const char *path, const EntroSourceOptions *opti
     return FALSE;
 }
 
+/* To HDF5, what it cannot read is not there. */
+static void
+note_read_error(EntroSource *source)
+{
+    const int number = source->reader ? source->reader->class->read_error(source->reader) : 0;
+
+    if (number != 0)
+        entro_note(source->trace.problems,
+                   "a part of it could not be read (%s): what seems to be missing may be there",
+                   g_strerror(number));
+}
+
 static gboolean
 open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *options,
               GError **error)
@@ -272,8 +284,10 @@ open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *o
         g_strdup(source->archive ? entro_archive_get_mode(source->archive) : "plain");
     if (!read_trace(source, path, options, error))
         return FALSE;
-    if (make_plans(source, error))
+    if (make_plans(source, error)) {
+        note_read_error(source);
         return TRUE;
+    }
     g_prefix_error(error, "%s: ", path);
     return FALSE;
 }

@@ -5,6 +5,7 @@
  * a killed writer leaves every committed capture readable. */
 #include "loader-private.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ struct EntroWriter {
     gboolean was_complete;      /* then; stays so until something is added */
     EntroWriterOptions options; /* for opening later; of what it points to, layer_index alone */
     gboolean failed;            /* nothing more is written: the file stays as the failure left it */
+    int *lost; /* errno of a write that HDF5 was not told about; shared with its driver */
 };
 
 /* Extends the first axis to n + 1 and writes its last entry. */
@@ -67,11 +69,21 @@ fail(EntroWriter *writer, GError **error, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *what = g_strdup_vprintf(format, arguments);
     va_end(arguments);
+    if (*writer->lost != 0) {
+        H5Eclear2(H5E_DEFAULT);
+        entro_h5_push_reason(g_strerror(*writer->lost));
+    }
     entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "%s: cannot %s", writer->path, what);
-    if (writer->file >= 0)
-        entro_h5_abandon(writer->file);
+    *writer->lost = EIO;
     writer->failed = TRUE;
     return FALSE;
+}
+
+/* What HDF5 has handed on so far. */
+static gboolean
+has_arrived(const EntroWriter *writer)
+{
+    return *writer->lost == 0;
 }
 
 static gboolean open_again(EntroWriter *writer, GError **error);
@@ -80,6 +92,8 @@ static gboolean open_again(EntroWriter *writer, GError **error);
 static gboolean
 is_alive(EntroWriter *writer, GError **error)
 {
+    if (!writer->failed && !has_arrived(writer))
+        return fail(writer, error, "go on with the trace");
     if (!writer->failed)
         return writer->file >= 0 || open_again(writer, error);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE,
@@ -145,16 +159,19 @@ create_everything(EntroWriter *writer, const EntroWriterOptions *options, GError
     g_autofree guint8 *skeleton = entro_trace_skeleton(options, &size, error);
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
 
-    entro_redo_forget(writer->path);
-    if (skeleton == NULL || !entro_write_file(writer->path, skeleton, size, error)) {
+    if (skeleton == NULL) {
         g_prefix_error(error, "%s: ", writer->path);
         return FALSE;
     }
+    if (!entro_write_file(writer->path, skeleton, size, error))
+        return FALSE;
+    entro_redo_forget(writer->path); /* of the file that was there, and is no more */
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of the file in memory */
-    if (entro_driver_use_to_write(access))
+    if (entro_driver_use_to_write(access, writer->lost))
         writer->file = H5Fopen(writer->path, H5F_ACC_RDWR, access);
-    if (writer->file < 0 || !open_parts(writer, options) || H5Fstart_swmr_write(writer->file) < 0)
+    if (writer->file < 0 || !open_parts(writer, options) || H5Fstart_swmr_write(writer->file) < 0 ||
+        !has_arrived(writer))
         return fail(writer, error, "set up the trace");
     return TRUE;
 }
@@ -168,7 +185,7 @@ open_for_more(EntroWriter *writer)
 
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
-    if (entro_driver_use_to_write(access))
+    if (entro_driver_use_to_write(access, writer->lost))
         writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
     /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
     return writer->file >= 0 && H5Fincrement_filesize(writer->file, 0) >= 0 &&
@@ -187,7 +204,7 @@ open_again(EntroWriter *writer, GError **error)
     for (guint i = 0; good && i < writer->n_scalars; i++)
         good = entro_series_cut(writer->scalars[i].step, writer->scalars[i].n) &&
                entro_series_cut(writer->scalars[i].value, writer->scalars[i].n);
-    return good || fail(writer, error, "go on with the trace");
+    return (good && has_arrived(writer)) || fail(writer, error, "go on with the trace");
 }
 
 static EntroWriter *
@@ -197,6 +214,7 @@ writer_alloc(const char *path, const EntroWriterOptions *options)
 
     writer->path = g_strdup(path);
     writer->held = G_MININT64;
+    writer->lost = g_atomic_rc_box_new0(int);
     writer->options = *options;
     writer->options.layer_index =
         g_memdup2(options->layer_index, options->n_layers * sizeof *options->layer_index);
@@ -439,7 +457,7 @@ entro_writer_commit(EntroWriter *writer, gint64 step, GError **error)
         return FALSE;
     if (!flush_capture(writer) ||
         !append(writer->step, 1, NULL, writer->n_captures, H5T_NATIVE_INT64, &step) ||
-        H5Dflush(writer->step) < 0)
+        H5Dflush(writer->step) < 0 || !has_arrived(writer))
         return fail(writer, error, "commit the capture of step %" G_GINT64_FORMAT, step);
     writer->n_captures++;
     return TRUE;
@@ -447,11 +465,11 @@ entro_writer_commit(EntroWriter *writer, gint64 step, GError **error)
 
 /* What is in the page cache outlives the process; synced, also the machine. */
 static gboolean
-sync_file(hid_t file)
+sync_file(EntroWriter *writer)
 {
-    void *handle = NULL;
-
-    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && fsync(*(int *)handle) == 0;
+    if (fsync(entro_driver_get_fd(writer->file)) != 0)
+        *writer->lost = errno;
+    return has_arrived(writer);
 }
 
 gboolean
@@ -462,7 +480,8 @@ entro_writer_flush(EntroWriter *writer, GError **error)
         return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
-    return (flush_capture(writer) && H5Dflush(writer->step) >= 0 && sync_file(writer->file)) ||
+    return (flush_capture(writer) && H5Dflush(writer->step) >= 0 && has_arrived(writer) &&
+            sync_file(writer)) ||
            fail(writer, error, "bring the trace to the disk");
 }
 
@@ -507,9 +526,9 @@ entro_writer_close(EntroWriter *writer, GError **error)
         return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
-    /* flushed before the handles are closed: after that a full disk can no longer be met */
     if (H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
-        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_handles(writer))
+        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_handles(writer) ||
+        !has_arrived(writer))
         return fail(writer, error, "finish the trace");
     return TRUE;
 }
@@ -520,8 +539,6 @@ entro_writer_free(EntroWriter *writer)
     if (writer == NULL)
         return;
     entro_h5_quiet();
-    if (writer->file >= 0 && !writer->failed && H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0)
-        entro_h5_abandon(writer->file);
     close_handles(writer);
     for (guint i = 0; i < writer->n_scalars; i++)
         g_free(writer->scalars[i].name);
@@ -532,5 +549,6 @@ entro_writer_free(EntroWriter *writer)
     g_free(writer->n_heads);
     g_free(writer->encoded);
     g_free(writer->path);
+    g_atomic_rc_box_release(writer->lost);
     g_free(writer);
 }

@@ -1,12 +1,9 @@
 /* figure-write.c: a figure into a file; each format has a file of its own.
  *
- * Written to a new file beside the target, flushed to the disk, then renamed: whatever goes wrong,
- * an older file stays as it was.  cairo tells of a failed write only after its surface is finished,
+ * It is written as a draft: whatever goes wrong, an older file stays as it was.  cairo tells of a failed write only after its surface is finished,
  * and not which error it was, so the stream keeps errno itself. */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
-#include <glib/gstdio.h>
 
 #include "figure-private.h"
 
@@ -94,60 +91,27 @@ format_of(const char *path, EntroFormat *ret_format, GError **error)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-/* Removes the file unless it was renamed. */
-typedef struct {
-    char *path;
-    int fd;
-} Draft;
-
-static void
-draft_clear(Draft *draft)
-{
-    if (draft->fd >= 0)
-        close(draft->fd);
-    if (draft->path)
-        g_unlink(draft->path);
-    g_free(draft->path);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Draft, draft_clear)
-
+/* The error of another stage, as one of ours. */
 static gboolean
-draft_open(Draft *draft, const char *target, GError **error)
+fail_draft(GError *reason, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(target);
-    g_autofree char *path = g_build_filename(folder, ".entroscope-XXXXXX", NULL);
-
-    draft->fd = g_mkstemp_full(path, O_WRONLY | O_CLOEXEC, 0666); /* O_CREAT | O_EXCL are added */
-    if (draft->fd < 0)
-        return fail_errno(target, errno, error);
-    draft->path = g_steal_pointer(&path);
-    return TRUE;
-}
-
-static gboolean
-draft_commit(Draft *draft, const char *target, GError **error)
-{
-    const int fd = draft->fd;
-
-    if (fsync(fd) != 0)
-        return fail_errno(target, errno, error);
-    draft->fd = -1;
-    if (close(fd) != 0)
-        return fail_errno(target, errno, error);
-    if (g_rename(draft->path, target) != 0)
-        return fail_errno(target, errno, error);
-    g_clear_pointer(&draft->path, g_free);
-    return TRUE;
+    g_set_error_literal(error, ENTRO_PLOT_ERROR, ENTRO_PLOT_ERROR_WRITE, reason->message);
+    g_error_free(reason);
+    return FALSE;
 }
 
 gboolean
 entro_figure_write(const EntroFigure *figure, const char *path, GError **error)
 {
-    g_auto(Draft) draft = {.fd = -1};
     EntroFormat format = ENTRO_FORMAT_PDF;
+    GError *reason = NULL;
 
     g_return_val_if_fail(figure && path, FALSE);
-    return format_of(path, &format, error) && draft_open(&draft, path, error) &&
-           entro_figure_write_fd(figure, format, draft.fd, path, error) &&
-           draft_commit(&draft, path, error);
+    if (!format_of(path, &format, error))
+        return FALSE;
+    g_autoptr(EntroDraft) draft = entro_draft_new(path, &reason);
+    if (draft == NULL)
+        return fail_draft(reason, error);
+    return entro_figure_write_fd(figure, format, entro_draft_get_fd(draft), path, error) &&
+           (entro_draft_commit(draft, &reason) || fail_draft(reason, error));
 }

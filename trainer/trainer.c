@@ -7,7 +7,8 @@
 #include "arena.h"
 #include "schedule.h"
 
-#define SMOOTHING 5.0 /* seconds over which the speed is averaged */
+#define BLAS_BUFFER ((gsize)128 << 20)
+#define SMOOTHING   5.0 /* seconds over which the speed is averaged */
 
 G_DEFINE_QUARK(entro - trainer - error - quark, entro_trainer_error)
 
@@ -96,6 +97,16 @@ new_arena(const EntroTrainer *trainer)
     return arena_new(trainer->table->arena);
 }
 
+/* What OpenBLAS takes for each thread at its first product.  Where it gets none it tries for ever, so
+ * it is asked for here, last of all, and given back. */
+static gboolean
+has_blas_memory(guint n_threads)
+{
+    g_autofree void *room = g_try_malloc_n(n_threads, BLAS_BUFFER);
+
+    return room != NULL;
+}
+
 static gboolean
 build_model(EntroTrainer *trainer, GError **error)
 {
@@ -118,7 +129,7 @@ build_model(EntroTrainer *trainer, GError **error)
     if (trainer->weights == NULL || trainer->moment1 == NULL || trainer->moment2 == NULL ||
         trainer->model == NULL || trainer->team == NULL || trainer->attention == NULL)
         return no_memory(error, "the model");
-    return TRUE;
+    return has_blas_memory(config->n_threads) || no_memory(error, "the products of matrices");
 }
 
 /* Whenever the weights have changed. */

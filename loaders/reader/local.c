@@ -217,6 +217,12 @@ local_walk(EntroReader *reader, gsize max, GPtrArray *names)
 
 /* ---- the whole ------------------------------------------------------------------------------------ */
 
+static int
+local_read_error(EntroReader *reader)
+{
+    return entro_driver_get_read_error(file_of(reader));
+}
+
 static void
 local_free(EntroReader *reader)
 {
@@ -232,6 +238,7 @@ static const EntroReaderClass local_class = {
     .attribute = local_attribute,
     .list = local_list,
     .walk = local_walk,
+    .read_error = local_read_error,
     .free = local_free,
 };
 

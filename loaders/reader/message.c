@@ -16,6 +16,7 @@ const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS] = {
     [ENTRO_ASK_ATTRIBUTE] = {"(ayay)", "(uxday)"},  /* path, name; kind, number, text */
     [ENTRO_ASK_LIST] = {"(aybt)", "(uaay)"},        /* path, attributes, most; end, names */
     [ENTRO_ASK_WALK] = {"(t)", "(uaay)"},
+    [ENTRO_ASK_READ_ERROR] = {"()", "(u)"},
 };
 
 typedef struct {

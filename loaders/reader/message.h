@@ -16,6 +16,7 @@ typedef enum {
     ENTRO_ASK_ATTRIBUTE,
     ENTRO_ASK_LIST,
     ENTRO_ASK_WALK,
+    ENTRO_ASK_READ_ERROR,
     ENTRO_N_QUESTIONS
 } EntroQuestion;
 

@@ -32,6 +32,8 @@ typedef struct {
                      GPtrArray *names, EntroListEnd *ret_end, GError **error);
     /* Paths of all datasets, without a leading slash. */
     EntroListEnd (*walk)(EntroReader *reader, gsize max, GPtrArray *names);
+    /* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
+    int (*read_error)(EntroReader *reader);
     void (*free)(EntroReader *reader);
 } EntroReaderClass;
 

@@ -512,6 +512,19 @@ remote_find(EntroReader *reader, const EntroDataset *dataset, const hsize_t *cor
 
 /* ---- the whole ------------------------------------------------------------------------------------ */
 
+static int
+remote_read_error(EntroReader *reader)
+{
+    g_autoptr(GVariant) answer = NULL;
+    guint32 number = 0;
+
+    if (ask((RemoteReader *)reader, ENTRO_ASK_READ_ERROR, g_variant_new("()"), &answer, NULL) !=
+        ANSWERED)
+        return EIO;
+    g_variant_get(answer, "(u)", &number);
+    return (int)MIN(number, G_MAXINT);
+}
+
 static void
 remote_free(EntroReader *reader)
 {
@@ -540,6 +553,7 @@ static const EntroReaderClass remote_class = {
     .attribute = remote_attribute,
     .list = remote_list,
     .walk = remote_walk,
+    .read_error = remote_read_error,
     .free = remote_free,
 };
 

@@ -175,11 +175,24 @@ answer_walk(Server *server, GVariant *asked, GError **error)
     return names_variant(end, names);
 }
 
+static GVariant *
+answer_read_error(Server *server, GVariant *asked, GError **error)
+{
+    (void)asked;
+    (void)error;
+    return g_variant_new("(u)", (guint32)server->reader->class->read_error(server->reader));
+}
+
 static Answer *const answers[ENTRO_N_QUESTIONS] = {
-    [ENTRO_ASK_FILE] = answer_file, [ENTRO_ASK_EXISTS] = answer_exists,
-    [ENTRO_ASK_OPEN] = answer_open, [ENTRO_ASK_CLOSE] = answer_close,
-    [ENTRO_ASK_FIND] = answer_find, [ENTRO_ASK_ATTRIBUTE] = answer_attribute,
-    [ENTRO_ASK_LIST] = answer_list, [ENTRO_ASK_WALK] = answer_walk,
+    [ENTRO_ASK_FILE] = answer_file,
+    [ENTRO_ASK_EXISTS] = answer_exists,
+    [ENTRO_ASK_OPEN] = answer_open,
+    [ENTRO_ASK_CLOSE] = answer_close,
+    [ENTRO_ASK_FIND] = answer_find,
+    [ENTRO_ASK_ATTRIBUTE] = answer_attribute,
+    [ENTRO_ASK_LIST] = answer_list,
+    [ENTRO_ASK_WALK] = answer_walk,
+    [ENTRO_ASK_READ_ERROR] = answer_read_error,
 };
 
 /* The parent's own patience is shorter; but it may be gone while this process hangs.  (A signal at the

@@ -24,6 +24,10 @@ TIMEOUT = float(os.environ.get("CLITEST_TIMEOUT", "60"))  # a hang is a failure
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 
 
+# Of a test that runs in the background, programs would inherit that Ctrl-C means nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Skip(Exception):
     """Raised by a test that cannot run here; the reason is its text."""
 

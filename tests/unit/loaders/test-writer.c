@@ -407,7 +407,7 @@ test_a_place_that_cannot_be_written_is_named(void)
     g_assert_null(entro_writer_new("/nowhere/run.h5", &options, &error));
     g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
     g_assert_true(
-        g_str_has_prefix(error->message, "/nowhere/run.h5: cannot write the file: No such file"));
+        g_str_has_prefix(error->message, "/nowhere/run.h5 could not be written: No such file"));
 }
 
 static void
