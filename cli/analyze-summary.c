@@ -171,6 +171,8 @@ entro_summary_print(const EntroAnalyzeSummary *summary)
     if (summary->attempt > 1)
         printf("attempt %u, ", summary->attempt);
     printf("%" G_GSIZE_FORMAT " new captures", summary->n_new);
+    if (summary->n_partial > 0)
+        printf(" (%" G_GSIZE_FORMAT " of them not whole)", summary->n_partial);
     if (summary->n_known > 0)
         printf(" (%" G_GSIZE_FORMAT " were stored before", summary->n_known);
     if (summary->n_known > 0 && summary->verified)
