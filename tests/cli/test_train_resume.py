@@ -4,6 +4,7 @@ import random
 import resource
 import shutil
 import signal
+import time
 
 import clitest
 from clitest import dump, kill, query, test
@@ -77,10 +78,18 @@ def killed_until_done(world, args, rng, shortest, longest):
     raise AssertionError("it never comes to its end")
 
 
+def start_seconds(world, *args, **options):
+    """What it takes to find out that a run is done: a life that is shorter leads to nothing."""
+    begin = time.monotonic()
+    world.run(*line("whole", *args, **options), check=0)
+    return time.monotonic() - begin
+
+
 def check_killed(world, *args, kills=5, **options):
     whole = world.run(*line("whole", *args, resume=False, **options), check=0)
+    longest = 0.12 + 1.5 * start_seconds(world, *args, **options)
     n_killed, last = killed_until_done(world, line("cut", *args, **options), random.Random(3), 0.0,
-                                       0.12)
+                                       longest)
     assert n_killed >= kills, n_killed
     same(world, "whole", "cut")
     captures = steps(world, "cut")
@@ -116,7 +125,8 @@ def a_diverging_run_that_is_killed_diverges_the_same(world):
             "0", "--weight-decay", "0", "--init-std", "1"]
     whole = world.run(*line("whole", *args, resume=False, every=5), check=0)
     assert "diverged at step" in whole.out and "the last before that" in whole.out, str(whole)
-    _, last = killed_until_done(world, line("cut", *args, every=5), random.Random(4), 0.0, 0.05)
+    longest = 0.05 + 1.5 * start_seconds(world, *args, every=5)
+    _, last = killed_until_done(world, line("cut", *args, every=5), random.Random(4), 0.0, longest)
     same(world, "whole", "cut")
     assert last.out.replace("cut.", "whole.") == whole.out, f"{last} {whole}"
     again = world.run(*line("cut", *args, every=5), check=0)
@@ -149,8 +159,10 @@ def analysed_meanwhile_nothing_vanishes(world):
     world.run(*line("whole", resume=False, steps=LONG), check=0)
     rng = random.Random(5)
     counts = [0]
+    longest = 0.1 + start_seconds(world, every=150, steps=LONG)
     for n_killed in range(1000):
-        result = kill(world.start(*line("cut", every=150, steps=LONG)), rng.uniform(0.02, 0.1) + n_killed / 500)
+        result = kill(world.start(*line("cut", every=150, steps=LONG)),
+                      rng.uniform(0.02, longest) + n_killed / 500)
         # code 4: no capture yet, at the very beginning
         seen = world.run("analyze", "cut.trace", "--db", "cut.db")
         assert seen.code in ((0, 3, 4) if counts[-1] == 0 else (0, 3)), str(seen)
