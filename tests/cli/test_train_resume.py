@@ -87,7 +87,7 @@ def start_seconds(world, *args, **options):
 
 def check_killed(world, *args, kills=5, **options):
     whole = world.run(*line("whole", *args, resume=False, **options), check=0)
-    longest = 0.12 + 1.5 * start_seconds(world, *args, **options)
+    longest = 0.06 + start_seconds(world, *args, **options)
     n_killed, last = killed_until_done(world, line("cut", *args, **options), random.Random(3), 0.0,
                                        longest)
     assert n_killed >= kills, n_killed
@@ -102,7 +102,7 @@ def check_killed(world, *args, kills=5, **options):
 @test
 def killed_at_any_moment_it_ends_with_the_same_numbers(world):
     write_text(world)
-    check_killed(world, steps=2000)
+    check_killed(world, steps=3000)
 
 
 @test
