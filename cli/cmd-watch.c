@@ -16,12 +16,14 @@
 #define SEARCH_EVERY   10.0 /* s between two looks through /proc for a writer that is not known */
 #define NETWORK_EVERY  5.0  /* s: what stat() says of a network file system may be late */
 #define SETTLED        0.2  /* s without a write, before a file without SWMR is read */
-#define SETTLE_AT_MOST 1.0  /* s: a writer that never rests is read nevertheless */
+#define SETTLE_AT_MOST 0.5  /* s: a writer that never rests is read nevertheless */
 #define SAY_AFTER      1.5  /* s: every file is without SWMR while it is being created */
 #define JUDGE_SHARE    5.0 /* at most a fifth of the time goes into judging what was judged before */
 #define COMMANDS_WAIT  5.0  /* s at the end for the command of the last findings */
 #define NAP            0.05 /* s that a signal may wait */
 #define RATE_WINDOW    10.0 /* s */
+#define SURE_CAPTURES  2    /* captures that a finding must hold for, before it is told */
+#define FRESH_CAPTURES 20   /* the same of overload from the first capture on */
 #define NICER          10   /* the processor is the trainer's first */
 
 static struct {
@@ -132,6 +134,19 @@ meet_run(Watch *watch, const EntroAnalyzeSummary *summary)
                          finding_key(summary->run_id, summary->found_before->pdata[i]));
 }
 
+/* On a trace that grows: what one bad capture suggests, and how every fresh model looks. */
+static gboolean
+is_too_early(const Watch *watch, const EntroAnalyzeSummary *summary, const EntroFinding *finding)
+{
+    gboolean at_start = finding->kind == ENTRO_FINDING_OVERLOAD &&
+                        finding->onset_step == summary->first_step &&
+                        finding->last_step == ENTRO_STILL_SO;
+
+    if (!watch->follow.more || finding->kind == ENTRO_FINDING_NAN)
+        return FALSE;
+    return finding->n_captures < (at_start ? FRESH_CAPTURES : SURE_CAPTURES);
+}
+
 static void
 tell_new_findings(Watch *watch, const EntroAnalyzeSummary *summary)
 {
@@ -141,6 +156,7 @@ tell_new_findings(Watch *watch, const EntroAnalyzeSummary *summary)
         const EntroTold told = {summary->run_name, watch->path, watch->options.db_path, finding};
 
         if ((finding->severity == ENTRO_SEVERITY_INFO && !chosen.all) ||
+            is_too_early(watch, summary, finding) ||
             !g_hash_table_add(watch->told, finding_key(summary->run_id, finding)))
             continue;
         entro_tell_finding(summary, finding);
@@ -463,7 +479,7 @@ is_due(Watch *watch, const EntroLook *look)
         watch->pending_since = now();
     if (watch->pending_since == 0 || since_read < watch->took)
         return FALSE;
-    return !is_written_alone(watch) || fabs(age) >= SETTLED ||
+    return watch->writing == ENTRO_WRITING_SWMR || watch->had_swmr || fabs(age) >= SETTLED ||
            now() - watch->pending_since >= SETTLE_AT_MOST;
 }
 
@@ -523,7 +539,7 @@ follow_file(Watch *watch, int *ret_exit, GError **error)
         if (watch->ended)
             return TRUE;
         draw_line(watch);
-        nap(watch->interval);
+        nap(watch->pending_since > 0 ? MIN(NAP, watch->interval) : watch->interval);
         if (entro_signals_seen() != 0) {
             g_set_error(error, ENTRO_CLI_ERROR, ENTRO_CLI_ERROR_SIGNAL,
                         "%s: stopped by a signal; the captures so far are stored, the same "
@@ -609,7 +625,10 @@ const EntroCommand entro_command_watch = {
     .about = "Analyses a trace while it is being written, and tells findings as they begin",
     .details =
         "Each new capture is in the database within two seconds, as `analyze` would have put it\n"
-        "there; findings are printed as they begin.  It ends when the writer has closed the trace\n"
+        "there; findings are printed as they begin: once they hold for two captures, overload that "
+        "is\n"
+        "there from the first capture on (so looks every fresh model) for 20.  It ends when the "
+        "writer has closed the trace\n"
         "(/complete), with what `analyze` prints and its exit code, and with 3 when the writer "
         "was\n"
         "killed.  Ctrl-C ends it at any time; the same command goes on, and so does `analyze`.\n\n"
