@@ -121,7 +121,8 @@ def written_at(writer):
 
 def latencies(writer, watcher):
     flushed = written_at(writer)
-    seen = {event["step"]: at for at, event in watcher.events("capture")}
+    seen = {event["step"]: at for at, event in reversed(watcher.events("capture"))
+            if event["status"] == "complete"}
     assert sorted(seen) == sorted(flushed), (seen, flushed)
     return [seen[step] - flushed[step] for step in sorted(seen)]
 
