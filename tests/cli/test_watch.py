@@ -222,6 +222,21 @@ def findings_are_told_once_and_run_a_command(world):
 
 
 @test
+def a_fresh_model_is_no_alarm(world):
+    with watch(world, "--wait") as watcher, write(world, n=60, delay=0.05, fresh=4) as writer:
+        writer.finish()
+        assert "step 0:" not in watcher.finish().out
+    (world / "live.h5").unlink()
+    with watch(world, "--wait", db="2.db") as watcher, \
+            write(world, n=40, delay=0.1, fresh=40, path="live.h5") as writer:
+        watcher.out.wait_for("overload")
+        n = len(written_at(writer))
+        writer.finish()
+        watcher.finish()
+    assert 20 <= n < 40, n
+
+
+@test
 def hostile_names_stay_in_the_environment(world):
     name = "a'\"$(touch owned)`touch owned`;touch owned\n\x1b[31m%s"
     script = ('import os, sys; open("seen", "w").write(os.environ["ENTROSCOPE_RUN"] + "|" +'

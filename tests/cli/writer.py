@@ -5,7 +5,8 @@ HOW    swmr     under SWMR, flushed after each capture
        old      h5py's default format: no mark
        reopen   the old format, opened ('r+', with h5py's own locks) and closed for each capture
 KEY    name, seed, uuid, layers, heads, length; collapse=STEP: from there on, one key has it all;
-       complete=0: not said at the end; checksums=0; mode=a: to go on with what is there; linger=S: before closing
+       fresh=N: so many captures with nothing
+       learned yet; complete=0: not said at the end; checksums=0; mode=a: to go on with what is there; linger=S: before closing
 
 Says "STEP TIME" when a capture is on its way to readers, and "failed ..." when an open() was refused.
 """
@@ -17,7 +18,7 @@ import numpy
 
 path, how, n, delay = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 options = {"name": "live", "seed": "1", "uuid": "u-1", "layers": "2", "heads": "4", "length": "32",
-           "collapse": "-1", "complete": "1", "linger": "0", "first": "0", "checksums": "1"}
+           "collapse": "-1", "complete": "1", "linger": "0", "first": "0", "checksums": "1", "fresh": "0"}
 options.update(word.split("=", 1) for word in sys.argv[5:])
 L, H, T = (int(options[key]) for key in ("layers", "heads", "length"))
 rng = numpy.random.default_rng(int(options["seed"]))
@@ -32,7 +33,8 @@ def attention(step):
         p = numpy.zeros((1, 1, H, T, T), dtype="f4")
         p[..., 0] = 1
         return p
-    p = (rng.random((1, 1, H, T, T)) ** 4 + 1e-3) * numpy.tril(numpy.ones((T, T)))
+    sharp = 0 if step < int(options["fresh"]) else 4
+    p = (rng.random((1, 1, H, T, T)) ** sharp + 1e-3) * numpy.tril(numpy.ones((T, T)))
     return (p / p.sum(-1, keepdims=True)).astype("f4")
 
 
