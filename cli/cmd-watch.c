@@ -138,9 +138,8 @@ meet_run(Watch *watch, const EntroAnalyzeSummary *summary)
 static gboolean
 is_too_early(const Watch *watch, const EntroAnalyzeSummary *summary, const EntroFinding *finding)
 {
-    gboolean at_start = finding->kind == ENTRO_FINDING_OVERLOAD &&
-                        finding->onset_step == summary->first_step &&
-                        finding->last_step == ENTRO_STILL_SO;
+    gboolean at_start =
+        finding->kind == ENTRO_FINDING_OVERLOAD && finding->onset_step == summary->first_step;
 
     if (!watch->follow.more || finding->kind == ENTRO_FINDING_NAN)
         return FALSE;
