@@ -223,7 +223,7 @@ def findings_are_told_once_and_run_a_command(world):
 
 @test
 def a_fresh_model_is_no_alarm(world):
-    with watch(world, "--wait") as watcher, write(world, n=60, delay=0.05, fresh=4) as writer:
+    with watch(world, "--wait", "--interval", "0.05") as watcher, write(world, n=60, delay=0.05, fresh=4) as writer:
         writer.finish()
         assert "step 0:" not in watcher.finish().out
     (world / "live.h5").unlink()
@@ -394,7 +394,7 @@ def the_database_is_not_watched(world):
 
 @test
 def plot_and_report_while_it_runs(world):
-    with watch(world, "--wait", "--json") as watcher, write(world, n=40, delay=0.1) as writer:
+    with watch(world, "--wait", "--json") as watcher, write(world, n=60, delay=0.15) as writer:
         watcher.out.wait_for('"step":3')
         sizes = []
         while writer.process.poll() is None:
@@ -448,7 +448,8 @@ def memory_and_descriptors_stay(world):
         writer.finish()
         assert watcher.finish().code == 0
     print(f"# (KiB, descriptors) after 100 and 390 captures: {usage}")
-    assert usage[1][0] - usage[0][0] < 4096, usage
+    sanitized = b"__asan_init" in clitest.PROGRAM.read_bytes()  # keeps what was freed
+    assert sanitized or usage[1][0] - usage[0][0] < 2048, usage
     assert usage[1][1] <= usage[0][1] + 2, usage  # one moment may meet an open file
 
 
