@@ -376,15 +376,21 @@ say_how_it_is_written(Watch *watch)
 static void
 say_that_it_is_quiet(Watch *watch)
 {
-    if (watch->failure != NULL && watch->failure->code != ENTRO_LOADER_ERROR_EMPTY &&
-        say_once(watch, SAID_UNREADABLE))
-        entro_tell_state("unreadable", "%s: cannot be read yet: %s", watch->path,
-                         watch->failure->message);
     if (say_once(watch, SAID_QUIET))
         entro_tell_state("quiet",
                          "%s: no flush seen for %.0f s; process %" G_GINT64_FORMAT
                          " has the file open for writing",
                          watch->path, watch->idle, watch->writer.pid);
+}
+
+/* What has no capture yet is no trouble. */
+static void
+say_why_it_cannot_be_read(Watch *watch)
+{
+    if (watch->failure != NULL &&
+        !g_error_matches(watch->failure, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY) &&
+        say_once(watch, SAID_UNREADABLE))
+        entro_tell_state("unreadable", "cannot be read yet: %s", watch->failure->message);
 }
 
 /* No news: the trainer may be busy, done, or dead. */
@@ -394,6 +400,8 @@ think_of_the_writer(Watch *watch, int *ret_exit, GError **error)
     gboolean left = watch->had_writer && watch->writer.pid == 0; /* that is known */
     double quiet = now() - watch->changed_at;
 
+    if (quiet >= PATIENCE && quiet < watch->idle)
+        say_why_it_cannot_be_read(watch);
     if (watch->writer.pid != 0) {
         if (quiet >= watch->idle)
             say_that_it_is_quiet(watch);

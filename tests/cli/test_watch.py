@@ -380,8 +380,10 @@ def a_file_that_goes_away(world):
 @test
 def what_is_no_trace_ends_with_4(world):
     (world / "live.h5").write_text("<html>")
-    done = watch(world, "--idle", "0.5").finish(10)
-    assert done.code == 4 and "HTML" in done.err, str(done)
+    started = time.time()
+    done = watch(world, "--idle", "4").finish(15)
+    assert done.code == 4 and done.err.count("HTML") == 2, str(done)
+    assert "cannot be read yet" in done.err and time.time() - started > 3, str(done)
     assert world.names() == ["live.h5"]
 
 
