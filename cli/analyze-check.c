@@ -109,8 +109,9 @@ entro_check_stored(const EntroStoredCheck *check, GError **error)
     if (run == NULL)
         return FALSE;
     for (gsize n = 0; good && !end; n++) {
-        entro_progress("%s: %" G_GSIZE_FORMAT " of %u stored captures compared", check->run_name, n,
-                       check->positions->len);
+        if (options.n_captures > 1)
+            entro_progress("%s: %" G_GSIZE_FORMAT " of %u stored captures compared",
+                           check->run_name, n, check->positions->len);
         good = !stopped(check, error) && entro_run_next(run, &capture, &end, error) &&
                (end || compare(&comparison, &capture, error));
     }

@@ -87,6 +87,23 @@ describe_run(const Job *job, guint attempt)
                           .tool_version = (char *)ENTRO_VERSION};
 }
 
+/* How its trainer fares: of the trace as a whole. */
+static void
+describe_trainer(EntroAnalyzeSummary *summary, const EntroTrace *trace)
+{
+    const EntroScalar *scalar = NULL;
+
+    summary->complete = trace->complete;
+    for (guint i = 0; i < trace->n_scalars; i++)
+        if (trace->scalars[i].n > 0 &&
+            (scalar == NULL || g_str_equal(trace->scalars[i].name, "loss")))
+            scalar = &trace->scalars[i];
+    if (scalar == NULL)
+        return;
+    summary->scalar = g_strdup(scalar->name);
+    summary->scalar_value = scalar->value[scalar->n - 1];
+}
+
 static EntroAnalyzeSummary *
 new_summary(const Job *job, guint attempt, gint64 run_id)
 {
@@ -104,6 +121,8 @@ new_summary(const Job *job, guint attempt, gint64 run_id)
     summary->first_nan_step = summary->step = G_MININT64;
     summary->notes = g_ptr_array_new_with_free_func(g_free);
     summary->problems = g_ptr_array_new_with_free_func(g_free);
+    if (job->options->follow != NULL)
+        describe_trainer(summary, job->trace);
     summary->first_step = G_MAXINT64;
     for (gsize i = 0; i < job->trace->n_captures; i++)
         if (job->trace->attempts[i] == attempt) {
@@ -148,7 +167,14 @@ begin_run(Job *job, guint attempt, GError **error)
     EntroRunInfo info = describe_run(job, attempt);
     gint64 run_id;
 
-    if (!entro_store_begin_run(job->store, &info, job->replace, &run_id, error) ||
+    g_autoptr(GPtrArray) before = NULL;
+
+    if (!entro_store_begin_run(job->store, &info, job->replace, &run_id, error))
+        return FALSE;
+    /* whatever changes the run makes the database forget what was found on it */
+    if (job->options->follow != NULL)
+        before = entro_store_list_findings(job->store, run_id, error);
+    if ((job->options->follow != NULL && before == NULL) ||
         !entro_store_put_trace(job->store, run_id, job->trace, attempt, error))
         return FALSE;
     job->replace = FALSE; /* the old run went with all its attempts */
@@ -157,6 +183,7 @@ begin_run(Job *job, guint attempt, GError **error)
         count_captures(job->trace, attempt) - count_positions(job, job->wanted, attempt);
     summary->n_checked = count_positions(job, job->checked, attempt);
     summary->verified = job->options->verify;
+    summary->found_before = g_steal_pointer(&before);
     g_ptr_array_add(job->summaries, summary);
     return TRUE;
 }
@@ -334,8 +361,17 @@ store_pending(Job *job, GError **error)
     gboolean good = entro_store_put_captures(job->store, summary->run_id,
                                              (const EntroCapture *)job->pending->data,
                                              job->pending->len, error);
+    const EntroFollow *follow = job->options->follow;
+    for (guint i = 0; good && follow != NULL && i < job->pending->len; i++)
+        follow->stored(summary, &g_array_index(job->pending, EntroCapture, i), follow->data);
     g_array_set_size(job->pending, 0);
     return good;
+}
+
+static gboolean
+more_follows(const Job *job)
+{
+    return job->options->follow != NULL && job->options->follow->more;
 }
 
 /* Takes the capture over. */
@@ -351,7 +387,8 @@ take_capture(Job *job, EntroCapture *capture, GError **error)
             return FALSE;
         summary = current(job);
     }
-    entro_summary_add(summary, capture);
+    if (!more_follows(job) || capture->status == ENTRO_CAPTURE_COMPLETE)
+        entro_summary_add(summary, capture);
     if (job->pending->len == 0)
         job->pending_since = g_get_monotonic_time();
     g_array_append_val(job->pending, *capture);
@@ -368,6 +405,9 @@ show_progress(const Job *job, gsize done, gsize n, guint64 bytes, gint64 started
 {
     double seconds = (double)(g_get_monotonic_time() - started) / G_USEC_PER_SEC;
 
+    /* `watch` has a line of its own */
+    if (job->options->follow != NULL && n <= BATCH_CAPTURES)
+        return;
     entro_progress("%s: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
                    " captures, %.1f GB/s, %.0f s left",
                    job->run_name, done, n, (double)bytes / 1e9 / MAX(seconds, 1e-3),
@@ -470,21 +510,38 @@ add_texts(GPtrArray *to, const GPtrArray *texts)
         g_ptr_array_add(to, g_strdup(texts->pdata[i]));
 }
 
+static gboolean
+judge_run(const Job *job, EntroAnalyzeSummary *summary, GError **error)
+{
+    g_autoptr(GPtrArray) found = NULL;
+    gint64 started = g_get_monotonic_time();
+
+    if (!entro_store_judge(job->store, summary->run_id, &found, error))
+        return FALSE;
+    summary->judging = (double)(g_get_monotonic_time() - started) / G_USEC_PER_SEC;
+    summary->judged = found != NULL;
+    for (guint i = 0; found != NULL && i < found->len; i++)
+        summary->n_findings[((const EntroFinding *)found->pdata[i])->severity]++;
+    if (job->options->follow != NULL)
+        summary->found = g_steal_pointer(&found);
+    return TRUE;
+}
+
 /* The findings of every attempt, once all its captures are there.  After a failure there are none:
  * what is stored is not all that there is. */
 static gboolean
 judge_runs(const Job *job, GError **error)
 {
+    const EntroFollow *follow = job->options->follow;
+
+    if (follow != NULL && !follow->judge)
+        return TRUE;
     for (guint i = job->first_summary; i < job->summaries->len; i++) {
         EntroAnalyzeSummary *summary = job->summaries->pdata[i];
+        gboolean over = summary != current(job) && summary->n_new == 0; /* an attempt before */
 
-        g_autoptr(GPtrArray) found = NULL;
-
-        if (!entro_store_judge(job->store, summary->run_id, &found, error))
+        if (!(more_follows(job) && over) && !judge_run(job, summary, error))
             return FALSE;
-        summary->judged = found != NULL;
-        for (guint j = 0; found != NULL && j < found->len; j++)
-            summary->n_findings[((const EntroFinding *)found->pdata[j])->severity]++;
     }
     return TRUE;
 }

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- collecting ------------------------------------------------------------------------------------ */
 
@@ -10,8 +11,11 @@ entro_summary_free(EntroAnalyzeSummary *summary)
 {
     g_free(summary->file);
     g_free(summary->run_name);
+    g_free(summary->scalar);
     g_ptr_array_unref(summary->notes);
     g_ptr_array_unref(summary->problems);
+    g_clear_pointer(&summary->found, g_ptr_array_unref);
+    g_clear_pointer(&summary->found_before, g_ptr_array_unref);
     g_free(summary);
 }
 
@@ -93,6 +97,45 @@ entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture)
         summary->first_nan_step = capture->step;
     if (capture->detail != NULL)
         g_ptr_array_add(summary->problems, describe_problem(capture));
+}
+
+static void
+join_last(EntroAnalyzeSummary *summary, const EntroAnalyzeSummary *earlier)
+{
+    summary->step = earlier->step;
+    summary->n_counted = earlier->n_counted;
+    summary->n_overloaded = earlier->n_overloaded;
+    summary->n_collapsed = earlier->n_collapsed;
+    summary->n_without = earlier->n_without;
+    summary->highest = earlier->highest;
+    summary->lowest = earlier->lowest;
+}
+
+void
+entro_summary_join(EntroAnalyzeSummary *summary, const EntroAnalyzeSummary *earlier)
+{
+    summary->n_new += earlier->n_new;
+    summary->n_known -= MIN(summary->n_known, earlier->n_new);
+    summary->n_partial += earlier->n_partial;
+    summary->n_rows += earlier->n_rows;
+    summary->n_nan += earlier->n_nan;
+    summary->n_masked += earlier->n_masked;
+    summary->n_off_sum += earlier->n_off_sum;
+    summary->bytes += earlier->bytes;
+    summary->seconds += earlier->seconds;
+    if (earlier->first_nan_step != G_MININT64)
+        summary->first_nan_step = earlier->first_nan_step;
+    if (summary->step == G_MININT64)
+        join_last(summary, earlier);
+    for (guint i = 0; i < earlier->notes->len; i++)
+        if (!g_ptr_array_find_with_equal_func(summary->notes, earlier->notes->pdata[i], g_str_equal,
+                                              NULL))
+            g_ptr_array_add(summary->notes, g_strdup(earlier->notes->pdata[i]));
+    if (summary->judged || !earlier->judged)
+        return;
+    summary->judged = TRUE;
+    memcpy(summary->n_findings, earlier->n_findings, sizeof summary->n_findings);
+    summary->found = earlier->found ? g_ptr_array_ref(earlier->found) : NULL;
 }
 
 /* ---- words ---------------------------------------------------------------------------------------- */
@@ -257,4 +300,48 @@ entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
     entro_json_strings(builder, "notes", summary->notes);
     entro_json_strings(builder, "problems", summary->problems);
     json_builder_end_object(builder);
+}
+
+void
+entro_summaries_json(const GPtrArray *summaries, JsonBuilder *builder)
+{
+    json_builder_set_member_name(builder, "runs");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < summaries->len; i++)
+        entro_summary_json(summaries->pdata[i], builder);
+    json_builder_end_array(builder);
+}
+
+/* ---- what stderr is told ------------------------------------------------------------------------------ */
+
+/* So many of one run's problems are told on stderr; --json has all. */
+#define TOLD_PROBLEMS 20
+
+static void
+complain_about(const EntroAnalyzeSummary *summary, const char *command)
+{
+    guint n = summary->problems->len;
+    guint n_told = n > TOLD_PROBLEMS + 1 ? TOLD_PROBLEMS : n;
+
+    for (guint i = 0; i < n_told; i++) {
+        g_autofree char *message =
+            g_strdup_printf("%s: %s", summary->file, (char *)summary->problems->pdata[i]);
+        entro_complain(command, message);
+    }
+    if (n_told < n) {
+        g_autofree char *message =
+            g_strdup_printf("%s: and %u problems more", summary->file, n - n_told);
+        entro_complain(command, message);
+    }
+}
+
+void
+entro_summaries_say(const GPtrArray *summaries, const char *command)
+{
+    for (guint i = 0; i < summaries->len; i++) {
+        const EntroAnalyzeSummary *summary = summaries->pdata[i];
+        for (guint j = 0; j < summary->notes->len; j++)
+            entro_say("%s: note: %s", summary->file, (char *)summary->notes->pdata[j]);
+        complain_about(summary, command);
+    }
 }

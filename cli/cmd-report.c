@@ -33,49 +33,12 @@ static const GOptionEntry entries[] = {
     {NULL}};
 
 typedef struct {
-    gboolean fail[ENTRO_N_FINDING_KINDS], gate;
+    EntroFailOn fail_on;
     gboolean own_rules; /* some are not as stored */
     EntroPenaltyOptions penalty;
 } Options;
 
 /* ---- options --------------------------------------------------------------------------------------- */
-
-static gboolean
-add_kind(Options *options, const char *name, GError **error)
-{
-    EntroFindingKind kind;
-
-    options->gate = TRUE;
-    if (g_str_equal(name, "any")) {
-        for (guint i = 0; i < ENTRO_N_FINDING_KINDS; i++)
-            options->fail[i] = TRUE;
-        return TRUE;
-    }
-    if (entro_finding_kind_parse(name, &kind)) {
-        options->fail[kind] = TRUE;
-        return TRUE;
-    }
-    g_autoptr(GString) there = g_string_new(NULL);
-    for (guint i = 0; i < ENTRO_N_FINDING_KINDS; i++)
-        g_string_append_printf(there, "%s, ", entro_finding_kind_name(i));
-    return entro_usage_error(error, "--fail-on: there is no kind \"%s\"; there are %sand any", name,
-                             there->str);
-}
-
-static gboolean
-parse_kinds(Options *options, GError **error)
-{
-    for (char **text = chosen.fail_on; text != NULL && *text != NULL; text++) {
-        g_auto(GStrv) names = g_strsplit(*text, ",", -1);
-
-        if (names[0] == NULL)
-            return add_kind(options, "", error);
-        for (char **name = names; *name != NULL; name++)
-            if (!add_kind(options, *name, error))
-                return FALSE;
-    }
-    return TRUE;
-}
 
 /* NAME.PARAMETER=VALUE over what is stored. */
 static gboolean
@@ -142,23 +105,11 @@ parse_options(Options *options, GError **error)
     g_autoptr(EntroRules) defaults = entro_rules_new();
 
     options->own_rules = chosen.rules != NULL;
-    return parse_kinds(options, error) && set_rules(defaults, error) &&
-           parse_penalty(&options->penalty, error);
+    return entro_fail_on_parse(&options->fail_on, chosen.fail_on, error) &&
+           set_rules(defaults, error) && parse_penalty(&options->penalty, error);
 }
 
 /* ---- one run --------------------------------------------------------------------------------------- */
-
-static gboolean
-trips(const Options *options, const GPtrArray *findings)
-{
-    for (guint i = 0; i < findings->len; i++) {
-        const EntroFinding *finding = findings->pdata[i];
-
-        if (options->fail[finding->kind] && finding->severity > ENTRO_SEVERITY_INFO)
-            return TRUE;
-    }
-    return FALSE;
-}
 
 static double
 level_of(const EntroRules *rules, const char *rule)
@@ -197,7 +148,7 @@ count_heads(const EntroEvidence *evidence, const EntroRules *rules)
 static void
 decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
 {
-    if (!options->gate)
+    if (!options->fail_on.gate)
         return;
     if (report->count.n == 0 && entro_report_is_healthy(report)) {
         g_autofree char *message =
@@ -205,7 +156,8 @@ decide_exit(const Options *options, const EntroRunReport *report, int *ret_exit)
                             report->one->run->name);
         entro_complain("report", message);
         *ret_exit = ENTRO_EXIT_INPUT;
-    } else if (trips(options, report->findings) && *ret_exit == ENTRO_EXIT_DONE) {
+    } else if (entro_fail_on_trips(&options->fail_on, report->findings) &&
+               *ret_exit == ENTRO_EXIT_DONE) {
         *ret_exit = ENTRO_EXIT_FINDINGS;
     }
 }

@@ -89,6 +89,7 @@ void entro_say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void entro_say_store_notes(EntroStore *store);
 /* Prints and frees the builder's root, ended by a newline. */
 void entro_print_json(JsonBuilder *builder);
+void entro_print_json_line(JsonBuilder *builder);                                  /* in one line */
 void entro_json_string(JsonBuilder *builder, const char *name, const char *value); /* NULL: null */
 void entro_json_integer(JsonBuilder *builder, const char *name, gint64 value);
 /* null where the value is `none`, which stands for no place: -1 of layers, ENTRO_STILL_SO of steps. */
@@ -148,6 +149,18 @@ void entro_signals_watch_pipe(void);
 void entro_signals_leave(int number) G_GNUC_NORETURN;
 int entro_signals_seen(void); /* 0 if none */
 
+/* ---- --fail-on (fail-on.c) ---------------------------------------------------------------------------- */
+
+typedef struct {
+    gboolean kinds[ENTRO_N_FINDING_KINDS];
+    gboolean gate; /* some were named */
+} EntroFailOn;
+
+/* `texts`: kinds with commas, or "any"; ended by NULL, or NULL. */
+gboolean entro_fail_on_parse(EntroFailOn *fail_on, char **texts, GError **error);
+/* Whether one above info is of these kinds. */
+gboolean entro_fail_on_trips(const EntroFailOn *fail_on, const GPtrArray *findings);
+
 /* ---- analysing one file (analyze-file.c) ------------------------------------------------------------- */
 
 typedef struct {
@@ -157,6 +170,7 @@ typedef struct {
     gboolean verify; /* all stored captures are read again, not the last alone */
     EntroRunOptions run;
     EntroSourceOptions source;
+    const struct EntroFollow *follow; /* of `watch`; NULL otherwise */
 } EntroAnalyzeOptions;
 
 typedef struct {
@@ -185,7 +199,22 @@ typedef struct {
     gboolean judged;
     guint n_findings[ENTRO_SEVERITY_CRITICAL + 1];
     GPtrArray *notes, *problems;
+    /* Of `watch`; NULL otherwise, or where the run was not judged. */
+    GPtrArray *found, *found_before; /* EntroFinding: now, and stored before this call */
+    double judging;                  /* seconds that it took */
+    gboolean complete;               /* the writer has said that nothing will follow */
+    char *scalar;                    /* "loss", or the first that there is; NULL: there is none */
+    double scalar_value;             /* its last */
 } EntroAnalyzeSummary;
+
+/* A trace that is analysed again and again while it grows. */
+typedef struct EntroFollow {
+    gboolean more;  /* will come: captures read in part may become whole, and are not counted yet */
+    gboolean judge; /* FALSE: another time */
+    /* Every capture, once it is stored. */
+    void (*stored)(const EntroAnalyzeSummary *summary, const EntroCapture *capture, gpointer data);
+    gpointer data;
+} EntroFollow;
 
 /* Stored captures of a trace that are to be read again (analyze-check.c). */
 typedef struct {
@@ -203,6 +232,8 @@ gboolean entro_check_stored(const EntroStoredCheck *check, GError **error);
 
 void entro_summary_free(EntroAnalyzeSummary *summary);
 void entro_summary_add(EntroAnalyzeSummary *summary, const EntroCapture *capture);
+/* What an earlier call counted of the same run is counted too. */
+void entro_summary_join(EntroAnalyzeSummary *summary, const EntroAnalyzeSummary *earlier);
 /* Adds one summary a run (attempt) to `summaries`.  FALSE with an error when nothing more could be
  * done; what was stored stays, and summaries tell of it.  *store is opened here if it is NULL, when
  * there is a trace to put into it, and stays the caller's. */
@@ -211,6 +242,18 @@ gboolean entro_analyze_file(const char *path, EntroStore **store,
                             GError **error);
 void entro_summary_print(const EntroAnalyzeSummary *summary);
 void entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder);
+/* The notes and problems of all of them, on stderr; `command`: who says it. */
+void entro_summaries_say(const GPtrArray *summaries, const char *command);
+/* The member "runs". */
+void entro_summaries_json(const GPtrArray *summaries, JsonBuilder *builder);
+
+/* ---- options of analyze and watch (analyze-options.c) ---------------------------------------------------- */
+
+/* Parses `own` and what both commands have; --db is there. */
+gboolean entro_analyze_options(const EntroCommand *command, const GOptionEntry *own, int *argc,
+                               char ***argv, EntroAnalyzeOptions *ret_options, GError **error);
+/* Whether --with, --without or --tolerance were given. */
+gboolean entro_analyze_options_statistics(void);
 
 /* ---- private-inference cost (cmd-cost.c, cost-table.c) ------------------------------------------------ */
 

@@ -122,17 +122,29 @@ put_escaped(const char *text)
     }
 }
 
-void
-entro_print_json(JsonBuilder *builder)
+static void
+print_json(JsonBuilder *builder, gboolean pretty)
 {
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autoptr(JsonNode) root = json_builder_get_root(builder);
 
     json_generator_set_root(generator, root);
-    json_generator_set_pretty(generator, TRUE);
+    json_generator_set_pretty(generator, pretty);
     g_autofree char *text = json_generator_to_data(generator, NULL);
     put_escaped(text);
     putchar('\n');
+}
+
+void
+entro_print_json(JsonBuilder *builder)
+{
+    print_json(builder, TRUE);
+}
+
+void
+entro_print_json_line(JsonBuilder *builder)
+{
+    print_json(builder, FALSE);
 }
 
 void

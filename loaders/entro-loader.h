@@ -214,6 +214,17 @@ ENTRO_API void entro_source_free(EntroSource *source);
 ENTRO_API const EntroTrace *entro_source_get_trace(const EntroSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroSource, entro_source_free)
 
+/* What an HDF5 file says of its writer; one that was killed has not taken its mark back, and files of
+ * the oldest version (h5py's default) have no mark. */
+typedef enum {
+    ENTRO_WRITING_NO,
+    ENTRO_WRITING_SWMR,  /* and readers are welcome */
+    ENTRO_WRITING_ALONE, /* what is read may be half of something */
+} EntroWriting;
+
+/* From the first bytes of the file, without HDF5 and without a lock. */
+ENTRO_API gboolean entro_file_writing(const char *path, EntroWriting *ret_writing, GError **error);
+
 /* Which captures entro_source_next() hands out: positions into trace->steps, ascending.  Starts
  * again at the first of them.  Without a call: all captures. */
 ENTRO_API void entro_source_select(EntroSource *source, const gsize *captures, gsize n);

@@ -181,6 +181,22 @@ entro_open_mode(const char *mode)
     return modes[0];
 }
 
+gboolean
+entro_file_writing(const char *path, EntroWriting *ret_writing, GError **error)
+{
+    Superblock block = {0};
+    int fd = entro_open_regular(path, error);
+
+    if (fd < 0)
+        return FALSE;
+    gboolean good = probe_superblock(fd, path, &block, error);
+    close(fd);
+    *ret_writing = block.swmr            ? ENTRO_WRITING_SWMR
+                   : block.being_written ? ENTRO_WRITING_ALONE
+                                         : ENTRO_WRITING_NO;
+    return good;
+}
+
 hid_t
 entro_open_file(const char *path, const char **ret_mode, GError **error)
 {

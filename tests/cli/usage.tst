@@ -31,10 +31,13 @@ P -                 entroscope --version 2>&-
 2 /Unknown.option/  entroscope analyze --step 3 $FIX/healthy.h5 --db a.db
 2 /Missing.argument/ entroscope analyze $FIX/healthy.h5 --db
 2 /needs.--db/      entroscope analyze $FIX/healthy.h5
+2 /needs.--db/      entroscope watch $FIX/healthy.h5
 2 /needs.--db/      entroscope runs
 2 /needs.--db/      entroscope export runs
 2 /needs.--db/      entroscope plot scalars -o x.png
 2 /trace.FILE/      entroscope analyze --db a.db
+2 /one.trace.FILE/  entroscope watch --db a.db
+2 /one.trace.FILE/  entroscope watch $FIX/healthy.h5 $FIX/hybrid.h5 --db a.db
 2 /one.trace.FILE/  entroscope inspect
 2 /one.trace.FILE/  entroscope inspect $FIX/healthy.h5 $FIX/hybrid.h5
 2 /no.verb."extra"/ entroscope runs extra --db a.db
@@ -56,12 +59,19 @@ P -                 entroscope --version 2>&-
 2 /not.a.number/    entroscope analyze $FIX/healthy.h5 --db a.db --tolerance inf
 2 /not.a.number/    entroscope analyze $FIX/healthy.h5 --db a.db --tolerance 1e-4x
 2 /not.a.number/    entroscope analyze $FIX/healthy.h5 --db a.db --tolerance ''
+2 /--interval.must/ entroscope watch $FIX/healthy.h5 --db a.db --interval 0
+2 /--interval/      entroscope watch $FIX/healthy.h5 --db a.db --interval nan
+2 /--idle.must/     entroscope watch $FIX/healthy.h5 --db a.db --idle -1
+2 /not.a.number/    entroscope watch $FIX/healthy.h5 --db a.db --idle x
+2 /there.is.no.kind/ entroscope watch $FIX/healthy.h5 --db a.db --fail-on nosuch
+2 /1.to.1024/       entroscope watch $FIX/healthy.h5 --db a.db --threads 0
 2 /--max-seq.must/  entroscope analyze $FIX/healthy.h5 --db a.db --max-seq 0
 2 /--max-seq.must/  entroscope analyze $FIX/healthy.h5 --db a.db --max-seq -3
 2 /--max-chunk.must/ entroscope inspect $FIX/healthy.h5 --max-chunk 9999999999999
 2 /no.layout/       entroscope analyze $FIX/healthy.h5 --db nolayout.db --layout nosuch
 2 /begin.with/      entroscope analyze $FIX/healthy.h5 --db a.db --run ''
 2 /begin.with/      entroscope analyze $FIX/healthy.h5 --db a.db --run '#3'
+4 /--wait/          entroscope watch nosuch.h5 --db a.db
 2 /one.run/         entroscope analyze $FIX/healthy.h5 $FIX/hybrid.h5 --db a.db --run x
 P .                 test ! -e a.db
 
