@@ -479,13 +479,13 @@ remote_walk(EntroReader *reader, gsize max, GPtrArray *names)
 
 /* ---- chunks --------------------------------------------------------------------------------------- */
 
-/* Place of a chunk behind the first of the same position along the first axis. */
+/* Place of a chunk among all, in the order of the file. */
 static guint64
 place_of(const EntroStored *stored, const hsize_t *corner)
 {
     guint64 place = 0;
 
-    for (int axis = 1; axis < stored->rank; axis++) {
+    for (int axis = 0; axis < stored->rank; axis++) {
         hsize_t n = (stored->dims[axis] + stored->chunk[axis] - 1) / stored->chunk[axis];
         place = place * MAX(n, 1) + corner[axis] / stored->chunk[axis];
     }
@@ -498,7 +498,7 @@ take_ahead(const Handle *handle, const EntroStored *stored, const hsize_t *corne
 {
     guint64 from, place;
 
-    if (handle->n_ahead == 0 || handle->from[0] != corner[0])
+    if (handle->n_ahead == 0)
         return FALSE;
     from = place_of(stored, handle->from);
     place = place_of(stored, corner);

@@ -82,11 +82,11 @@ answer_close(Server *server, GVariant *asked, GError **error)
     return g_variant_new("()");
 }
 
-/* The corner behind, in the order of the file, along all axes but the first. */
+/* The corner behind, in the order of the file. */
 static gboolean
 next_corner(const EntroStored *stored, hsize_t *corner)
 {
-    for (int axis = stored->rank; axis-- > 1;) {
+    for (int axis = stored->rank; axis-- > 0;) {
         corner[axis] += stored->chunk[axis];
         if (corner[axis] < stored->dims[axis])
             return TRUE;
