@@ -26,9 +26,15 @@ typedef struct {
 
 extern const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS];
 
+/* A (ttu) as it lies in an array. */
+typedef struct {
+    guint64 offset, size;
+    guint32 mask, padding;
+} EntroPlace;
+
 #define ENTRO_ASK_BYTES_MAX    (64u << 10)
 #define ENTRO_ANSWER_BYTES_MAX (128u << 20)
-#define ENTRO_FIND_MAX         256 /* chunks in one answer */
+#define ENTRO_FIND_MAX         1024 /* chunks in one answer */
 #define ENTRO_NAMES_BYTES_MAX  (ENTRO_ANSWER_BYTES_MAX / 2)
 #define ENTRO_CHILD_MEMORY     2048 /* MiB */
 

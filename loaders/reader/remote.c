@@ -31,7 +31,7 @@ typedef struct {
     /* chunks that were answered ahead, in the order of the file */
     hsize_t from[ENTRO_STORED_RANK_MAX];
     guint n_ahead;
-    EntroExtent ahead[ENTRO_FIND_MAX];
+    EntroExtent *ahead;
 } Handle;
 
 typedef struct {
@@ -350,6 +350,7 @@ handle_free(gpointer data)
     Handle *handle = data;
 
     g_free(handle->path);
+    g_free(handle->ahead);
     g_free(handle);
 }
 
@@ -562,7 +563,8 @@ take_found(Handle *handle, const EntroDataset *dataset, const hsize_t *corner, G
     gsize n;
 
     g_variant_get(answer, "(u^&ay@a(ttu))", &read, &problem, &where);
-    n = MIN(g_variant_n_children(where), ENTRO_FIND_MAX);
+    const EntroPlace *places = g_variant_get_fixed_array(where, &n, sizeof *places);
+    n = MIN(n, ENTRO_FIND_MAX);
     if (read != ENTRO_READ_OK || n == 0) {
         *ret_problem = entro_printable(*problem ? problem : "cannot be looked up",
                                        *problem ? (gssize)strnlen(problem, TEXT_MAX) : -1);
@@ -571,13 +573,13 @@ take_found(Handle *handle, const EntroDataset *dataset, const hsize_t *corner, G
     }
     memcpy(handle->from, corner, sizeof handle->from);
     handle->n_ahead = 0;
+    handle->ahead = g_renew(EntroExtent, handle->ahead, n);
     for (gsize i = 0; i < n; i++) {
-        guint64 offset, size;
-        guint32 mask;
-        g_variant_get_child(where, i, "(ttu)", &offset, &size, &mask);
-        const EntroExtent extent = {.offset = offset, .size = size, .mask = mask};
+        const EntroExtent extent = {.offset = places[i].offset,
+                                    .size = places[i].size,
+                                    .mask = places[i].mask};
         g_autofree char *why = NULL;
-        if (size == 0 || offset > G_MAXINT64 / 2 ||
+        if (extent.size == 0 || extent.offset > G_MAXINT64 / 2 ||
             entro_dataset_check_extent(dataset, &extent, &why) != ENTRO_READ_OK)
             break;
         handle->ahead[handle->n_ahead++] = extent;

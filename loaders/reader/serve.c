@@ -101,8 +101,8 @@ answer_find(Server *server, GVariant *asked, GError **error)
 {
     g_autoptr(GVariant) numbers = NULL;
     g_autofree char *problem = NULL;
-    GVariantBuilder where;
-    guint32 most;
+    EntroPlace where[ENTRO_FIND_MAX] = {0};
+    guint32 most, n_found = 0;
     gint64 id;
     gsize n = 0;
     EntroRead first = ENTRO_READ_DAMAGED;
@@ -117,7 +117,6 @@ answer_find(Server *server, GVariant *asked, GError **error)
     }
     for (gsize axis = 0; axis < n; axis++)
         corner[axis] = at[axis];
-    g_variant_builder_init(&where, G_VARIANT_TYPE("a(ttu)"));
     for (guint i = 0; i < MIN(most, ENTRO_FIND_MAX); i++) {
         EntroExtent extent;
         g_autofree char *why = NULL;
@@ -128,11 +127,13 @@ answer_find(Server *server, GVariant *asked, GError **error)
         }
         if (read != ENTRO_READ_OK)
             break;
-        g_variant_builder_add(&where, "(ttu)", extent.offset, (guint64)extent.size, extent.mask);
+        where[n_found++] = (EntroPlace){extent.offset, extent.size, extent.mask, 0};
         if (!next_corner(&dataset->stored, corner))
             break;
     }
-    return g_variant_new("(u^aya(ttu))", (guint32)first, problem ? problem : "", &where);
+    return g_variant_new("(u^ay@a(ttu))", (guint32)first, problem ? problem : "",
+                         g_variant_new_fixed_array(G_VARIANT_TYPE("(ttu)"), where, n_found,
+                                                   sizeof *where));
 }
 
 static GVariant *
