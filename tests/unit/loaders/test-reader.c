@@ -79,7 +79,9 @@ twist(GVariant *answer)
 static void
 lie(guint32 *number, GVariant **answer)
 {
-    if (g_rand_int_range(plan.random, 0, 6) != 0)
+    static const gint rarity[] = {6, 30, 90}; /* who lies often is found out at once */
+
+    if (g_rand_int_range(plan.random, 0, rarity[plan.at % G_N_ELEMENTS(rarity)]) != 0)
         return;
     g_autoptr(GVariant) truth = g_variant_ref_sink(*answer);
     g_autoptr(GBytes) bytes = twist(truth);
