@@ -675,6 +675,17 @@ lift(int fd)
     return lifted;
 }
 
+/* Sentences about files begin with their names; one that a child makes up need not. */
+static void
+name_file(const char *path, GError **error)
+{
+    g_autofree char *shown = entro_printable(path, -1);
+
+    if (error != NULL && *error != NULL && !g_str_has_prefix((*error)->message, path) &&
+        !g_str_has_prefix((*error)->message, shown))
+        g_prefix_error(error, "%s: ", path);
+}
+
 EntroReader *
 entro_reader_open_remote(const char *path, GError **error)
 {
@@ -700,6 +711,7 @@ entro_reader_open_remote(const char *path, GError **error)
     if (outcome == ANSWERED)
         return &remote->base;
     fail_dead(remote, outcome, path, error);
+    name_file(path, error);
     remote_free(&remote->base);
     return NULL;
 }
