@@ -212,9 +212,11 @@ entro_check_run_name(const char *name, GError **error)
 /* ---- traces ---------------------------------------------------------------------------------------- */
 
 static struct {
-    gint64 max_seq, max_layers, max_heads, max_samples, max_steps, max_chunk;
+    gint64 max_seq, max_layers, max_heads, max_samples, max_steps, max_chunk, max_mem, stall;
     char *layout, *axes, *element;
 } chosen = {ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
+            ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
             ENTRO_NOT_GIVEN,
@@ -241,6 +243,11 @@ const GOptionEntry entro_source_entries[] = {
     {"max-steps", 0, 0, G_OPTION_ARG_INT64, &chosen.max_steps, "Most captures (default 1e8)", "N"},
     {"max-chunk", 0, 0, G_OPTION_ARG_INT64, &chosen.max_chunk,
      "Largest chunk, decoded, in MiB (default 256)", "MIB"},
+    {"max-mem", 0, 0, G_OPTION_ARG_INT64, &chosen.max_mem,
+     "Memory of the process that opens HDF5 files, in MiB (default 2048)", "MIB"},
+    {"stall-timeout", 0, 0, G_OPTION_ARG_INT64, &chosen.stall,
+     "Give up on a part of a file about which HDF5 says nothing for so long (default 30)",
+     "SECONDS"},
     {NULL}};
 
 static gboolean
@@ -265,6 +272,25 @@ set_element(EntroSourceOptions *options, GError **error)
            entro_usage_error(error, "--element must be bf16 or f16");
 }
 
+/* Of the program alone are less than so many MiB of addresses taken, libraries included. */
+#define MAX_MEM_LEAST 512
+
+static gboolean
+limit_child(GError **error)
+{
+    gboolean has_memory = chosen.max_mem != ENTRO_NOT_GIVEN,
+             waits = chosen.stall != ENTRO_NOT_GIVEN;
+
+    if (has_memory &&
+        !entro_check_range((double)chosen.max_mem, MAX_MEM_LEAST, 1 << 24, "--max-mem", error))
+        return FALSE;
+    if (waits && !entro_check_range((double)chosen.stall, 1, 86400, "--stall-timeout", error))
+        return FALSE;
+    entro_reader_limit_child(waits ? (guint)chosen.stall : 0,
+                             has_memory ? (guint)chosen.max_mem : 0);
+    return TRUE;
+}
+
 gboolean
 entro_source_options(EntroSourceOptions *ret_options, GError **error)
 {
@@ -273,7 +299,7 @@ entro_source_options(EntroSourceOptions *ret_options, GError **error)
 
     options.layout = chosen.layout;
     options.axes = chosen.axes;
-    if (!set_element(&options, error) ||
+    if (!set_element(&options, error) || !limit_child(error) ||
         !set_limit(chosen.max_seq, 1, "--max-seq", &limits->max_seq, error) ||
         !set_limit(chosen.max_layers, 1, "--max-layers", &limits->max_layers, error) ||
         !set_limit(chosen.max_heads, 1, "--max-heads", &limits->max_heads, error) ||

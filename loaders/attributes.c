@@ -48,6 +48,14 @@ entro_attribute_write(hid_t object, const EntroAttribute *attribute, GError **er
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+static gboolean leave_heap;
+
+void
+entro_attributes_leave_heap(void)
+{
+    leave_heap = TRUE;
+}
+
 static char *
 read_fixed_text(hid_t id, hid_t type)
 {
@@ -107,6 +115,17 @@ read_integer(hid_t id, hid_t type)
 }
 
 static EntroValue
+read_text(hid_t id, hid_t type)
+{
+    gboolean is_variable = H5Tis_variable_str(type) > 0;
+
+    if (is_variable && leave_heap)
+        return (EntroValue){.kind = ENTRO_VALUE_DAMAGED};
+    char *text = is_variable ? read_variable_text(id, type) : read_fixed_text(id, type);
+    return (EntroValue){.kind = text ? ENTRO_VALUE_TEXT : ENTRO_VALUE_UNREADABLE, .text = text};
+}
+
+static EntroValue
 read_value(hid_t id, hid_t type)
 {
     EntroValue value = {.kind = ENTRO_VALUE_UNREADABLE};
@@ -124,10 +143,7 @@ read_value(hid_t id, hid_t type)
             value.kind = ENTRO_VALUE_REAL;
         break;
     case H5T_STRING:
-        value.text =
-            H5Tis_variable_str(type) > 0 ? read_variable_text(id, type) : read_fixed_text(id, type);
-        if (value.text != NULL)
-            value.kind = ENTRO_VALUE_TEXT;
+        value = read_text(id, type);
         break;
     default:
         break;

@@ -39,16 +39,20 @@ compresses(H5Z_filter_t filter)
 }
 
 /* What is compressed twice has a size between that no chunk tells. */
-static gboolean
-check_filter(const EntroDataset *dataset, H5Z_filter_t filter, const char *name, GError **error)
+gboolean
+entro_filter_may_follow(const EntroDataset *dataset, H5Z_filter_t filter)
 {
-    gboolean good = entro_filter_name(filter) != NULL;
-
     for (guint i = 0; i < dataset->n_filters; i++)
         if (dataset->filters[i] == filter ||
             (compresses(dataset->filters[i]) && compresses(filter)))
-            good = FALSE;
-    if (good)
+            return FALSE;
+    return dataset->n_filters < ENTRO_FILTERS_MAX && entro_filter_name(filter) != NULL;
+}
+
+static gboolean
+check_filter(const EntroDataset *dataset, H5Z_filter_t filter, const char *name, GError **error)
+{
+    if (entro_filter_may_follow(dataset, filter))
         return TRUE;
     g_autofree char *shown = entro_printable(name, -1);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY,
@@ -368,6 +372,24 @@ mask_is_usual(const EntroDataset *dataset, guint32 mask)
 }
 
 EntroRead
+entro_dataset_check_extent(const EntroDataset *dataset, const EntroExtent *extent,
+                           char **ret_problem)
+{
+    if (extent->size > entro_dataset_encoded_max(dataset) ||
+        (dataset->n_filters == 0 && extent->size != dataset->chunk_bytes)) {
+        *ret_problem =
+            g_strdup_printf("takes %" G_GSIZE_FORMAT " bytes, which no chunk of this shape can",
+                            extent->size);
+        return ENTRO_READ_DAMAGED;
+    }
+    if (mask_is_usual(dataset, extent->mask))
+        return ENTRO_READ_OK;
+    *ret_problem = g_strdup("was written with a filter left out, which is refused (rewrite "
+                            "the file: h5repack)");
+    return ENTRO_READ_REFUSED;
+}
+
+EntroRead
 entro_dataset_find_in_index(const EntroDataset *dataset, const hsize_t *origin,
                             EntroExtent *ret_extent, char **ret_problem)
 {
@@ -392,21 +414,9 @@ entro_dataset_find_in_index(const EntroDataset *dataset, const hsize_t *origin,
         *ret_problem = h5_problem();
         return ENTRO_READ_DAMAGED;
     }
-    if (extent.size > entro_dataset_encoded_max(dataset) ||
-        (dataset->n_filters == 0 && extent.size != dataset->chunk_bytes)) {
-        *ret_problem =
-            g_strdup_printf("takes %" G_GSIZE_FORMAT " bytes, which no chunk of this shape can",
-                            extent.size);
-        return ENTRO_READ_DAMAGED;
-    }
-    if (!mask_is_usual(dataset, mask)) {
-        *ret_problem = g_strdup("was written with a filter left out, which is refused (rewrite "
-                                "the file: h5repack)");
-        return ENTRO_READ_REFUSED;
-    }
     *ret_extent = extent;
     ret_extent->mask = mask;
-    return ENTRO_READ_OK;
+    return entro_dataset_check_extent(dataset, ret_extent, ret_problem);
 }
 
 static EntroRead

@@ -200,6 +200,9 @@ typedef struct {
  * says nothing for so many seconds (0: 30) is ended, and what it was asked counts as damaged. */
 #define ENTRO_READER_ARGUMENT "read-for-parent"
 ENTRO_API void entro_reader_use_child(const char *program, guint stall_seconds);
+/* Of the children from here on: that patience (0: as it was), and the memory that one may take (0: as it
+ * was; at the beginning 2048 MiB). */
+ENTRO_API void entro_reader_limit_child(guint stall_seconds, guint memory_mib);
 /* Arguments from ENTRO_READER_ARGUMENT on; does not return. */
 ENTRO_API void entro_reader_serve(int argc, char **argv) G_GNUC_NORETURN;
 

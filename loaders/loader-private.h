@@ -69,7 +69,8 @@ gboolean entro_attribute_write(hid_t object, const EntroAttribute *attribute, GE
 typedef struct {
     enum {
         ENTRO_VALUE_ABSENT,
-        ENTRO_VALUE_UNREADABLE,
+        ENTRO_VALUE_UNREADABLE, /* of no kind that is read */
+        ENTRO_VALUE_DAMAGED,
         ENTRO_VALUE_INTEGER,
         ENTRO_VALUE_REAL,
         ENTRO_VALUE_TEXT
@@ -81,6 +82,9 @@ typedef struct {
 
 /* Absent and unreadable are kinds, not errors: each optional attribute has a stated default. */
 EntroValue entro_attribute_read(hid_t object, const char *name);
+/* From here on texts of variable length count as damaged: one zeroed page of the heap that they lie in, and
+ * HDF5 1.10 loops for ever. */
+void entro_attributes_leave_heap(void);
 void entro_value_clear(EntroValue *value);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroValue, entro_value_clear)
 /* As text: integers in decimal, reals in %.17g; NULL if absent or unreadable. */
@@ -295,6 +299,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
 /* As in HDF5: "shuffle"; NULL of a filter that is not read. */
 const char *entro_filter_name(H5Z_filter_t filter);
+/* Whether it is one that is read, behind those that the dataset has. */
+gboolean entro_filter_may_follow(const EntroDataset *dataset, H5Z_filter_t filter);
 /* Reads a type as HDF5 has it. */
 EntroType entro_type_read(hid_t type);
 /* n whole numbers as they are stored, to gint64 in the same memory, of 8 bytes each; FALSE: none that we
@@ -318,6 +324,9 @@ typedef enum {
 /* By the library, of the chunk whose corner this is along stored axes. */
 EntroRead entro_dataset_find_in_index(const EntroDataset *dataset, const hsize_t *corner,
                                       EntroExtent *ret_extent, char **ret_problem);
+/* Whether bytes of this extent can be such a chunk at all. */
+EntroRead entro_dataset_check_extent(const EntroDataset *dataset, const EntroExtent *extent,
+                                     char **ret_problem);
 /* Where the encoded bytes of the chunk at `origin` lie; at most entro_dataset_encoded_max(). */
 EntroRead entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
                                    EntroExtent *ret_extent, char **ret_problem);

@@ -190,7 +190,10 @@ entro_trace_read_config(EntroSource *source, GError **error)
             continue;
         }
         g_autofree char *shown = entro_printable(names->pdata[i], -1);
-        entro_note(trace->notes, "/config: %s is no single number or text: left out", shown);
+        if (value.kind == ENTRO_VALUE_DAMAGED)
+            entro_note(trace->problems, "/config: %s is damaged: left out", shown);
+        else
+            entro_note(trace->notes, "/config: %s is no single number or text: left out", shown);
     }
     return TRUE;
 }

@@ -26,7 +26,7 @@ text_attribute(EntroSource *source, const char *name)
 {
     g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", name);
 
-    if (value.kind == ENTRO_VALUE_UNREADABLE)
+    if (value.kind == ENTRO_VALUE_UNREADABLE || value.kind == ENTRO_VALUE_DAMAGED)
         entro_note(source->trace.problems, "the root attribute %s cannot be read: left out", name);
     if (value.kind != ENTRO_VALUE_TEXT || *value.text == '\0' ||
         strlen(value.text) > ENTRO_NAME_MAX)

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS] = {
-    [ENTRO_ASK_FILE] = {"(ay)", "(ay)"},            /* name for messages; how it was opened */
+    [ENTRO_ASK_FILE] = {"(ayb)",
+                        "(ay)"}, /* name for messages, heaps are left alone; how it was opened */
     [ENTRO_ASK_EXISTS] = {"(ay)", "(b)"},           /* path */
     [ENTRO_ASK_OPEN] = {"(ayt)", ENTRO_FACTS_TYPE}, /* path, max_chunk */
     [ENTRO_ASK_CLOSE] = {"(x)", "()"},              /* id */
@@ -178,11 +179,8 @@ take_filters(GVariant *variant, EntroDataset *dataset)
     for (gsize i = 0; i < n; i++) {
         gint32 filter;
         g_variant_get_child(variant, i, "i", &filter);
-        if (filter < 0 || entro_filter_name(filter) == NULL)
+        if (filter < 0 || !entro_filter_may_follow(dataset, filter))
             return FALSE;
-        for (guint k = 0; k < dataset->n_filters; k++)
-            if (dataset->filters[k] == filter)
-                return FALSE;
         dataset->filters[dataset->n_filters++] = filter;
     }
     return TRUE;
@@ -227,6 +225,8 @@ entro_facts_from_variant(GVariant *variant, EntroDataset *ret_dataset)
     dataset->type = type;
     dataset->element_size = element_size;
     dataset->offset = offset;
+    if (!dataset->chunked)
+        memcpy(dataset->stored.chunk, dataset->stored.dims, sizeof dataset->stored.dims);
     return dims_make_sense(dataset) &&
            (!type.is_ours || entro_element_size(type.element) == element_size) &&
            (dataset->chunked || dataset->n_filters == 0);

@@ -26,9 +26,17 @@ typedef struct {
 
 extern const EntroQuestionRow entro_questions[ENTRO_N_QUESTIONS];
 
+/* A (ttu) as it lies in an array. */
+typedef struct {
+    guint64 offset, size;
+    guint32 mask, padding;
+} EntroPlace;
+
 #define ENTRO_ASK_BYTES_MAX    (64u << 10)
 #define ENTRO_ANSWER_BYTES_MAX (128u << 20)
-#define ENTRO_FIND_MAX         256 /* chunks in one answer */
+#define ENTRO_FIND_MAX         1024 /* chunks in one answer */
+#define ENTRO_NAMES_BYTES_MAX  (ENTRO_ANSWER_BYTES_MAX / 2)
+#define ENTRO_CHILD_MEMORY     2048 /* MiB */
 
 /* One message on a stream: a number (of a question, or of an error: 0 is none) and a value. */
 gboolean entro_message_send(int fd, guint32 number, GVariant *value);
@@ -49,10 +57,14 @@ gboolean entro_facts_from_variant(GVariant *variant, EntroDataset *ret_dataset);
 
 /* ---- the child -------------------------------------------------------------------------------------- */
 
+/* For tests, NULL otherwise: sees every answer before it is sent, `number` as in a message. */
+extern void (*entro_reader_before_answer)(EntroQuestion question, guint32 *number,
+                                          GVariant **answer);
+
 /* Descriptors that it is born with. */
 enum { ENTRO_CHILD_STREAM = 3, ENTRO_CHILD_FILE = 4, ENTRO_CHILD_REDO = 5 };
 
-/* From here on this process can only read what it has open and answer. */
-void entro_sandbox_enter(void);
+/* From here on this process can only read what it has open and answer, and take so much memory. */
+void entro_sandbox_enter(guint memory_mib);
 
 #endif

@@ -14,8 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEATHS_MAX    5  /* then the file is given up */
-#define FIRST_FREE_FD 16 /* above all that a child is born with */
+#define DEATHS_MAX           5           /* then the file is given up */
+#define DATASET_DEATHS_MAX   2           /* then its chunks are */
+#define ATTRIBUTE_DEATHS_MAX 5           /* then attributes and lists are; they count apart */
+#define HEAP_DEATHS_MAX      2           /* of these; then only texts in heaps are */
+#define FIRST_FREE_FD        16          /* above all that a child is born with */
+#define TEXT_MAX             (64u << 10) /* of an attribute, or of an error */
 
 /* A dataset that is open here; in the child, as long as that lives. */
 typedef struct {
@@ -23,10 +27,11 @@ typedef struct {
     gsize max_chunk;
     guint generation; /* of the child that knows it */
     gint64 id;        /* there */
+    guint n_deaths;   /* of children that looked up its chunks */
     /* chunks that were answered ahead, in the order of the file */
     hsize_t from[ENTRO_STORED_RANK_MAX];
     guint n_ahead;
-    EntroExtent ahead[ENTRO_FIND_MAX];
+    EntroExtent *ahead;
 } Handle;
 
 typedef struct {
@@ -35,22 +40,32 @@ typedef struct {
     int redo;   /* descriptor of what a killed writer has left; negative: nothing */
     int stream; /* to the child; negative: there is none */
     pid_t pid;
-    guint generation, n_deaths;
+    guint generation, n_deaths, n_attribute_deaths;
     char *last_words;    /* why the last child died */
+    GHashTable *deadly;  /* GBytes of a question that a child died of -> why: not asked again */
     GHashTable *handles; /* gint64 -> Handle */
     gint64 next_id;
 } RemoteReader;
 
 static char *child_program;
 static int stall_timeout = 30000; /* milliseconds */
+static guint child_memory = ENTRO_CHILD_MEMORY;
 
 void
 entro_reader_use_child(const char *program, guint stall_seconds)
 {
     g_free(child_program);
     child_program = g_strdup(program);
+    entro_reader_limit_child(stall_seconds, 0);
+}
+
+void
+entro_reader_limit_child(guint stall_seconds, guint memory_mib)
+{
     if (stall_seconds > 0)
         stall_timeout = (int)MIN(stall_seconds, 86400) * 1000;
+    if (memory_mib > 0)
+        child_memory = memory_mib;
 }
 
 gboolean
@@ -108,7 +123,9 @@ spawn(RemoteReader *remote, int stream)
     posix_spawnattr_t attributes;
     g_auto(GStrv) environment = child_environment();
     g_autofree char *patience = g_strdup_printf("%d", 2 * stall_timeout / 1000 + 10);
-    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, NULL};
+    g_autofree char *memory = g_strdup_printf("%u", child_memory);
+    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, memory,
+                         NULL};
 
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
@@ -120,30 +137,62 @@ spawn(RemoteReader *remote, int stream)
     return problem;
 }
 
-/* Takes leave of the child, with its last words. */
-static void
-bury(RemoteReader *remote, gboolean late)
+/* One that was taken over does not end by itself; what it died of before stays in its status. */
+static int
+end_child(RemoteReader *remote)
 {
     int status = 0;
 
-    if (late)
-        kill(remote->pid, SIGKILL);
+    kill(remote->pid, SIGKILL);
     close(remote->stream);
     remote->stream = -1;
     while (waitpid(remote->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    return status;
+}
+
+static char *
+words_for(int status)
+{
+    if (!WIFSIGNALED(status))
+        return g_strdup_printf("the process that reads it ended with %d", WEXITSTATUS(status));
+    switch (WTERMSIG(status)) {
+    case SIGPROF:
+        return g_strdup("HDF5 goes round in circles on it (damaged)");
+    case SIGKILL:
+        return g_strdup("the process that reads it was killed");
+    default:
+        return g_strdup_printf("HDF5 crashes on it (signal %d: damaged)", WTERMSIG(status));
+    }
+}
+
+static void
+set_last_words(RemoteReader *remote, char *words)
+{
     g_free(remote->last_words);
-    if (late)
-        remote->last_words = g_strdup_printf("HDF5 says nothing about it for %d s (damaged; "
-                                             "--stall-timeout waits longer)",
-                                             stall_timeout / 1000);
-    else if (WIFSIGNALED(status))
-        remote->last_words =
-            g_strdup_printf("HDF5 crashes on it (signal %d: damaged)", WTERMSIG(status));
+    remote->last_words = words;
+}
+
+static gboolean
+is_about_attributes(EntroQuestion question)
+{
+    return question == ENTRO_ASK_ATTRIBUTE || question == ENTRO_ASK_LIST;
+}
+
+/* Takes leave of the child, with its last words. */
+static void
+bury(RemoteReader *remote, EntroQuestion question, gboolean late)
+{
+    int status = end_child(remote);
+
+    set_last_words(remote, late ? g_strdup_printf("HDF5 says nothing about it for %d s (damaged; "
+                                                  "--stall-timeout waits longer)",
+                                                  stall_timeout / 1000)
+                                : words_for(status));
+    if (is_about_attributes(question))
+        remote->n_attribute_deaths++;
     else
-        remote->last_words =
-            g_strdup_printf("the process that reads it ended with %d", WEXITSTATUS(status));
-    remote->n_deaths++;
+        remote->n_deaths++;
 }
 
 /* ---- questions ------------------------------------------------------------------------------------ */
@@ -162,7 +211,7 @@ ask_child(RemoteReader *remote, EntroQuestion question, GVariant *value, GVarian
         bytes = entro_message_receive(remote->stream, ENTRO_ANSWER_BYTES_MAX, stall_timeout,
                                       &number, &late);
     if (bytes == NULL) {
-        bury(remote, late);
+        bury(remote, question, late);
         return DEAD;
     }
     if (number == 0) {
@@ -172,7 +221,7 @@ ask_child(RemoteReader *remote, EntroQuestion question, GVariant *value, GVarian
     g_autoptr(GVariant) words = entro_message_as(bytes, "(ay)");
     const char *text;
     g_variant_get(words, "(^&ay)", &text);
-    g_autofree char *shown = entro_printable(text, -1);
+    g_autofree char *shown = entro_printable(text, (gssize)strnlen(text, TEXT_MAX));
     g_set_error_literal(error, ENTRO_LOADER_ERROR, (gint)MIN(number - 1, ENTRO_LOADER_ERROR_WRITE),
                         shown);
     return REFUSED;
@@ -200,21 +249,48 @@ start(RemoteReader *remote, GError **error)
     if (problem != 0) {
         if (ours >= 0)
             close(ours);
-        g_free(remote->last_words);
-        remote->last_words =
-            g_strdup_printf("there is no process to read it: %s", g_strerror(problem));
+        set_last_words(remote,
+                       g_strdup_printf("there is no process to read it: %s", g_strerror(problem)));
         remote->n_deaths = DEATHS_MAX;
         return DEAD;
     }
     remote->stream = ours;
     remote->generation++;
-    Outcome outcome =
-        ask_child(remote, ENTRO_ASK_FILE, g_variant_new("(^ay)", remote->path), &answer, error);
+    gboolean leave_heap = remote->n_attribute_deaths >= HEAP_DEATHS_MAX;
+    Outcome outcome = ask_child(remote, ENTRO_ASK_FILE,
+                                g_variant_new("(^ayb)", remote->path, leave_heap), &answer, error);
     if (outcome != ANSWERED)
         return outcome;
     g_variant_get(answer, "(^&ay)", &mode);
     remote->base.mode = entro_open_mode(mode);
     return ANSWERED;
+}
+
+/* Two things with one name are one thing: what it was asked, and of what. */
+static GBytes *
+question_key(EntroQuestion question, GVariant *value)
+{
+    GByteArray *key = g_byte_array_new();
+    const guint8 number = (guint8)question;
+
+    g_byte_array_append(key, &number, 1);
+    g_byte_array_append(key, g_variant_get_data(value), (guint)g_variant_get_size(value));
+    return g_byte_array_free_to_bytes(key);
+}
+
+/* Chunks are asked for by an id that differs from child to child: their handle counts. */
+static gboolean
+is_given_up(RemoteReader *remote, EntroQuestion question, GVariant *value)
+{
+    if (remote->n_deaths + remote->n_attribute_deaths == 0)
+        return FALSE;
+    if (is_about_attributes(question) && remote->n_attribute_deaths >= ATTRIBUTE_DEATHS_MAX)
+        return TRUE;
+    g_autoptr(GBytes) key = question_key(question, value);
+    const char *words = g_hash_table_lookup(remote->deadly, key);
+    if (words != NULL)
+        set_last_words(remote, g_strdup(words));
+    return words != NULL;
 }
 
 /* Takes `value`. */
@@ -224,12 +300,18 @@ ask(RemoteReader *remote, EntroQuestion question, GVariant *value, GVariant **re
 {
     g_autoptr(GVariant) owned = g_variant_ref_sink(value);
 
+    if (is_given_up(remote, question, owned))
+        return DEAD;
     if (remote->stream < 0) {
         Outcome outcome = start(remote, error);
         if (outcome != ANSWERED)
             return outcome;
     }
-    return ask_child(remote, question, owned, ret_answer, error);
+    Outcome outcome = ask_child(remote, question, owned, ret_answer, error);
+    if (outcome == DEAD && question != ENTRO_ASK_FIND)
+        g_hash_table_replace(remote->deadly, question_key(question, owned),
+                             g_strdup(remote->last_words));
+    return outcome;
 }
 
 static const char *
@@ -268,6 +350,7 @@ handle_free(gpointer data)
     Handle *handle = data;
 
     g_free(handle->path);
+    g_free(handle->ahead);
     g_free(handle);
 }
 
@@ -311,7 +394,11 @@ remote_open(EntroReader *reader, const char *path, gsize max_chunk, EntroDataset
     *key = ret_dataset->id = remote->next_id++;
     g_hash_table_insert(remote->handles, key, handle);
     ret_dataset->name = g_strdup(path);
-    return !ret_dataset->chunked || entro_dataset_check_chunk(ret_dataset, max_chunk, error);
+    if (!ret_dataset->chunked || entro_dataset_check_chunk(ret_dataset, max_chunk, error))
+        return TRUE;
+    reader->class->close(reader, ret_dataset->id);
+    ret_dataset->id = -1; /* it is nobody's any more */
+    return FALSE;
 }
 
 static void
@@ -330,7 +417,7 @@ static EntroValue
 remote_attribute(EntroReader *reader, const char *path, const char *name)
 {
     RemoteReader *remote = (RemoteReader *)reader;
-    EntroValue value = {.kind = ENTRO_VALUE_UNREADABLE};
+    EntroValue value = {.kind = ENTRO_VALUE_DAMAGED};
     g_autoptr(GVariant) answer = NULL;
     const char *text;
     guint32 kind;
@@ -342,23 +429,25 @@ remote_attribute(EntroReader *reader, const char *path, const char *name)
     if (kind <= ENTRO_VALUE_TEXT)
         value.kind = kind;
     if (value.kind == ENTRO_VALUE_TEXT)
-        value.text = g_strdup(text);
+        value.text = g_strndup(text, TEXT_MAX);
     return value;
 }
 
 /* ---- lists ---------------------------------------------------------------------------------------- */
 
 static EntroListEnd
-take_names(GVariant *answer, GPtrArray *names)
+take_names(GVariant *answer, gsize max, GPtrArray *names)
 {
     g_autoptr(GVariant) list = NULL;
     guint32 end;
 
     g_variant_get(answer, "(u@aay)", &end, &list);
-    for (gsize i = 0; i < g_variant_n_children(list); i++) {
+    gsize n = MIN(g_variant_n_children(list), max);
+    for (gsize i = 0; i < n; i++) {
         const char *name;
         g_variant_get_child(list, i, "^&ay", &name);
-        g_ptr_array_add(names, g_strdup(name));
+        if (strlen(name) <= ENTRO_NAME_MAX)
+            g_ptr_array_add(names, g_strdup(name));
     }
     return end <= ENTRO_LIST_DAMAGED ? (EntroListEnd)end : ENTRO_LIST_DAMAGED;
 }
@@ -374,7 +463,7 @@ remote_list(EntroReader *reader, const char *path, gboolean attributes, gsize ma
 
     if (outcome != ANSWERED)
         return fail_dead(remote, outcome, path, error);
-    *ret_end = take_names(answer, names);
+    *ret_end = take_names(answer, max, names);
     return TRUE;
 }
 
@@ -386,18 +475,18 @@ remote_walk(EntroReader *reader, gsize max, GPtrArray *names)
     if (ask((RemoteReader *)reader, ENTRO_ASK_WALK, g_variant_new("(t)", (guint64)max), &answer,
             NULL) != ANSWERED)
         return ENTRO_LIST_DAMAGED;
-    return take_names(answer, names);
+    return take_names(answer, max, names);
 }
 
 /* ---- chunks --------------------------------------------------------------------------------------- */
 
-/* Place of a chunk behind the first of the same position along the first axis. */
+/* Place of a chunk among all, in the order of the file. */
 static guint64
 place_of(const EntroStored *stored, const hsize_t *corner)
 {
     guint64 place = 0;
 
-    for (int axis = 1; axis < stored->rank; axis++) {
+    for (int axis = 0; axis < stored->rank; axis++) {
         hsize_t n = (stored->dims[axis] + stored->chunk[axis] - 1) / stored->chunk[axis];
         place = place * MAX(n, 1) + corner[axis] / stored->chunk[axis];
     }
@@ -410,7 +499,7 @@ take_ahead(const Handle *handle, const EntroStored *stored, const hsize_t *corne
 {
     guint64 from, place;
 
-    if (handle->n_ahead == 0 || handle->from[0] != corner[0])
+    if (handle->n_ahead == 0)
         return FALSE;
     from = place_of(stored, handle->from);
     place = place_of(stored, corner);
@@ -420,6 +509,20 @@ take_ahead(const Handle *handle, const EntroStored *stored, const hsize_t *corne
     return TRUE;
 }
 
+/* Beside a writer it may have grown. */
+static gboolean
+is_same(const EntroDataset *again, const EntroDataset *dataset)
+{
+    const EntroStored *a = &again->stored, *b = &dataset->stored;
+    gsize axes = (gsize)MAX(b->rank, 1);
+
+    return a->rank == b->rank && again->chunked && a->dims[0] >= b->dims[0] &&
+           memcmp(a->dims + 1, b->dims + 1, (axes - 1) * sizeof *a->dims) == 0 &&
+           memcmp(a->chunk, b->chunk, axes * sizeof *a->chunk) == 0 &&
+           again->element_size == dataset->element_size && again->n_filters == dataset->n_filters &&
+           memcmp(again->filters, dataset->filters, again->n_filters * sizeof *again->filters) == 0;
+}
+
 /* The child that knew the dataset is dead: the next one is told of it. */
 static gboolean
 open_again(RemoteReader *remote, Handle *handle, const EntroDataset *dataset)
@@ -427,8 +530,7 @@ open_again(RemoteReader *remote, Handle *handle, const EntroDataset *dataset)
     EntroDataset again;
 
     if (!ask_open(remote, handle->path, handle->max_chunk, &again, NULL) ||
-        memcmp(&again.stored, &dataset->stored, sizeof again.stored) != 0 ||
-        again.n_filters != dataset->n_filters || again.chunked != dataset->chunked)
+        !is_same(&again, dataset))
         return FALSE;
     handle->generation = remote->generation;
     handle->id = again.id;
@@ -461,22 +563,26 @@ take_found(Handle *handle, const EntroDataset *dataset, const hsize_t *corner, G
     gsize n;
 
     g_variant_get(answer, "(u^&ay@a(ttu))", &read, &problem, &where);
-    n = MIN(g_variant_n_children(where), ENTRO_FIND_MAX);
+    const EntroPlace *places = g_variant_get_fixed_array(where, &n, sizeof *places);
+    n = MIN(n, ENTRO_FIND_MAX);
     if (read != ENTRO_READ_OK || n == 0) {
-        *ret_problem = entro_printable(*problem ? problem : "cannot be looked up", -1);
+        *ret_problem = entro_printable(*problem ? problem : "cannot be looked up",
+                                       *problem ? (gssize)strnlen(problem, TEXT_MAX) : -1);
         return read <= ENTRO_READ_REFUSED && read != ENTRO_READ_OK ? (EntroRead)read
                                                                    : ENTRO_READ_DAMAGED;
     }
     memcpy(handle->from, corner, sizeof handle->from);
     handle->n_ahead = 0;
+    handle->ahead = g_renew(EntroExtent, handle->ahead, n);
     for (gsize i = 0; i < n; i++) {
-        guint64 offset, size;
-        guint32 mask;
-        g_variant_get_child(where, i, "(ttu)", &offset, &size, &mask);
-        if (size > entro_dataset_encoded_max(dataset) || size == 0 || offset > G_MAXINT64 / 2)
+        const EntroExtent extent = {.offset = places[i].offset,
+                                    .size = places[i].size,
+                                    .mask = places[i].mask};
+        g_autofree char *why = NULL;
+        if (extent.size == 0 || extent.offset > G_MAXINT64 / 2 ||
+            entro_dataset_check_extent(dataset, &extent, &why) != ENTRO_READ_OK)
             break;
-        handle->ahead[handle->n_ahead++] =
-            (EntroExtent){.offset = offset, .size = size, .mask = mask};
+        handle->ahead[handle->n_ahead++] = extent;
     }
     if (handle->n_ahead == 0) {
         *ret_problem = g_strdup("lies where no chunk can");
@@ -498,10 +604,13 @@ remote_find(EntroReader *reader, const EntroDataset *dataset, const hsize_t *cor
 
     if (take_ahead(handle, &dataset->stored, corner, ret_extent))
         return ENTRO_READ_OK;
-    if ((remote->stream >= 0 && handle->generation == remote->generation) ||
-        open_again(remote, handle, dataset))
+    if (handle->n_deaths < DATASET_DEATHS_MAX &&
+        ((remote->stream >= 0 && handle->generation == remote->generation) ||
+         open_again(remote, handle, dataset))) {
         outcome =
             ask(remote, ENTRO_ASK_FIND, find_question(handle, dataset, corner), &answer, &error);
+        handle->n_deaths += outcome == DEAD;
+    }
     if (outcome == ANSWERED)
         return take_found(handle, dataset, corner, answer, ret_extent, ret_problem);
     *ret_problem = outcome == REFUSED
@@ -530,16 +639,14 @@ remote_free(EntroReader *reader)
 {
     RemoteReader *remote = (RemoteReader *)reader;
 
-    if (remote->stream >= 0) {
-        close(remote->stream); /* it ends when there are no more questions */
-        while (waitpid(remote->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    if (remote->stream >= 0)
+        end_child(remote);
     entro_redo_detach(remote->base.fd);
     close(remote->base.fd);
     if (remote->redo >= 0)
         close(remote->redo);
     g_hash_table_unref(remote->handles);
+    g_hash_table_unref(remote->deadly);
     g_free(remote->last_words);
     g_free(remote->path);
     g_free(remote);
@@ -568,6 +675,17 @@ lift(int fd)
     return lifted;
 }
 
+/* Sentences about files begin with their names; one that a child makes up need not. */
+static void
+name_file(const char *path, GError **error)
+{
+    g_autofree char *shown = entro_printable(path, -1);
+
+    if (error != NULL && *error != NULL && !g_str_has_prefix((*error)->message, path) &&
+        !g_str_has_prefix((*error)->message, shown))
+        g_prefix_error(error, "%s: ", path);
+}
+
 EntroReader *
 entro_reader_open_remote(const char *path, GError **error)
 {
@@ -586,11 +704,14 @@ entro_reader_open_remote(const char *path, GError **error)
     remote->stream = -1;
     remote->redo = lift(entro_redo_open(path));
     remote->handles = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, handle_free);
+    remote->deadly =
+        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, g_free);
     entro_redo_attach(path, fd);
     Outcome outcome = entro_is_hdf5(fd, path, error) ? start(remote, error) : REFUSED;
     if (outcome == ANSWERED)
         return &remote->base;
     fail_dead(remote, outcome, path, error);
+    name_file(path, error);
     remote_free(&remote->base);
     return NULL;
 }

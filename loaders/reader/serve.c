@@ -6,6 +6,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* An attribute takes microseconds.  One that takes so much of the processor is one whose heap has a hole:
+ * there HDF5 1.10 loops for ever.  (Time on the clock would tell nothing: a disk may be asleep.) */
+#define ATTRIBUTE_MICROSECONDS 500000
+
+void (*entro_reader_before_answer)(EntroQuestion question, guint32 *number, GVariant **answer);
+
 typedef struct {
     EntroReader *reader; /* NULL until the file is opened */
     GHashTable *open;    /* id -> EntroDataset, of those that were asked for */
@@ -23,10 +29,14 @@ dataset_free(gpointer data)
 static GVariant *
 answer_file(Server *server, GVariant *asked, GError **error)
 {
-    g_autoptr(GVariant) name = g_variant_get_child_value(asked, 0);
+    const char *name;
+    gboolean leave_heap;
 
+    g_variant_get(asked, "(^&ayb)", &name, &leave_heap);
+    if (leave_heap)
+        entro_attributes_leave_heap();
     if (server->reader == NULL)
-        server->reader = entro_reader_open_local(g_variant_get_bytestring(name), error);
+        server->reader = entro_reader_open_local(name, error);
     return server->reader ? g_variant_new("(^ay)", server->reader->mode) : NULL;
 }
 
@@ -72,11 +82,11 @@ answer_close(Server *server, GVariant *asked, GError **error)
     return g_variant_new("()");
 }
 
-/* The corner behind, in the order of the file, along all axes but the first. */
+/* The corner behind, in the order of the file. */
 static gboolean
 next_corner(const EntroStored *stored, hsize_t *corner)
 {
-    for (int axis = stored->rank; axis-- > 1;) {
+    for (int axis = stored->rank; axis-- > 0;) {
         corner[axis] += stored->chunk[axis];
         if (corner[axis] < stored->dims[axis])
             return TRUE;
@@ -91,8 +101,8 @@ answer_find(Server *server, GVariant *asked, GError **error)
 {
     g_autoptr(GVariant) numbers = NULL;
     g_autofree char *problem = NULL;
-    GVariantBuilder where;
-    guint32 most;
+    EntroPlace where[ENTRO_FIND_MAX] = {0};
+    guint32 most, n_found = 0;
     gint64 id;
     gsize n = 0;
     EntroRead first = ENTRO_READ_DAMAGED;
@@ -107,7 +117,6 @@ answer_find(Server *server, GVariant *asked, GError **error)
     }
     for (gsize axis = 0; axis < n; axis++)
         corner[axis] = at[axis];
-    g_variant_builder_init(&where, G_VARIANT_TYPE("a(ttu)"));
     for (guint i = 0; i < MIN(most, ENTRO_FIND_MAX); i++) {
         EntroExtent extent;
         g_autofree char *why = NULL;
@@ -118,11 +127,13 @@ answer_find(Server *server, GVariant *asked, GError **error)
         }
         if (read != ENTRO_READ_OK)
             break;
-        g_variant_builder_add(&where, "(ttu)", extent.offset, (guint64)extent.size, extent.mask);
+        where[n_found++] = (EntroPlace){extent.offset, extent.size, extent.mask, 0};
         if (!next_corner(&dataset->stored, corner))
             break;
     }
-    return g_variant_new("(u^aya(ttu))", (guint32)first, problem ? problem : "", &where);
+    return g_variant_new("(u^ay@a(ttu))", (guint32)first, problem ? problem : "",
+                         g_variant_new_fixed_array(G_VARIANT_TYPE("(ttu)"), where, n_found,
+                                                   sizeof *where));
 }
 
 static GVariant *
@@ -141,10 +152,17 @@ static GVariant *
 names_variant(EntroListEnd end, const GPtrArray *names)
 {
     GVariantBuilder builder;
+    gsize bytes = 0;
 
     g_variant_builder_init(&builder, G_VARIANT_TYPE("aay"));
-    for (guint i = 0; i < names->len; i++)
+    for (guint i = 0; i < names->len; i++) {
+        bytes += strlen(names->pdata[i]) + 1;
+        if (bytes > ENTRO_NAMES_BYTES_MAX) {
+            end = MAX(end, ENTRO_LIST_CUT);
+            break;
+        }
         g_variant_builder_add(&builder, "^ay", (const char *)names->pdata[i]);
+    }
     return g_variant_new("(uaay)", (guint32)end, &builder);
 }
 
@@ -203,6 +221,23 @@ set_alarm(guint seconds)
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
 }
 
+static void
+set_limit_of_processor(EntroQuestion question)
+{
+    const struct itimerval limit = {
+        .it_value.tv_usec = question == ENTRO_ASK_ATTRIBUTE ? ATTRIBUTE_MICROSECONDS : 0};
+
+    setitimer(ITIMER_PROF, &limit, NULL);
+}
+
+static gboolean
+send_answer(EntroQuestion question, guint32 number, GVariant *answer)
+{
+    if (entro_reader_before_answer != NULL)
+        entro_reader_before_answer(question, &number, &answer);
+    return entro_message_send(ENTRO_CHILD_STREAM, number, answer);
+}
+
 /* FALSE: the other side is gone. */
 static gboolean
 serve_one(Server *server, guint patience)
@@ -218,12 +253,13 @@ serve_one(Server *server, guint patience)
         return FALSE;
     g_autoptr(GVariant) asked = entro_message_as(bytes, entro_questions[question].asked);
     set_alarm(patience);
+    set_limit_of_processor(question);
     GVariant *answer = answers[question](server, asked, &error);
+    set_limit_of_processor(ENTRO_N_QUESTIONS);
     set_alarm(0);
     if (answer != NULL)
-        return entro_message_send(ENTRO_CHILD_STREAM, 0, answer);
-    return entro_message_send(ENTRO_CHILD_STREAM, (guint32)error->code + 1,
-                              g_variant_new("(^ay)", error->message));
+        return send_answer(question, 0, answer);
+    return send_answer(question, (guint32)error->code + 1, g_variant_new("(^ay)", error->message));
 }
 
 /* Never returns to what a program does at its end: HDF5 may be in any state. */
@@ -232,12 +268,13 @@ entro_reader_serve(int argc, char **argv)
 {
     Server server = {0};
     guint patience = argc > 1 ? (guint)g_ascii_strtoull(argv[1], NULL, 10) : 60;
+    guint memory = argc > 2 ? (guint)g_ascii_strtoull(argv[2], NULL, 10) : ENTRO_CHILD_MEMORY;
 
     server.open = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, dataset_free);
     entro_driver_use_descriptor(ENTRO_CHILD_FILE, ENTRO_CHILD_REDO);
     entro_h5_quiet();
     H5open();
-    entro_sandbox_enter();
+    entro_sandbox_enter(memory);
     while (serve_one(&server, patience))
         ;
     _exit(0);

@@ -397,4 +397,5 @@ def only_lzf_may_be_left_out(world):
         assert world.run("analyze", "odd.h5", "--db", "r.db").code == 5, bits
 
 
-clitest.main()
+if __name__ == "__main__":
+    clitest.main()
