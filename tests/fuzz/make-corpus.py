@@ -56,7 +56,7 @@ def h5(build, **options):
 
 
 def trace(file, attention_options=None, n=2, dtype=np.float32):
-    file.attrs["format"] = np.bytes_(b"entroscope-trace")
+    file.attrs["format"] = np.bytes_(b"attention-trace")
     file.attrs["format_version"] = np.int64(1)
     file.attrs["run_name"] = np.bytes_(b"run")
     file.attrs["context_length"] = np.int64(4)
@@ -91,7 +91,7 @@ def links(file):
 
 
 def holes(file):
-    file.attrs["format"] = np.bytes_(b"entroscope-trace")
+    file.attrs["format"] = np.bytes_(b"attention-trace")
     file["step"] = np.array([0, 10, 20])
     data = file.create_dataset("layers/0/attention", (3, 1, 2, 4, 4), "f4", chunks=(1, 1, 1, 4, 4))
     data[1, 0, 0] = attention(4, 4)
