@@ -211,9 +211,9 @@ typedef enum {
     N_FATES
 } Fate;
 
-static const char *const fates[] = {"?",          "same",      "less",     "told",
-                                    "counted",    "altered",   "silent",   "crash-hdf5",
-                                    "crash-ours", "hang-hdf5", "hang-ours"};
+static const char *const fates[] = {"?",          "same",       "less",      "told",
+                                    "counted",    "altered",    "blind",     "silent",
+                                    "crash-hdf5", "crash-ours", "hang-hdf5", "hang-ours"};
 G_STATIC_ASSERT(G_N_ELEMENTS(fates) == N_FATES);
 
 static gboolean talkative; /* of one mutant alone: which numbers */
