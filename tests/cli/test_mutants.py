@@ -115,16 +115,35 @@ def in_this_process_no_number_changes_unseen(world):
             assert fates["silent"] == 0, done.stdout
 
 
+COUNTS = ("n_rows", "n_nan", "n_masked", "n_off_sum")
+
+
+def beyond_fletcher(one, other):
+    """Words of zeros became ones or the reverse: sums modulo 65535 cannot tell."""
+    return len(one) == len(other) and all({a, b} == {0, 255} for a, b in zip(one, other) if a != b)
+
+
 def statistics(path):
-    """(run's attempt, step, layer, head): every statistic that there is."""
+    """(run's attempt, step, layer, head): (counts of rows, every other statistic)."""
     if not path.exists():
         return {}
     db = sqlite3.connect(path)
     cursor = db.execute("SELECT r.attempt, s.* FROM head_stats AS s JOIN runs AS r ON r.id = s.run_id")
     names = [column[0] for column in cursor.description]
     keys = [names.index(key) for key in ("attempt", "step", "layer", "head")]
-    rest = [i for i, name in enumerate(names) if i not in keys and name != "run_id"]
-    return {tuple(row[i] for i in keys): [row[i] for i in rest] for row in cursor}
+    counts = [names.index(name) for name in COUNTS]
+    rest = [i for i, name in enumerate(names) if i not in keys + counts and name != "run_id"]
+    return {tuple(row[i] for i in keys): ([row[i] for i in counts], [row[i] for i in rest])
+            for row in cursor}
+
+
+def check_same(whole, found, place):
+    """Less is no lie, and rows that are counted as bad are told."""
+    for key, (counts, values) in found.items():
+        assert key in whole, (place, key)
+        if counts == whole[key][0]:
+            assert all(value in (None, before) for value, before in zip(values, whole[key][1])), \
+                (place, key)
 
 
 def analyse(world, path, database):
@@ -147,12 +166,8 @@ def the_program_survives_and_does_not_lie(world):
             database = folder / "x.db"
             done = analyse(world, mutant, database)
             assert done.returncode in CODES, (mutant.name, done)
-            found = statistics(database)
-            if checksummed and done.returncode in (0, 1):
-                for key, values in found.items():
-                    known = whole.get(key, [])
-                    assert known and all(value is None or value == before
-                                         for value, before in zip(values, known)), (mutant, key)
+            if checksummed and not beyond_fletcher(path.read_bytes(), mutant.read_bytes()):
+                check_same(whole, statistics(database), mutant)
             for file in folder.glob("x.db*"):
                 file.unlink()
 
