@@ -146,6 +146,13 @@ bad_rows(const EntroAnalyzeSummary *summary)
     return summary->n_nan + summary->n_masked + summary->n_off_sum;
 }
 
+/* Weights that a mask or a dropout has changed are still weights in most of the rows. */
+static gboolean
+looks_like_logits(const EntroAnalyzeSummary *summary)
+{
+    return summary->n_off_sum > 0 && 2 * summary->n_off_sum > summary->n_rows - summary->n_masked;
+}
+
 static void
 print_rows(const EntroAnalyzeSummary *summary)
 {
@@ -156,6 +163,8 @@ print_rows(const EntroAnalyzeSummary *summary)
         printf(", of these left out: %" G_GINT64_FORMAT " NaN, %" G_GINT64_FORMAT
                " masked, %" G_GINT64_FORMAT " off their sum\n",
                summary->n_nan, summary->n_masked, summary->n_off_sum);
+    if (looks_like_logits(summary))
+        printf("  most rows do not sum to 1: are these logits, stored before the softmax?\n");
     if (summary->first_nan_step != G_MININT64)
         printf("  NaN since step %" G_GINT64_FORMAT ": the run has diverged\n",
                summary->first_nan_step);
@@ -288,6 +297,7 @@ entro_summary_json(const EntroAnalyzeSummary *summary, JsonBuilder *builder)
     entro_json_integer(builder, "rows_nan", summary->n_nan);
     entro_json_integer(builder, "rows_masked", summary->n_masked);
     entro_json_integer(builder, "rows_off_sum", summary->n_off_sum);
+    entro_json_boolean(builder, "looks_like_logits", looks_like_logits(summary));
     json_builder_set_member_name(builder, "first_nan_step");
     if (summary->first_nan_step == G_MININT64)
         json_builder_add_null_value(builder);

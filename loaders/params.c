@@ -142,6 +142,24 @@ entro_trace_read_params(EntroSource *source, guint position)
 /* ---- reading --------------------------------------------------------------------------------------- */
 
 /* The entry as it is stored, n values. */
+/* A page of the disk that was lost reads as zeros, and Fletcher's sum of zeros is 0: a chunk that lay in
+ * it whole passes its checksum.  None of these parameters is 0 everywhere: they scale or divide. */
+static gboolean
+is_lost_page(const EntroDataset *dataset, const guint8 *raw, gsize n)
+{
+    gboolean checksummed = FALSE;
+
+    for (guint i = 0; i < dataset->n_filters; i++) {
+        checksummed |= dataset->filters[i] == H5Z_FILTER_FLETCHER32;
+        if (dataset->filters[i] == H5Z_FILTER_DEFLATE)
+            return FALSE; /* of which zeros are no stream */
+    }
+    for (gsize i = 0; i < n * dataset->element_size; i++)
+        if (raw[i] != 0)
+            return FALSE;
+    return checksummed;
+}
+
 static EntroRead
 read_entry(const EntroParamData *data, gsize capture, gsize n, void *raw, char **ret_problem)
 {
@@ -157,7 +175,13 @@ read_entry(const EntroParamData *data, gsize capture, gsize n, void *raw, char *
         *ret_problem = g_strdup_printf("has %" G_GSIZE_FORMAT " values: no memory for them", n);
         return ENTRO_READ_DAMAGED;
     }
-    return entro_read_patiently(&data->dataset, origin, dims, raw, ret_problem);
+    EntroRead read = entro_read_patiently(&data->dataset, origin, dims, raw, ret_problem);
+    if (read == ENTRO_READ_OK && is_lost_page(&data->dataset, raw, n)) {
+        *ret_problem = g_strdup("is zeros, and so is its checksum: a lost page of the disk, or "
+                                "values that have to be stored with deflate to be told from one");
+        return ENTRO_READ_DAMAGED;
+    }
+    return read;
 }
 
 EntroTileStatus

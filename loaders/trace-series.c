@@ -48,6 +48,28 @@ read_entries(const EntroDataset *dataset, guint8 *to, gboolean may_cut, char **r
     return done;
 }
 
+static const char lost_page[] = "is zeros, and so is its checksum: a lost page of the disk";
+
+/* Entries before the first chunk that is zeros and passes its checksum for that reason alone (params.c).
+ * Steps grow, so that two of them are not both 0; scalars may be. */
+static gsize
+count_before_lost_page(const EntroDataset *dataset, const gint64 *steps, gsize n)
+{
+    const gsize unit = dataset->chunked ? dataset->chunk[0] : n;
+    const gboolean is_plain =
+        dataset->n_filters == 1 && dataset->filters[0] == H5Z_FILTER_FLETCHER32;
+
+    for (gsize first = 0; is_plain && first < n; first += unit) {
+        const gsize end = MIN(first + unit, n);
+        gsize at = first;
+        while (at < end && steps[at] == 0)
+            at++;
+        if (at == end && end - first > 1)
+            return first;
+    }
+    return n;
+}
+
 static gboolean
 check_series(const EntroDataset *dataset, EntroClass class, gsize max_n, GError **error)
 {
@@ -108,6 +130,19 @@ entro_read_series(EntroSource *source, const char *path, EntroClass class, gsize
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "%s cannot be converted: its numbers leave some of their bits unused", path);
         return FALSE;
+    }
+    if (class == ENTRO_CLASS_INTEGER) {
+        gsize n_good = count_before_lost_page(&dataset, values, n);
+        if (n_good < n && (n_good == 0 || !ret_series->may_be_cut)) {
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", path,
+                        lost_page);
+            return FALSE;
+        }
+        if (n_good < n) {
+            g_free(problem);
+            problem = g_strdup(lost_page);
+        }
+        n = n_good;
     }
     if (n < dataset.dims[0])
         entro_note(source->trace.problems,

@@ -76,23 +76,48 @@ find_own_layout(EntroSource *source)
     return source->layout ? source->layout : &layouts[0];
 }
 
+/* What cannot be looked up is damaged: to take it for absent would make another program's arrays of
+ * ours, with steps counted from 0. */
+static gboolean
+is_there_or_damaged(EntroSource *source, const char *path)
+{
+    g_autoptr(GError) damage = NULL;
+    gboolean exists = FALSE;
+
+    return entro_reader_exists(source->reader, path, &exists, &damage)
+               ? exists
+               : g_error_matches(damage, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT);
+}
+
 static gboolean
 has_parts(EntroSource *source, const EntroLayout *layout)
 {
-    gboolean step = FALSE;
+    g_autofree char *group = entro_layout_group(layout);
 
-    return has_group(source, layout) && entro_reader_exists(source->reader, "/step", &step, NULL) &&
-           step;
+    return is_there_or_damaged(source, group) && is_there_or_damaged(source, "/step");
+}
+
+/* Any of these, so that one that is damaged does not decide. */
+static gboolean
+says_it_is_ours(EntroSource *source)
+{
+    static const char *const names[] = {"format", "format_version", "trace_uuid"};
+    gboolean says = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(names) && !says; i++) {
+        g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", names[i]);
+        says = value.kind != ENTRO_VALUE_ABSENT;
+    }
+    return says;
 }
 
 gboolean
 entro_trace_is_own(EntroSource *source)
 {
-    g_auto(EntroValue) format = entro_reader_attribute(source->reader, "/", "format");
     const EntroLayout *layout = find_own_layout(source);
 
     /* of a file that is cut off or still written, /step may be what is missing */
-    return source->layout != NULL || format.kind == ENTRO_VALUE_TEXT || has_parts(source, layout) ||
+    return source->layout != NULL || says_it_is_ours(source) || has_parts(source, layout) ||
            (!g_str_equal(source->trace.open_mode, "plain") && has_group(source, layout));
 }
 

@@ -254,6 +254,71 @@ def rows_that_do_not_sum_to_one_are_counted_and_left_out(world):
 
 
 @test
+def logits_in_the_place_of_weights_are_guessed(world):
+    rng = numpy.random.default_rng(5)
+    make(world, data=rng.normal(size=(S, B, H, T, T)).astype("f4"))
+    run = world.run("analyze", "odd.h5", "--db", "r.db", check=0)
+    assert "are these logits" in run.out, run
+    make(world, "weights.h5")
+    assert "logits" not in world.run("analyze", "weights.h5", "--db", "w.db", check=0).out
+
+
+@test
+def one_bad_head_moves_no_other_number(world):
+    """A row of NaN and one off its sum in one head: the counts say so, all other heads are the same."""
+    heads = 1000
+    rng = numpy.random.default_rng(6)
+    data = rng.random((1, 1, heads, 4, 4)) + 0.01
+    data = (data / data.sum(-1, keepdims=True)).astype("f4")
+    everything = "SELECT * FROM head_stats WHERE head <> 777 ORDER BY layer, head"
+    for name, spoiled in (("good.h5", False), ("bad.h5", True)):
+        if spoiled:
+            data[0, 0, 777, 1] = numpy.nan
+            data[0, 0, 777, 2] *= 2
+        make(world, name, layers=100, step=(0,), data=data)
+        world.run("analyze", name, "--db", name + ".db", "--run", "run", check=0)
+    good, bad = (query(world / f"{name}.h5.db", everything) for name in ("good", "bad"))
+    assert len(good) == 100 * (heads - 1) and good == bad
+    assert query(world / "bad.h5.db", "SELECT DISTINCT n_nan, n_off_sum FROM head_stats "
+                                      "WHERE head = 777") == [(1, 1)]
+
+
+@test
+def shuffled_steps_are_attempts(world):
+    make(world, step=(9, 0, 5))
+    runs = world.run("analyze", "odd.h5", "--db", "r.db", "--json", check=0).json()["runs"]
+    assert [(run["attempt"], run["captures_new"]) for run in runs] == [(1, 1), (2, 2)], runs
+    assert query(world / "r.db", "SELECT count(*) FROM captures") == [(S,)]
+
+
+@test
+def lost_pages_of_steps_are_told(world):
+    """Zeros pass Fletcher's checksum: two steps are not both 0."""
+    make(world)
+
+    def zero(file):
+        del file["step"]
+        file.create_dataset("step", data=numpy.zeros(S, "i8"), chunks=(S,), fletcher32=True)
+
+    edit(world, "odd.h5", zero)
+    run = world.run("analyze", "odd.h5", "--db", "r.db", check=4)
+    assert "lost page" in run.err, run
+
+
+@test
+def a_damaged_trace_is_not_taken_for_another_programs(world):
+    """Its /step is lost: to count captures from 0 would be to invent steps."""
+    make(world)
+
+    def rename(file):
+        file.move("step", "stew")
+        del file.attrs["format"]
+
+    edit(world, "odd.h5", rename)
+    world.run("analyze", "odd.h5", "--db", "r.db", check=4)
+
+
+@test
 def steps_may_be_anything_that_grows(world):
     make(world, step=(-(2 ** 62), 0, 2 ** 62))
     world.run("analyze", "odd.h5", "--db", "r.db", check=0)

@@ -9,6 +9,7 @@
 #include "entro-loader.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #define N_LAYERS_MOST 4
 #define N_KEYS_MOST   16
@@ -398,16 +399,16 @@ write_fixture(const char *path, const Fixture *fixture, GError **error)
     return fixture->unfinished || entro_writer_close(g_steal_pointer(&writer), error);
 }
 
-/* Changes one byte of numbers that are stored as they are, so that their checksum does not fit. */
+/* Changes one byte of what is stored so, so that its checksum does not fit. */
 static gboolean
-spoil(const char *path, const float *numbers, gsize n, GError **error)
+spoil(const char *path, const void *stored, gsize n, GError **error)
 {
     g_autofree char *bytes = NULL;
     gsize size;
 
     if (!g_file_get_contents(path, &bytes, &size, error))
         return FALSE;
-    char *place = memmem(bytes, size, numbers, n * sizeof *numbers);
+    char *place = memmem(bytes, size, stored, n);
     g_assert(place != NULL);
     place[2] ^= 0x10;
     return g_file_set_contents(path, bytes, (gssize)size, error);
@@ -418,18 +419,24 @@ damage(const char *path, const Fixture *fixture, GError **error)
 {
     g_autofree float *p = make_attention(fixture, (guint)fixture->damaged_at, 1);
 
-    return spoil(path, p + 5 * fixture->n_keys, fixture->n_keys, error);
+    return spoil(path, p + 5 * fixture->n_keys, fixture->n_keys * sizeof *p, error);
 }
 
 static gboolean
 damage_threshold(const char *path, const Fixture *fixture, GError **error)
 {
-    float values[N_HEADS_MOST];
+    const guint n = fixture->n_heads[1];
+    guint8 shuffled[N_HEADS_MOST * sizeof(float)], stored[256];
+    uLongf size = sizeof stored;
 
-    for (guint head = 0; head < fixture->n_heads[1]; head++)
-        values[head] =
+    for (guint head = 0; head < n; head++) {
+        float value =
             param_value(fixture, (guint)fixture->params_damaged_at, 1, ENTRO_PARAM_THRESHOLD, head);
-    return spoil(path, values, fixture->n_heads[1], error);
+        for (gsize byte = 0; byte < sizeof value; byte++)
+            shuffled[byte * n + head] = ((const guint8 *)&value)[byte];
+    }
+    compress2(stored, &size, shuffled, n * sizeof(float), 1);
+    return spoil(path, stored, size, error);
 }
 
 static gboolean

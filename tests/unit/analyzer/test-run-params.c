@@ -3,6 +3,7 @@
 #include "trace-fixture.h"
 
 #include <string.h>
+#include <zlib.h>
 
 enum { ALL = (1u << ENTRO_N_PARAMS) - 1 };
 
@@ -176,13 +177,19 @@ static void
 damage_temperature(const char *path)
 {
     g_autofree char *bytes = NULL;
-    float values[10];
+    enum { N = 10 };
+    guint8 shuffled[N * sizeof(float)], stored[256];
+    uLongf n_stored = sizeof stored;
     gsize size = 0;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
-        values[i] = param_value(3, 1, ENTRO_PARAM_TEMPERATURE, i);
+    for (gsize i = 0; i < N; i++) {
+        float value = param_value(3, 1, ENTRO_PARAM_TEMPERATURE, i);
+        for (gsize byte = 0; byte < sizeof value; byte++)
+            shuffled[byte * N + i] = ((const guint8 *)&value)[byte];
+    }
+    g_assert_cmpint(compress2(stored, &n_stored, shuffled, sizeof shuffled, 1), ==, Z_OK);
     g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
-    char *place = memmem(bytes, size, values, sizeof values);
+    char *place = memmem(bytes, size, stored, n_stored);
     g_assert_nonnull(place);
     place[17] ^= 4;
     g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));

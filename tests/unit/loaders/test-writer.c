@@ -256,14 +256,14 @@ test_parameters_are_as_the_format_says(void)
             hsize_t dims[3], stored = 0, second[3] = {1};
             g_assert_cmpint(H5Sget_simple_extent_dims(space, dims, NULL), ==, ranks[param]);
             g_assert_cmpint(H5Tequal(type, H5T_IEEE_F32LE), >, 0);
-            g_assert_cmpint(H5Pget_nfilters(properties), ==, 1); /* fletcher32 */
+            g_assert_cmpint(H5Pget_nfilters(properties), ==, 3); /* shuffle, deflate, fletcher32 */
             gsize n = 1;
             for (int axis = 0; axis < ranks[param]; axis++) {
                 g_assert_cmpuint(dims[axis], ==, expected[axis]);
                 n *= axis == 0 ? 1 : dims[axis];
             }
             H5Dget_chunk_storage_size(dataset, second, &stored);
-            g_assert_cmpuint(stored, ==, param == ENTRO_PARAM_ALPHA ? 0 : 4 * n + 4);
+            g_assert_true((stored > 0) == (param != ENTRO_PARAM_ALPHA));
             g_assert_cmpint(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
                                     values),
                             >=, 0);
