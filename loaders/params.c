@@ -10,13 +10,14 @@
 typedef struct {
     const char *name; /* of the dataset */
     const char *axes;
+    gboolean divides; /* so that it is not 0 everywhere; residual branches may begin with 0 */
 } ParamRow;
 
 static const ParamRow rows[] = {
-    [ENTRO_PARAM_TEMPERATURE] = {"temperature", "SHQ"},
-    [ENTRO_PARAM_THRESHOLD] = {"threshold", "SH"},
-    [ENTRO_PARAM_ALPHA] = {"alpha", "S"},
-    [ENTRO_PARAM_BETA] = {"beta", "S"},
+    [ENTRO_PARAM_TEMPERATURE] = {"temperature", "SHQ", TRUE},
+    [ENTRO_PARAM_THRESHOLD] = {"threshold", "SH", FALSE},
+    [ENTRO_PARAM_ALPHA] = {"alpha", "S", FALSE},
+    [ENTRO_PARAM_BETA] = {"beta", "S", FALSE},
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(rows) == ENTRO_N_PARAMS);
@@ -141,9 +142,8 @@ entro_trace_read_params(EntroSource *source, guint position)
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-/* The entry as it is stored, n values. */
 /* A page of the disk that was lost reads as zeros, and Fletcher's sum of zeros is 0: a chunk that lay in
- * it whole passes its checksum.  None of these parameters is 0 everywhere: they scale or divide. */
+ * it whole passes its checksum. */
 static gboolean
 is_lost_page(const EntroDataset *dataset, const guint8 *raw, gsize n)
 {
@@ -160,8 +160,10 @@ is_lost_page(const EntroDataset *dataset, const guint8 *raw, gsize n)
     return checksummed;
 }
 
+/* The entry as it is stored, n values. */
 static EntroRead
-read_entry(const EntroParamData *data, gsize capture, gsize n, void *raw, char **ret_problem)
+read_entry(const EntroParamData *data, EntroParam param, gsize capture, gsize n, void *raw,
+           char **ret_problem)
 {
     hsize_t origin[ENTRO_RANK_MAX] = {capture}, dims[ENTRO_RANK_MAX];
 
@@ -176,9 +178,8 @@ read_entry(const EntroParamData *data, gsize capture, gsize n, void *raw, char *
         return ENTRO_READ_DAMAGED;
     }
     EntroRead read = entro_read_patiently(&data->dataset, origin, dims, raw, ret_problem);
-    if (read == ENTRO_READ_OK && is_lost_page(&data->dataset, raw, n)) {
-        *ret_problem = g_strdup("is zeros, and so is its checksum: a lost page of the disk, or "
-                                "values that have to be stored with deflate to be told from one");
+    if (read == ENTRO_READ_OK && rows[param].divides && is_lost_page(&data->dataset, raw, n)) {
+        *ret_problem = g_strdup("is zeros, and so is its checksum: a lost page of the disk");
         return ENTRO_READ_DAMAGED;
     }
     return read;
@@ -196,7 +197,7 @@ entro_source_read_param(EntroSource *source, guint layer, EntroParam param, gsiz
                          ENTRO_TILE_MISSING);
     entro_h5_quiet();
     g_autofree void *raw = g_try_malloc_n(n, data->dataset.element_size);
-    EntroRead read = read_entry(data, capture, n, raw, &problem);
+    EntroRead read = read_entry(data, param, capture, n, raw, &problem);
     if (read == ENTRO_READ_OK) {
         entro_element_decode(data->element, data->big_endian, raw, values, n);
         return ENTRO_TILE_OK;
