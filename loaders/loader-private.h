@@ -212,7 +212,7 @@ int entro_driver_get_read_error(hid_t file);
  * here. */
 void entro_driver_record(EntroExtent *extent);
 
-/* ---- datasets as stored (dataset.c, filters.c) ------------------------------------------------- */
+/* ---- datasets as stored (dataset.c, axes.c, filters.c) ------------------------------------------------- */
 
 #define ENTRO_RANK_MAX    5 /* captures, samples, heads, queries, keys */
 #define ENTRO_FILTERS_MAX 4 /* shuffle, deflate, lzf, fletcher32: each at most once */

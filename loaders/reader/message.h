@@ -64,6 +64,20 @@ extern void (*entro_reader_before_answer)(EntroQuestion question, guint32 *numbe
 /* Descriptors that it is born with. */
 enum { ENTRO_CHILD_STREAM = 3, ENTRO_CHILD_FILE = 4, ENTRO_CHILD_REDO = 5 };
 
+/* Its life, as the parent sees it (child.c). */
+typedef struct {
+    pid_t pid;
+    int stream; /* to it; negative: there is none */
+} EntroChild;
+
+/* With these files open (`redo` negative: none); an errno, or 0. */
+int entro_child_start(EntroChild *child, int file, int redo);
+int entro_child_end(EntroChild *child); /* its status, as of waitpid() */
+char *entro_child_words(int status);    /* what that means; the caller frees it */
+int entro_child_patience(void);         /* milliseconds to wait for an answer */
+/* The descriptor above those of a child, so that giving it those closes none of ours; takes `fd`. */
+int entro_child_lift(int fd);
+
 /* From here on this process can only read what it has open and answer, and take so much memory. */
 void entro_sandbox_enter(guint memory_mib);
 

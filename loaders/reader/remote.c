@@ -6,19 +6,13 @@
 #include "message.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define DEATHS_MAX           5           /* then the file is given up */
 #define DATASET_DEATHS_MAX   2           /* then its chunks are */
 #define ATTRIBUTE_DEATHS_MAX 5           /* then attributes and lists are; they count apart */
 #define HEAP_DEATHS_MAX      2           /* of these; then only texts in heaps are */
-#define FIRST_FREE_FD        16          /* above all that a child is born with */
 #define TEXT_MAX             (64u << 10) /* of an attribute, or of an error */
 
 /* A dataset that is open here; in the child, as long as that lives. */
@@ -37,134 +31,14 @@ typedef struct {
 typedef struct {
     EntroReader base;
     char *path;
-    int redo;   /* descriptor of what a killed writer has left; negative: nothing */
-    int stream; /* to the child; negative: there is none */
-    pid_t pid;
+    int redo; /* descriptor of what a killed writer has left; negative: nothing */
+    EntroChild child;
     guint generation, n_deaths, n_attribute_deaths;
     char *last_words;    /* why the last child died */
     GHashTable *deadly;  /* GBytes of a question that a child died of -> why: not asked again */
     GHashTable *handles; /* gint64 -> Handle */
     gint64 next_id;
 } RemoteReader;
-
-static char *child_program;
-static int stall_timeout = 30000; /* milliseconds */
-static guint child_memory = ENTRO_CHILD_MEMORY;
-
-void
-entro_reader_use_child(const char *program, guint stall_seconds)
-{
-    g_free(child_program);
-    child_program = g_strdup(program);
-    entro_reader_limit_child(stall_seconds, 0);
-}
-
-void
-entro_reader_limit_child(guint stall_seconds, guint memory_mib)
-{
-    if (stall_seconds > 0)
-        stall_timeout = (int)MIN(stall_seconds, 86400) * 1000;
-    if (memory_mib > 0)
-        child_memory = memory_mib;
-}
-
-gboolean
-entro_reader_has_child(void)
-{
-    return child_program != NULL;
-}
-
-/* ---- the child ------------------------------------------------------------------------------------ */
-
-/* What a sanitizer is told is all that a child of it needs from the environment. */
-static char **
-child_environment(void)
-{
-    static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
-                                       "LSAN_OPTIONS", "LD_LIBRARY_PATH"};
-    char **environment = g_environ_setenv(NULL, "LC_ALL", "C.UTF-8", TRUE);
-
-    environment = g_environ_setenv(environment, "HDF5_USE_FILE_LOCKING", "FALSE", TRUE);
-    environment = g_environ_setenv(environment, "OPENBLAS_NUM_THREADS", "1", TRUE);
-    for (guint i = 0; i < G_N_ELEMENTS(kept); i++)
-        if (g_getenv(kept[i]) != NULL)
-            environment = g_environ_setenv(environment, kept[i], g_getenv(kept[i]), TRUE);
-    return environment;
-}
-
-static void
-describe_birth(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int stream,
-               int file, int redo)
-{
-    sigset_t all;
-
-    posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(actions, stream, ENTRO_CHILD_STREAM);
-    posix_spawn_file_actions_adddup2(actions, file, ENTRO_CHILD_FILE);
-    if (redo >= 0)
-        posix_spawn_file_actions_adddup2(actions, redo, ENTRO_CHILD_REDO);
-    else
-        posix_spawn_file_actions_addopen(actions, ENTRO_CHILD_REDO, "/dev/null", O_RDONLY, 0);
-    /* Ctrl-C at the terminal is for the parent */
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(attributes, 0);
-    sigemptyset(&all);
-    posix_spawnattr_setsigmask(attributes, &all);
-    sigfillset(&all);
-    posix_spawnattr_setsigdefault(attributes, &all);
-}
-
-static int
-spawn(RemoteReader *remote, int stream)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    g_auto(GStrv) environment = child_environment();
-    g_autofree char *patience = g_strdup_printf("%d", 2 * stall_timeout / 1000 + 10);
-    g_autofree char *memory = g_strdup_printf("%u", child_memory);
-    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, memory,
-                         NULL};
-
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    describe_birth(&actions, &attributes, stream, remote->base.fd, remote->redo);
-    int problem =
-        posix_spawn(&remote->pid, child_program, &actions, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return problem;
-}
-
-/* One that was taken over does not end by itself; what it died of before stays in its status. */
-static int
-end_child(RemoteReader *remote)
-{
-    int status = 0;
-
-    kill(remote->pid, SIGKILL);
-    close(remote->stream);
-    remote->stream = -1;
-    while (waitpid(remote->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
-}
-
-static char *
-words_for(int status)
-{
-    if (!WIFSIGNALED(status))
-        return g_strdup_printf("the process that reads it ended with %d", WEXITSTATUS(status));
-    switch (WTERMSIG(status)) {
-    case SIGPROF:
-        return g_strdup("HDF5 goes round in circles on it (damaged)");
-    case SIGKILL:
-        return g_strdup("the process that reads it was killed");
-    default:
-        return g_strdup_printf("HDF5 crashes on it (signal %d: damaged)", WTERMSIG(status));
-    }
-}
 
 static void
 set_last_words(RemoteReader *remote, char *words)
@@ -183,12 +57,12 @@ is_about_attributes(EntroQuestion question)
 static void
 bury(RemoteReader *remote, EntroQuestion question, gboolean late)
 {
-    int status = end_child(remote);
+    int status = entro_child_end(&remote->child);
 
     set_last_words(remote, late ? g_strdup_printf("HDF5 says nothing about it for %d s (damaged; "
                                                   "--stall-timeout waits longer)",
-                                                  stall_timeout / 1000)
-                                : words_for(status));
+                                                  entro_child_patience() / 1000)
+                                : entro_child_words(status));
     if (is_about_attributes(question))
         remote->n_attribute_deaths++;
     else
@@ -207,9 +81,9 @@ ask_child(RemoteReader *remote, EntroQuestion question, GVariant *value, GVarian
     gboolean late = FALSE;
     g_autoptr(GVariant) bytes = NULL;
 
-    if (entro_message_send(remote->stream, question, value))
-        bytes = entro_message_receive(remote->stream, ENTRO_ANSWER_BYTES_MAX, stall_timeout,
-                                      &number, &late);
+    if (entro_message_send(remote->child.stream, question, value))
+        bytes = entro_message_receive(remote->child.stream, ENTRO_ANSWER_BYTES_MAX,
+                                      entro_child_patience(), &number, &late);
     if (bytes == NULL) {
         bury(remote, question, late);
         return DEAD;
@@ -231,30 +105,18 @@ ask_child(RemoteReader *remote, EntroQuestion question, GVariant *value, GVarian
 static Outcome
 start(RemoteReader *remote, GError **error)
 {
-    int pair[2], ours, theirs;
     g_autoptr(GVariant) answer = NULL;
     const char *mode;
 
     if (remote->n_deaths >= DEATHS_MAX)
         return DEAD;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return DEAD;
-    ours = fcntl(pair[0], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-    theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-    close(pair[0]);
-    close(pair[1]);
-    int problem = ours >= 0 && theirs >= 0 ? spawn(remote, theirs) : errno;
-    if (theirs >= 0)
-        close(theirs);
+    int problem = entro_child_start(&remote->child, remote->base.fd, remote->redo);
     if (problem != 0) {
-        if (ours >= 0)
-            close(ours);
         set_last_words(remote,
                        g_strdup_printf("there is no process to read it: %s", g_strerror(problem)));
         remote->n_deaths = DEATHS_MAX;
         return DEAD;
     }
-    remote->stream = ours;
     remote->generation++;
     gboolean leave_heap = remote->n_attribute_deaths >= HEAP_DEATHS_MAX;
     Outcome outcome = ask_child(remote, ENTRO_ASK_FILE,
@@ -302,7 +164,7 @@ ask(RemoteReader *remote, EntroQuestion question, GVariant *value, GVariant **re
 
     if (is_given_up(remote, question, owned))
         return DEAD;
-    if (remote->stream < 0) {
+    if (remote->child.stream < 0) {
         Outcome outcome = start(remote, error);
         if (outcome != ANSWERED)
             return outcome;
@@ -408,7 +270,7 @@ remote_close(EntroReader *reader, gint64 id)
     const Handle *handle = g_hash_table_lookup(remote->handles, &id);
     g_autoptr(GVariant) answer = NULL;
 
-    if (handle != NULL && handle->generation == remote->generation && remote->stream >= 0)
+    if (handle != NULL && handle->generation == remote->generation && remote->child.stream >= 0)
         ask_child(remote, ENTRO_ASK_CLOSE, g_variant_new("(x)", handle->id), &answer, NULL);
     g_hash_table_remove(remote->handles, &id);
 }
@@ -605,7 +467,7 @@ remote_find(EntroReader *reader, const EntroDataset *dataset, const hsize_t *cor
     if (take_ahead(handle, &dataset->stored, corner, ret_extent))
         return ENTRO_READ_OK;
     if (handle->n_deaths < DATASET_DEATHS_MAX &&
-        ((remote->stream >= 0 && handle->generation == remote->generation) ||
+        ((remote->child.stream >= 0 && handle->generation == remote->generation) ||
          open_again(remote, handle, dataset))) {
         outcome =
             ask(remote, ENTRO_ASK_FIND, find_question(handle, dataset, corner), &answer, &error);
@@ -639,8 +501,8 @@ remote_free(EntroReader *reader)
 {
     RemoteReader *remote = (RemoteReader *)reader;
 
-    if (remote->stream >= 0)
-        end_child(remote);
+    if (remote->child.stream >= 0)
+        entro_child_end(&remote->child);
     entro_redo_detach(remote->base.fd);
     close(remote->base.fd);
     if (remote->redo >= 0)
@@ -664,17 +526,6 @@ static const EntroReaderClass remote_class = {
     .free = remote_free,
 };
 
-/* Above the descriptors of a child, so that giving it those closes none of them. */
-static int
-lift(int fd)
-{
-    int lifted = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-
-    if (fd >= 0)
-        close(fd);
-    return lifted;
-}
-
 /* Sentences about files begin with their names; one that a child makes up need not. */
 static void
 name_file(const char *path, GError **error)
@@ -690,7 +541,7 @@ EntroReader *
 entro_reader_open_remote(const char *path, GError **error)
 {
     RemoteReader *remote;
-    int fd = lift(entro_open_regular(path, error));
+    int fd = entro_child_lift(entro_open_regular(path, error));
 
     if (fd < 0) {
         if (error != NULL && *error == NULL)
@@ -701,8 +552,8 @@ entro_reader_open_remote(const char *path, GError **error)
     remote = g_new0(RemoteReader, 1);
     remote->base = (EntroReader){&remote_class, fd, NULL};
     remote->path = g_strdup(path);
-    remote->stream = -1;
-    remote->redo = lift(entro_redo_open(path));
+    remote->child.stream = -1;
+    remote->redo = entro_child_lift(entro_redo_open(path));
     remote->handles = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, handle_free);
     remote->deadly =
         g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, g_free);
