@@ -146,27 +146,70 @@ read_tensor(EntroReader *reader, const EntroTensor *tensor, GError **error)
            check_shape(&dataset, tensor, error) && read_values(&dataset, tensor, error);
 }
 
-static EntroReader *
-open_tensors(const char *path, GError **error)
+struct EntroTensorFile {
+    char *path;
+    EntroReader *reader;
+};
+
+EntroTensorFile *
+entro_tensor_file_open(const char *path, GError **error)
 {
     g_autoptr(EntroReader) reader = entro_reader_open(path, error);
+    EntroTensorFile *file;
 
-    if (reader == NULL || !g_str_equal(reader->mode, "truncated"))
-        return g_steal_pointer(&reader);
-    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                "%s: is truncated: what lay beyond its end is lost", path);
-    return NULL;
+    if (reader == NULL)
+        return NULL;
+    if (g_str_equal(reader->mode, "truncated")) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s: is truncated: what lay beyond its end is lost", path);
+        return NULL;
+    }
+    file = g_new0(EntroTensorFile, 1);
+    file->path = g_strdup(path);
+    file->reader = g_steal_pointer(&reader);
+    return file;
 }
 
-static gboolean
-read_all(const char *path, EntroReader *reader, const EntroTensor *tensors, guint n, GError **error)
+void
+entro_tensor_file_free(EntroTensorFile *file)
 {
+    if (file == NULL)
+        return;
+    entro_reader_free(file->reader);
+    g_free(file->path);
+    g_free(file);
+}
+
+const char *
+entro_tensor_file_get_path(const EntroTensorFile *file)
+{
+    return file->path;
+}
+
+char *
+entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name)
+{
+    g_auto(EntroValue) value = entro_reader_attribute(file->reader, "/", name);
+
+    return entro_value_to_text(&value);
+}
+
+gboolean
+entro_tensor_file_read(EntroTensorFile *file, const char *format, const EntroTensor *tensors,
+                       guint n, GError **error)
+{
+    g_autofree char *found = entro_tensor_file_get_attribute(file, "format");
     gboolean good = TRUE;
 
+    if (g_strcmp0(found, format) != 0) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s: its root attribute format is not \"%s\"", file->path, format);
+        return FALSE;
+    }
     for (guint i = 0; i < n && good; i++)
-        good = read_tensor(reader, &tensors[i], error);
+        good = read_tensor(file->reader, &tensors[i], error);
     if (!good)
-        g_prefix_error(error, "%s: ", path);
+        g_prefix_error(error, "%s: ", file->path);
     return good;
 }
 
@@ -174,27 +217,18 @@ gboolean
 entro_tensors_read(const char *path, const char *format, const EntroTensor *tensors, guint n,
                    GError **error)
 {
-    g_autoptr(EntroReader) reader = open_tensors(path, error);
+    g_autoptr(EntroTensorFile) file = entro_tensor_file_open(path, error);
 
-    if (reader == NULL)
-        return FALSE;
-    g_auto(EntroValue) kind = entro_reader_attribute(reader, "/", "format");
-    if (kind.kind != ENTRO_VALUE_TEXT || !g_str_equal(kind.text, format)) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                    "%s: its root attribute format is not \"%s\"", path, format);
-        return FALSE;
-    }
-    return read_all(path, reader, tensors, n, error);
+    return file != NULL && entro_tensor_file_read(file, format, tensors, n, error);
 }
 
 gboolean
 entro_tensors_read_attribute(const char *path, const char *name, char **ret_value, GError **error)
 {
-    g_autoptr(EntroReader) reader = open_tensors(path, error);
+    g_autoptr(EntroTensorFile) file = entro_tensor_file_open(path, error);
 
-    if (reader == NULL)
+    if (file == NULL)
         return FALSE;
-    g_auto(EntroValue) value = entro_reader_attribute(reader, "/", name);
-    *ret_value = entro_value_to_text(&value);
+    *ret_value = entro_tensor_file_get_attribute(file, name);
     return TRUE;
 }

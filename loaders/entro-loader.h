@@ -455,12 +455,23 @@ ENTRO_API gboolean entro_tensors_write(const char *path, const char *format,
                                        const EntroAttribute *attributes, guint n_attributes,
                                        const EntroTensor *tensors, guint n, GError **error);
 
+/* A tensor file that is open to be read: an open costs milliseconds. */
+typedef struct EntroTensorFile EntroTensorFile;
+
+ENTRO_API EntroTensorFile *entro_tensor_file_open(const char *path, GError **error);
+ENTRO_API void entro_tensor_file_free(EntroTensorFile *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTensorFile, entro_tensor_file_free)
+ENTRO_API const char *entro_tensor_file_get_path(const EntroTensorFile *file);
+/* Root attribute as text, NULL if absent; the caller frees it. */
+ENTRO_API char *entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name);
 /* Reads into tensors[i].data; every named tensor must be there with exactly that shape, finite or
  * not.  Fails when the root attribute `format` is another. */
+ENTRO_API gboolean entro_tensor_file_read(EntroTensorFile *file, const char *format,
+                                          const EntroTensor *tensors, guint n, GError **error);
+
+/* The same of a file that is opened for this alone. */
 ENTRO_API gboolean entro_tensors_read(const char *path, const char *format,
                                       const EntroTensor *tensors, guint n, GError **error);
-
-/* Root attribute of a tensor file as text (NULL if absent, no error); caller frees. */
 ENTRO_API gboolean entro_tensors_read_attribute(const char *path, const char *name,
                                                 char **ret_value, GError **error);
 

@@ -125,51 +125,50 @@ model_file_write(EntroTrainer *trainer, const char *path, GError **error)
 
 /* An attribute that must be the same in file and run. */
 static gboolean
-check_attribute(const char *path, const char *name, const char *expected, GError **error)
+check_attribute(EntroTensorFile *file, const char *name, const char *expected, GError **error)
 {
-    g_autofree char *found = NULL;
+    g_autofree char *found = entro_tensor_file_get_attribute(file, name);
 
-    if (!entro_tensors_read_attribute(path, name, &found, error))
-        return FALSE;
     if (found == NULL || g_str_equal(found, expected)) /* the tensors' shapes will tell */
         return TRUE;
-    return train_refuse(error, "%s holds a model with %s %s, this run has %s", path, name, found,
-                        expected);
+    return train_refuse(error, "%s holds a model with %s %s, this run has %s",
+                        entro_tensor_file_get_path(file), name, found, expected);
 }
 
 static gboolean
-check_number(const char *path, const char *name, gsize expected, GError **error)
+check_number(EntroTensorFile *file, const char *name, gsize expected, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%zu", expected);
 
-    return check_attribute(path, name, text, error);
+    return check_attribute(file, name, text, error);
 }
 
 static gboolean
-check_model(const GptShape *shape, const char *path, GError **error)
+check_model(const GptShape *shape, EntroTensorFile *file, GError **error)
 {
-    return check_attribute(path, "format", FORMAT, error) &&
-           check_number(path, "format_version", 1, error) &&
-           check_attribute(path, "arch", shape->arch->name, error) &&
-           check_number(path, "n_layers", shape->n_layers, error) &&
-           check_number(path, "n_heads", shape->n_heads, error) &&
-           check_number(path, "d_model", shape->d_model, error) &&
-           check_number(path, "context", shape->context, error) &&
-           check_number(path, "final_norm", shape->final_norm != FALSE, error);
+    return check_attribute(file, "format", FORMAT, error) &&
+           check_number(file, "format_version", 1, error) &&
+           check_attribute(file, "arch", shape->arch->name, error) &&
+           check_number(file, "n_layers", shape->n_layers, error) &&
+           check_number(file, "n_heads", shape->n_heads, error) &&
+           check_number(file, "d_model", shape->d_model, error) &&
+           check_number(file, "context", shape->context, error) &&
+           check_number(file, "final_norm", shape->final_norm != FALSE, error);
 }
 
 /* Into the first `n_arenas` of them. */
 static gboolean
-read_arenas(EntroTrainer *trainer, guint n_arenas, const char *path, GError **error)
+read_arenas(EntroTrainer *trainer, guint n_arenas, EntroTensorFile *file, GError **error)
 {
     const TensorTable *table = trainer->table;
     real *const arenas[N_ARENAS] = {trainer->weights, trainer->moment1, trainer->moment2};
-    g_autofree float *copy = float_arenas(table, n_arenas, path, error);
+    g_autofree float *copy = float_arenas(table, n_arenas, entro_tensor_file_get_path(file), error);
 
     if (copy == NULL)
         return FALSE;
     g_autoptr(GArray) tensors = tensors_over(table, copy, n_arenas);
-    if (!entro_tensors_read(path, FORMAT, (const EntroTensor *)tensors->data, tensors->len, error))
+    if (!entro_tensor_file_read(file, FORMAT, (const EntroTensor *)tensors->data, tensors->len,
+                                error))
         return FALSE;
     for (guint arena = 0; arena < n_arenas; arena++)
         for (gsize i = 0; i < table->arena; i++)
@@ -180,12 +179,15 @@ read_arenas(EntroTrainer *trainer, guint n_arenas, const char *path, GError **er
 gboolean
 model_file_read(EntroTrainer *trainer, const char *path, GError **error)
 {
-    return check_model(&trainer->shape, path, error) && read_arenas(trainer, 1, path, error);
+    g_autoptr(EntroTensorFile) file = entro_tensor_file_open(path, error);
+
+    return file != NULL && check_model(&trainer->shape, file, error) &&
+           read_arenas(trainer, 1, file, error);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------ */
 
-/* As entro_tensors_read_attribute() gives it. */
+/* As entro_tensor_file_get_attribute() gives it. */
 static char *
 attribute_text(const EntroAttribute *attribute)
 {
@@ -200,83 +202,82 @@ attribute_text(const EntroAttribute *attribute)
 
 /* Another value would lead to other numbers, and the trace would be of two runs. */
 static gboolean
-check_config(const EntroTrainer *trainer, const char *path, GError **error)
+check_config(const EntroTrainer *trainer, EntroTensorFile *file, GError **error)
 {
     g_autoptr(GArray) config = emit_config(trainer);
 
     for (guint i = 0; i < config->len; i++) {
         const EntroAttribute *attribute = &g_array_index(config, EntroAttribute, i);
         g_autofree char *expected = attribute_text(attribute);
-        g_autofree char *found = NULL;
+        g_autofree char *found = entro_tensor_file_get_attribute(file, attribute->name);
 
-        if (!entro_tensors_read_attribute(path, attribute->name, &found, error))
-            return FALSE;
         if (found == NULL)
             return train_refuse(
                 error,
                 "%s does not say its %s: it was written by an older version, and can be "
                 "started from, but not resumed",
-                path, attribute->name);
+                entro_tensor_file_get_path(file), attribute->name);
         if (!g_str_equal(found, expected))
             return train_refuse(
                 error,
                 "%s cannot be resumed: its run has %s \"%s\", this one \"%s\"; a run is "
                 "resumed with the same options and data",
-                path, attribute->name, found, expected);
+                entro_tensor_file_get_path(file), attribute->name, found, expected);
     }
     return TRUE;
 }
 
 static gboolean
-read_count(const char *path, const char *name, guint64 most, guint64 *ret_count, GError **error)
+read_count(EntroTensorFile *file, const char *name, guint64 most, guint64 *ret_count,
+           GError **error)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *text = entro_tensor_file_get_attribute(file, name);
 
-    if (!entro_tensors_read_attribute(path, name, &text, error))
-        return FALSE;
     return (text != NULL && g_ascii_string_to_unsigned(text, 10, 0, most, ret_count, NULL)) ||
            train_refuse(error,
                         "%s: its %s is %s, expected a whole number from 0 to %" G_GUINT64_FORMAT,
-                        path, name, text == NULL ? "not there" : text, most);
+                        entro_tensor_file_get_path(file), name, text == NULL ? "not there" : text,
+                        most);
 }
 
-static gboolean
-read_real(const char *path, const char *name, double *ret_value, GError **error)
+static double
+read_real(EntroTensorFile *file, const char *name)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *text = entro_tensor_file_get_attribute(file, name);
 
-    if (!entro_tensors_read_attribute(path, name, &text, error))
-        return FALSE;
-    *ret_value = text == NULL ? NAN : g_ascii_strtod(text, NULL);
-    return TRUE;
+    return text == NULL ? NAN : g_ascii_strtod(text, NULL);
 }
 
 static gboolean
-read_progress(EntroTrainer *trainer, const char *path, GError **error)
+read_progress(EntroTrainer *trainer, EntroTensorFile *file, GError **error)
 {
     const EntroTrainConfig *config = &trainer->config;
     guint64 step = 0;
 
-    if (!read_count(path, "step", config->n_steps, &step, error) ||
-        !read_count(path, "trace_captures", G_MAXINT64, &trainer->trace_captures, error) ||
-        !read_count(path, "trace_scalars", G_MAXINT64, &trainer->trace_scalars, error) ||
-        !read_real(path, "loss", &trainer->loss, error) ||
-        !read_real(path, "reg_loss", &trainer->reg_loss, error) ||
-        !read_real(path, "eval_loss", &trainer->eval_loss, error) ||
-        !entro_tensors_read_attribute(path, "trace_uuid", &trainer->trace_uuid, error))
+    if (!read_count(file, "step", config->n_steps, &step, error) ||
+        !read_count(file, "trace_captures", G_MAXINT64, &trainer->trace_captures, error) ||
+        !read_count(file, "trace_scalars", G_MAXINT64, &trainer->trace_scalars, error))
         return FALSE;
+    trainer->loss = read_real(file, "loss");
+    trainer->reg_loss = read_real(file, "reg_loss");
+    trainer->eval_loss = read_real(file, "eval_loss");
+    trainer->trace_uuid = entro_tensor_file_get_attribute(file, "trace_uuid");
     trainer->step = trainer->saved = (guint)step;
     if (trainer->trace_uuid != NULL && *trainer->trace_uuid == '\0')
         g_clear_pointer(&trainer->trace_uuid, g_free);
     if ((trainer->trace_uuid == NULL) == (config->trace == NULL))
         return TRUE;
-    return train_refuse(error, "%s cannot be resumed: its run writes %s trace, this one %s", path,
-                        config->trace == NULL ? "a" : "no", config->trace == NULL ? "none" : "one");
+    return train_refuse(error, "%s cannot be resumed: its run writes %s trace, this one %s",
+                        entro_tensor_file_get_path(file), config->trace == NULL ? "a" : "no",
+                        config->trace == NULL ? "none" : "one");
 }
 
 gboolean
 model_file_resume(EntroTrainer *trainer, const char *path, GError **error)
 {
-    return check_model(&trainer->shape, path, error) && check_config(trainer, path, error) &&
-           read_progress(trainer, path, error) && read_arenas(trainer, N_ARENAS, path, error);
+    g_autoptr(EntroTensorFile) file = entro_tensor_file_open(path, error);
+
+    return file != NULL && check_model(&trainer->shape, file, error) &&
+           check_config(trainer, file, error) && read_progress(trainer, file, error) &&
+           read_arenas(trainer, N_ARENAS, file, error);
 }

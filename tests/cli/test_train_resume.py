@@ -109,7 +109,7 @@ def killed_at_any_moment_it_ends_with_the_same_numbers(world):
 def with_threads_and_compression_too(world):
     write_text(world)
     check_killed(world, "--threads", "2", "--deflate", "3", "--element", "f32", "--batch", "3",
-                 kills=1, steps=150)
+                 kills=1, steps=900)
 
 
 @test
