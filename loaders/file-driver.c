@@ -62,15 +62,11 @@ static H5FD_t *
 open_file(const char *name, int mode)
 {
     struct stat facts;
-    gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY, has_room = entro_h5_has_room();
-    int fd = is_lent ? lent_fd : -1;
+    gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY;
 
-    if (!has_room)
-        entro_h5_push_reason("there is not enough memory");
-    else if (!is_lent)
-        fd = open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (!has_room)
+    if (!entro_h5_has_room())
         return NULL;
+    int fd = is_lent ? lent_fd : open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &facts) != 0) {
         if (fd >= 0 && !is_lent)
             close(fd);

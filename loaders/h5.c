@@ -18,6 +18,8 @@ entro_h5_has_room(void)
 {
     g_autofree void *room = g_try_malloc(ROOM);
 
+    if (room == NULL)
+        entro_h5_push_reason("there is not enough memory");
     return room != NULL;
 }
 
@@ -60,11 +62,8 @@ entro_h5_create_in_memory(H5F_libver_t version)
     g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
     g_auto(EntroHid) timeless = entro_h5_timeless(H5P_FILE_CREATE); /* of the root */
 
-    if (!entro_h5_has_room()) {
-        entro_h5_push_reason("there is not enough memory");
+    if (!entro_h5_has_room())
         return H5I_INVALID_HID;
-    }
-
     H5Pset_fapl_core(access, IMAGE_STEP, FALSE);
     H5Pset_libver_bounds(access, version, H5F_LIBVER_V110);
     return H5Fcreate("in memory", H5F_ACC_TRUNC, timeless, access);

@@ -28,7 +28,8 @@ void entro_h5_quiet(void);
 gboolean entro_h5_fail(GError **error, EntroLoaderError code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* Whether there is memory to open a file: asked first, because HDF5 does not bear it otherwise. */
+/* Whether there is memory to open a file: asked first, because HDF5 does not bear it otherwise.  If not, the
+ * reason is on its stack. */
 gboolean entro_h5_has_room(void);
 /* A reason of our own for entro_h5_fail(), from inside a call of HDF5. */
 void entro_h5_push_reason(const char *reason);

@@ -119,6 +119,15 @@ entro_archive_get_kind(const EntroArchive *archive)
     return kinds[archive->kind];
 }
 
+const char *
+entro_archive_split(const char *name, char **ret_file)
+{
+    gsize part = entro_pattern_file_part(name);
+
+    *ret_file = g_strndup(name, part);
+    return name[part] == '/' ? name + part + 1 : LONE_NAME;
+}
+
 /* ---- names ---------------------------------------------------------------------------------------- */
 
 GPtrArray *

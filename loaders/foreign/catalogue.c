@@ -118,19 +118,13 @@ static gboolean
 read_steps(EntroSource *source, EntroSurvey *survey, const EntroTemplate *template, GError **error)
 {
     const EntroForeign *foreign = source->foreign;
-    const char *at = strchr(foreign->axes, 'S');
-    const EntroStored *stored = &template->member.dataset.stored;
-    gsize n = 1;
+    gboolean is_axis = strchr(foreign->axes, 'S') != NULL;
+    gsize n = is_axis ? entro_member_dim_of(&template->member, foreign->axes, 'S') : 1;
 
     if (foreign->numbers[ENTRO_ROLE_STEP] != NULL)
         steps_from_names(&source->trace, foreign->numbers[ENTRO_ROLE_STEP]);
-    else {
-        if (at != NULL)
-            n = stored->dims[template->member.fortran ? stored->rank - 1 - (at - foreign->axes)
-                                                      : at - foreign->axes];
-        if (!steps_of_axis(source, survey, n, error))
-            return FALSE;
-    }
+    else if (!steps_of_axis(source, survey, n, error))
+        return FALSE;
     entro_trace_set_attempts(&source->trace);
     return TRUE;
 }
@@ -228,7 +222,7 @@ read_layer(EntroSource *source, guint position, GError **error)
     return FALSE;
 }
 
-/* A layer that cannot be read costs itself; that none can be read costs the trace. */
+/* Each layer is like its first array that can be read: one without any costs the trace. */
 static gboolean
 read_layers(EntroSource *source, guint n, GError **error)
 {
@@ -252,16 +246,11 @@ read_layers(EntroSource *source, guint n, GError **error)
 static guint
 count_layers(const EntroForeign *foreign, const EntroTemplate *template)
 {
-    const EntroStored *stored = &template->member.dataset.stored;
-    const char *at = strchr(foreign->axes, 'L');
-    int axis = at ? (int)(at - foreign->axes) : 0;
-
     if (foreign->numbers[ENTRO_ROLE_LAYER] != NULL)
         return foreign->numbers[ENTRO_ROLE_LAYER]->len;
-    return at == NULL
-               ? 1
-               : (guint)MIN(stored->dims[template->member.fortran ? stored->rank - 1 - axis : axis],
-                            G_MAXUINT);
+    if (strchr(foreign->axes, 'L') == NULL)
+        return 1;
+    return (guint)MIN(entro_member_dim_of(&template->member, foreign->axes, 'L'), G_MAXUINT);
 }
 
 /* ---- notes ---------------------------------------------------------------------------------------- */
@@ -308,7 +297,6 @@ begin_foreign(EntroSource *source, const char *path, const EntroSurvey *survey,
     foreign->options.layout = foreign->options.axes = NULL;
     foreign->pattern = g_strdup(template->pattern);
     foreign->axes = g_strdup(template->axes);
-    foreign->file_part = survey->is_folder ? entro_pattern_file_part(template->pattern) : 0;
     foreign->cache = g_ptr_array_new_with_free_func((GDestroyNotify)entro_archive_unref);
     foreign->cached_paths = g_ptr_array_new_with_free_func(g_free);
     trace->pattern = g_strdup(template->pattern);

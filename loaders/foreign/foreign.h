@@ -8,6 +8,8 @@
 
 #include "reader/reader.h"
 
+#include <string.h>
+
 /* ---- patterns (pattern.c) ------------------------------------------------------------------------ */
 
 typedef enum { ENTRO_ROLE_STEP, ENTRO_ROLE_LAYER, ENTRO_ROLE_HEAD, ENTRO_N_ROLES } EntroRole;
@@ -59,6 +61,25 @@ typedef struct {
     gboolean guessed; /* of 16 bits that do not say what they are */
     gboolean fortran; /* its axes are those of the file's shape, backwards */
 } EntroMember;
+
+/* Its size along an axis of the file's own shape, which is that of the bytes or its reverse. */
+static inline hsize_t
+entro_member_dim(const EntroMember *member, int axis)
+{
+    const EntroStored *stored = &member->dataset.stored;
+
+    return stored->dims[member->fortran ? stored->rank - 1 - axis : axis];
+}
+/* Along the axis that a letter of `axes` names; 0: it names none. */
+static inline hsize_t
+entro_member_dim_of(const EntroMember *member, const char *axes, char letter)
+{
+    const char *at = strchr(axes, letter);
+
+    return at ? entro_member_dim(member, (int)(at - axes)) : 0;
+}
+/* "step_3.npz/layer_2", of a folder, cut in two: *ret_file is the caller's, the rest a part of `name`. */
+const char *entro_archive_split(const char *name, char **ret_file);
 
 /* *ret_found FALSE, without an error: there is no such array.  The dataset is the caller's to clear. */
 gboolean entro_archive_get(EntroArchive *archive, const char *name,
@@ -139,9 +160,8 @@ typedef struct EntroForeign {
     gboolean is_folder;
     EntroSourceOptions options;
     char *pattern, *axes;
-    gsize file_part;                /* of the pattern, in a folder */
     GArray *numbers[ENTRO_N_ROLES]; /* EntroNumber, ascending; NULL: not in the pattern */
-    GPtrArray *cache;               /* EntroArchive, the one used last is the last */
+    GPtrArray *cache;               /* EntroArchive, the one opened first is the first */
     GPtrArray *cached_paths;        /* char *, of the same */
     EntroOpenMember open;
     GBytes *whole;          /* elements of the deflated array inflated last */

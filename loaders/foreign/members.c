@@ -67,17 +67,15 @@ entro_foreign_open(EntroSource *source, guint layer, gsize capture, guint head,
 {
     EntroForeign *foreign = source->foreign;
     gboolean found = FALSE;
-    gsize part = foreign->is_folder ? foreign->file_part : 0;
     g_autofree char *name = member_name(foreign, layer, capture, head);
     const char *inner = name;
 
     *ret_name = g_strdup(name);
     *ret_archive = source->archive;
     if (foreign->is_folder) {
-        part = entro_pattern_file_part(name);
-        g_autofree char *file = g_strndup(name, part);
+        g_autofree char *file = NULL;
+        inner = entro_archive_split(name, &file);
         *ret_archive = open_file(foreign, file, error);
-        inner = name[part] == '/' ? name + part + 1 : "array";
     }
     if (*ret_archive == NULL ||
         !entro_archive_get(*ret_archive, inner, &foreign->options, ret_member, &found, error))

@@ -46,25 +46,13 @@ read_facts(EntroSurvey *survey, const EntroSourceOptions *options)
 
 /* ---- axes ----------------------------------------------------------------------------------------- */
 
-/* The file's own order: of an array in Fortran order, backwards. */
-static hsize_t
-dim_of(const EntroMember *member, const char *axes, char letter)
-{
-    const EntroStored *stored = &member->dataset.stored;
-    const char *at = strchr(axes, letter);
-    int axis = at ? (int)(at - axes) : -1;
-
-    if (axis < 0)
-        return 0;
-    return stored->dims[member->fortran ? stored->rank - 1 - axis : axis];
-}
-
 static gboolean
 axes_fit(const char *axes, const EntroTemplate *template, const Facts *facts)
 {
     const EntroMember *member = &template->member;
-    hsize_t steps = dim_of(member, axes, 'S'), layers = dim_of(member, axes, 'L');
-    hsize_t heads = dim_of(member, axes, 'H');
+    hsize_t steps = entro_member_dim_of(member, axes, 'S'),
+            layers = entro_member_dim_of(member, axes, 'L');
+    hsize_t heads = entro_member_dim_of(member, axes, 'H');
     gboolean step_named = entro_pattern_has(template->pattern, ENTRO_ROLE_STEP);
 
     if ((int)strlen(axes) != member->dataset.stored.rank)
@@ -87,8 +75,7 @@ mean_the_same(const EntroTemplate *template, const char *a, const char *b)
     const EntroStored *stored = &template->member.dataset.stored;
 
     for (int axis = 0; axis < stored->rank; axis++)
-        if (a[axis] != b[axis] &&
-            stored->dims[template->member.fortran ? stored->rank - 1 - axis : axis] != 1)
+        if (a[axis] != b[axis] && entro_member_dim(&template->member, axis) != 1)
             return FALSE;
     return TRUE;
 }
@@ -204,7 +191,8 @@ is_square(const EntroTemplate *template)
     if (axes == NULL)
         return stored->dims[stored->rank - 1] == stored->dims[stored->rank - 2];
     g_autofree char *first = g_strndup(axes, strcspn(axes, " "));
-    return dim_of(&template->member, first, 'Q') == dim_of(&template->member, first, 'K');
+    return entro_member_dim_of(&template->member, first, 'Q') ==
+           entro_member_dim_of(&template->member, first, 'K');
 }
 
 static void
@@ -376,8 +364,7 @@ shape_text(const EntroMember *member)
 
     for (int axis = 0; axis < stored->rank; axis++)
         g_string_append_printf(text, "%s%" G_GUINT64_FORMAT, axis ? "," : "",
-                               (guint64)
-                                   stored->dims[member->fortran ? stored->rank - 1 - axis : axis]);
+                               (guint64)entro_member_dim(member, axis));
     g_string_append_printf(text, "] %s", entro_element_name(member->element));
     return g_string_free(text, FALSE);
 }

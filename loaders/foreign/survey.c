@@ -224,34 +224,20 @@ entro_survey_free(EntroSurvey *survey)
 
 /* ---- arrays --------------------------------------------------------------------------------------- */
 
-/* The name in the survey's own archive; NULL: it is of another file of the folder. */
-static const char *
-inner_name(const EntroSurvey *survey, const char *name)
-{
-    gsize n = survey->archive_name ? strlen(survey->archive_name) : 0;
-
-    if (survey->archive_name == NULL)
-        return name;
-    if (strncmp(name, survey->archive_name, n) != 0 || (name[n] != '/' && name[n] != '\0'))
-        return NULL;
-    return name[n] == '/' ? name + n + 1 : "array";
-}
-
 gboolean
 entro_survey_get(EntroSurvey *survey, const char *name, const EntroSourceOptions *options,
                  EntroMember *ret_member, gboolean *ret_found, GError **error)
 {
-    const char *inner = inner_name(survey, name);
+    g_autofree char *file = NULL;
+    const char *inner = survey->is_folder ? entro_archive_split(name, &file) : name;
 
-    if (inner != NULL)
+    *ret_found = FALSE;
+    if (!survey->is_folder || g_str_equal(file, survey->archive_name))
         return entro_archive_get(survey->archive, inner, options, ret_member, ret_found, error);
-    gsize part = entro_pattern_file_part(name);
-    g_autofree char *file = g_strndup(name, part);
     g_autofree char *path = g_build_filename(survey->root, file, NULL);
     g_autoptr(EntroArchive) archive = entro_archive_open(path, error);
-    *ret_found = FALSE;
-    return archive != NULL && entro_archive_get(archive, name[part] ? name + part + 1 : "array",
-                                                options, ret_member, ret_found, error);
+    return archive != NULL &&
+           entro_archive_get(archive, inner, options, ret_member, ret_found, error);
 }
 
 gint64 *
