@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define INTERVAL       0.5  /* s between two looks */
+#define INTERVAL       1.0  /* s between two looks; each that finds something costs some 30 ms */
 #define IDLE           60.0 /* s without a flush before one asks what became of the writer */
 #define PATIENCE       2.0  /* s of silence after a writer that was known has gone */
 #define CLOSE_AFTER    5.0  /* the same where it has closed the file, and might open it again */
@@ -34,7 +34,7 @@ static struct {
 
 static const GOptionEntry entries[] = {
     {"interval", 0, 0, G_OPTION_ARG_STRING, &chosen.interval,
-     "Seconds between two looks at the file (default 0.5)", "S"},
+     "Seconds between two looks at the file (default 1)", "S"},
     {"idle", 0, 0, G_OPTION_ARG_STRING, &chosen.idle,
      "Seconds without a write after which a writer that cannot be found is taken for gone "
      "(default 60)",

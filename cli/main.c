@@ -155,6 +155,26 @@ scrub_environment(void)
             g_unsetenv(*name);
 }
 
+/* The small program that is installed, or was built, with this one; else this one. */
+static void
+choose_reader(void)
+{
+    static const char *const places[] = {"../" ENTRO_READER_FOLDER "/entroscope-reader",
+                                         "../loaders/entroscope-reader",
+                                         ENTRO_READER_FOLDER "/entroscope-reader"};
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = self != NULL ? g_path_get_dirname(self) : NULL;
+
+    for (guint i = 0; folder != NULL && i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *reader = g_canonicalize_filename(places[i], folder);
+        if (g_file_test(reader, G_FILE_TEST_IS_EXECUTABLE)) {
+            entro_reader_use_child(reader, 0);
+            return;
+        }
+    }
+    entro_reader_use_child("/proc/self/exe", 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,7 +189,7 @@ main(int argc, char **argv)
     entro_signals_watch_pipe();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);
-    entro_reader_use_child("/proc/self/exe", 0);
+    choose_reader();
 
     if (argc < 2) {
         print_overview(stderr);

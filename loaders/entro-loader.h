@@ -196,8 +196,10 @@ typedef struct {
 
 /* HDF5 1.10 crashes and hangs on damaged files.  From this call on, HDF5 files are opened in a child: that
  * is `program`, called with ENTRO_READER_ARGUMENT as its first argument, on which it must call
- * entro_reader_serve() before anything else.  NULL: in this process, as at the beginning.  A child that
- * says nothing for so many seconds (0: 30) is ended, and what it was asked counts as damaged. */
+ * entro_reader_serve() before anything else: entroscope-reader (pkg-config --variable=reader entroscope),
+ * or the caller itself, "/proc/self/exe".  What lies at that path now is what runs, also if it is replaced
+ * later.  NULL: in this process, as at the beginning.  A child that says nothing for so many seconds
+ * (0: 30) is ended, and what it was asked counts as damaged. */
 #define ENTRO_READER_ARGUMENT "read-for-parent"
 ENTRO_API void entro_reader_use_child(const char *program, guint stall_seconds);
 /* Of the children from here on: that patience (0: as it was), and the memory that one may take (0: as it

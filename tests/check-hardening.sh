@@ -1,5 +1,5 @@
 #!/bin/sh
-# check-hardening.sh PROGRAM: the built program has what meson.build asks the compiler for.  Reads the
+# check-hardening.sh PROGRAM [reader]: the built program has what meson.build asks the compiler for.  Reads the
 # ELF file, so that a flag which is lost on the way to the linker is seen.
 set -u
 program=$1
@@ -23,10 +23,12 @@ check "and bound at start (now)" has "$headers" 'FLAGS.*(NOW|BIND_NOW)'
 check "the stack is not executable" has_no "$headers" 'GNU_STACK.* RWE '
 check "no part is both written and executed" has_no "$headers" 'LOAD.* RWE '
 check "stack protector" has "$symbols" '__stack_chk_fail'
-check "checked calls of the C library" has "$symbols" '__(memcpy|memset|snprintf|read|pread|vsnprintf|fprintf|printf)(64)?_chk'
+# the reader calls nothing whose size the compiler knows
+[ "${2:-}" = reader ] ||
+  check "checked calls of the C library" has "$symbols" '__(memcpy|memset|snprintf|read|pread|vsnprintf|fprintf|printf)(64)?_chk'
 case $(uname -m) in
   # the note in the ELF file is lost where the start-up files of the C library have none (Debian 12)
   x86_64) check "targets of indirect branches are marked (endbr64)" \
-    test "$(objdump -d --no-show-raw-insn "$program" | grep -c endbr64)" -gt 500 ;;
+    test "$(objdump -d --no-show-raw-insn "$program" | grep -c endbr64)" -gt 100 ;;
 esac
 exit $failed

@@ -1,4 +1,4 @@
-/* child.c: the life of a process that reads one file for another: this program again. */
+/* child.c: the life of a process that reads one file for another. */
 #include "message.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #define FIRST_FREE_FD 16 /* above all that a child is born with */
 
 static char *child_program;
+static int program_fd = -1;       /* that program, also when another lies at its path meanwhile */
 static int stall_timeout = 30000; /* milliseconds */
 static guint child_memory = ENTRO_CHILD_MEMORY;
 
@@ -20,6 +21,9 @@ entro_reader_use_child(const char *program, guint stall_seconds)
 {
     g_free(child_program);
     child_program = g_strdup(program);
+    if (program_fd >= 0)
+        close(program_fd);
+    program_fd = program == NULL ? -1 : entro_child_lift(open(program, O_PATH | O_CLOEXEC));
     entro_reader_limit_child(stall_seconds, 0);
 }
 
@@ -90,6 +94,8 @@ spawn(EntroChild *child, int stream, int file, int redo)
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     g_auto(GStrv) environment = child_environment();
+    g_autofree char *program =
+        program_fd >= 0 ? g_strdup_printf("/proc/self/fd/%d", program_fd) : g_strdup(child_program);
     g_autofree char *patience = g_strdup_printf("%d", 2 * stall_timeout / 1000 + 10);
     g_autofree char *memory = g_strdup_printf("%u", child_memory);
     char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, memory,
@@ -98,8 +104,7 @@ spawn(EntroChild *child, int stream, int file, int redo)
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     describe_birth(&actions, &attributes, stream, file, redo);
-    int problem =
-        posix_spawn(&child->pid, child_program, &actions, &attributes, arguments, environment);
+    int problem = posix_spawn(&child->pid, program, &actions, &attributes, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return problem;

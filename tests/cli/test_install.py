@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from clitest import Skip, main, query, test
+from clitest import FIXTURES, Skip, main, query, test
 
 SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ["BUILD"])
@@ -119,6 +119,24 @@ def what_pkg_config_says(_):
     # what the library needs for itself is not the user's to link
     assert not {"-lhdf5", "-lgsl", "-lsqlite3", "-lcairo"} & set(installed.pkg_config("--libs"))
     assert any(flag.endswith("include/entroscope") for flag in installed.pkg_config("--cflags"))
+
+
+@test
+def the_reader_is_the_installed_one_or_the_program_itself(world):
+    [reader] = installed.pkg_config("--variable=reader")
+    reader = installed.root / Path(reader).relative_to("/") if not Path(reader).exists() else Path(reader)
+    trace = FIXTURES / "healthy.h5"
+    whole = installed.program("inspect", trace, cwd=world.path)
+    program = reader.read_bytes()
+    shutil.copy(shutil.which("false"), reader)
+    try:
+        told = subprocess.run([installed.prefix / build_option("bindir") / "entroscope", "inspect", trace],
+                              capture_output=True, text=True, check=False, env=installed.env)
+        assert told.returncode == 4 and "ended with 1" in told.stderr, told
+        reader.unlink()
+        assert installed.program("inspect", trace, cwd=world.path) == whole
+    finally:
+        reader.write_bytes(program)
 
 
 @test
