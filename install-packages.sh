@@ -8,7 +8,8 @@ build="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libhdf5-dev lib
   liblzf-dev zlib1g-dev libjson-glib-dev fonts-dejavu-core"
 # What the tests compare with and look through; without them tests are skipped, not passed.
 test="g++ clang-format python3-h5py python3-numpy python3-scipy hdf5-tools sqlite3 poppler-utils
-  librsvg2-bin python3-pil python3-matplotlib binutils chromium chromium-driver python3-selenium"
+  librsvg2-bin python3-pil python3-matplotlib binutils chromium chromium-driver python3-selenium
+  python3-html5lib"
 
 case ${1:-build} in
   build) wanted=$build ;;
