@@ -9,7 +9,7 @@ build="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libhdf5-dev lib
 # What the tests compare with and look through; without them tests are skipped, not passed.
 test="g++ clang-format python3-h5py python3-numpy python3-scipy hdf5-tools sqlite3 poppler-utils
   librsvg2-bin python3-pil python3-matplotlib binutils chromium chromium-driver python3-selenium
-  python3-html5lib"
+  python3-html5lib strace"
 
 case ${1:-build} in
   build) wanted=$build ;;

@@ -18,7 +18,7 @@ static struct {
         capture_every;
     gint capture_samples, deflate, threads, checkpoint_every;
     gint64 seed;
-    gboolean no_final_norm, learnable_temperature, resume;
+    gboolean no_final_norm, learnable_temperature, resume, new_trace;
 } chosen;
 
 static const GOptionEntry entries[] = {
@@ -88,6 +88,8 @@ static const GOptionEntry entries[] = {
      "Steps (0: only at the end)", "N"},
     {"resume", 0, 0, G_OPTION_ARG_NONE, &chosen.resume,
      "Go on from the checkpoint, if there is one yet; else as without", NULL},
+    {"new-trace", 0, 0, G_OPTION_ARG_NONE, &chosen.new_trace,
+     "With --resume: begin another trace there, where the run's own is lost or damaged", NULL},
     {"threads", 'j', 0, G_OPTION_ARG_INT, &chosen.threads, "Threads (default: one a processor)",
      "N"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &entro_common.json, "Print the result as JSON", NULL},
@@ -246,6 +248,7 @@ make_config(EntroTrainConfig *config, GError **error)
     config->run_name = chosen.run;
     config->checkpoint = chosen.checkpoint;
     config->resume = chosen.resume;
+    config->new_trace = chosen.new_trace;
     return set_wholes(config, error) && set_reals(config, error) && set_element(config, error) &&
            check_effect(config, error);
 }
@@ -350,9 +353,13 @@ say_what_is_left(const EntroTrainConfig *config, GError **error)
     if (error == NULL || config->checkpoint == NULL ||
         !g_file_test(config->checkpoint, G_FILE_TEST_EXISTS))
         return;
-    char *message = g_strdup_printf("%s; once that is mended, the same command with --resume goes "
-                                    "on from %s",
-                                    (*error)->message, config->checkpoint);
+    char *message = g_strdup_printf(
+        "%s; once that is mended, the same command with --resume goes "
+        "on from %s%s",
+        (*error)->message, config->checkpoint,
+        config->resume && config->trace != NULL
+            ? " (if the trace itself is damaged, with another --trace and --new-trace)"
+            : "");
     g_free((*error)->message);
     (*error)->message = message;
 }

@@ -387,6 +387,9 @@ typedef struct {
     const EntroAttribute *config; /* /config, [n_config] */
     guint n_config;
     const char *const *scalars; /* names under /scalars, NULL-terminated; may be NULL */
+    /* Of a trace that is reopened: what has this step or a later one will be put again (negative: all; 0:
+     * nothing), so that what a machine which went down may have lost of it can be dropped. */
+    gint64 doubted_from;
 } EntroWriterOptions;
 
 typedef struct EntroWriter EntroWriter;
@@ -399,7 +402,8 @@ ENTRO_API EntroWriter *entro_writer_new(const char *path, const EntroWriterOptio
 /* Goes on with a trace that a writer has left, also one that was killed.  The file must be what
  * entro_writer_new() would have made of these options, and its trace_uuid theirs (NULL: any, if the
  * producer is the same); steps must ascend.  It is not touched before something is added; what was
- * written by halves is then dropped, and /complete goes back to 0. */
+ * written by halves is then dropped, and /complete goes back to 0.  So is, from
+ * options.doubted_from on, what fails its checksum or is zeros, with all after it. */
 ENTRO_API EntroWriter *entro_writer_reopen(const char *path, const EntroWriterOptions *options,
                                            GError **error);
 /* Captures and entries of all scalars together. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct {
     const char *path;
@@ -245,6 +246,25 @@ end_of(const gint64 *steps, gsize n)
     return (EntroSeriesEnd){whole, whole > 0 ? steps[whole - 1] : G_MININT64};
 }
 
+static gboolean
+is_doubted(const EntroWriterOptions *options, gint64 step)
+{
+    return options->doubted_from != 0 && step >= options->doubted_from;
+}
+
+/* A machine that went down may have kept the new length and the old bytes: zeros.  Where that is what a
+ * scalar was indeed, it is only put again. */
+static EntroSeriesEnd
+end_of_scalar(const EntroScalar *scalar, const EntroWriterOptions *options)
+{
+    const EntroSeriesEnd end = end_of(scalar->step, scalar->n);
+
+    for (gsize i = 0; i < end.n; i++)
+        if (is_doubted(options, scalar->step[i]) && scalar->value[i] == 0)
+            return end_of(scalar->step, i);
+    return end;
+}
+
 static void
 find_ends(const EntroTrace *trace, const EntroWriterOptions *options, EntroTraceEnd *end)
 {
@@ -258,7 +278,7 @@ find_ends(const EntroTrace *trace, const EntroWriterOptions *options, EntroTrace
         end->scalars[i] = end_of(NULL, 0);
         for (guint k = 0; k < trace->n_scalars; k++)
             if (g_str_equal(trace->scalars[k].name, options->scalars[i]))
-                end->scalars[i] = end_of(trace->scalars[k].step, trace->scalars[k].n);
+                end->scalars[i] = end_of_scalar(&trace->scalars[k], options);
     }
 }
 
@@ -281,27 +301,60 @@ is_there(const EntroTile *tile, guint64 file_size)
            are_within(own->beside, own->n_beside, file_size);
 }
 
-/* A file that was being written does not tell where it should end, so what it says to hold is looked
- * for; not read, that would take long. */
+/* Zeros are their own checksum: a piece of the disk that was never written passes for data. */
 static gboolean
-check_captures(const Match *match, EntroSource *source, gsize n)
+is_zeros(int fd, const EntroPiece *pieces, guint n)
+{
+    for (guint i = 0; i < n; i++) {
+        const gsize size = (gsize)pieces[i].extent.size;
+        g_autofree guint8 *bytes = g_try_malloc(size);
+        if (bytes == NULL || size == 0 ||
+            pread(fd, bytes, size, (off_t)pieces[i].extent.offset) != (gssize)size)
+            continue;
+        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+is_whole(EntroTile *tile, EntroTileRows *rows)
+{
+    const struct EntroTilePrivate *own = tile->private_;
+
+    return entro_tile_rows_read(rows, tile) && !is_zeros(own->fd, own->pieces, own->n_pieces) &&
+           !is_zeros(own->fd, own->beside, own->n_beside);
+}
+
+/* A file that was being written does not tell where it should end, so what it says to hold is looked
+ * for; not read, that would take long, but for what may not have reached the disk: there the trace ends
+ * before the first capture that is not whole. */
+static gboolean
+check_captures(const Match *match, EntroSource *source, gsize *n)
 {
     g_autoptr(EntroTile) tile = entro_tile_new(source, match->error);
+    g_autoptr(EntroTileRows) rows = tile ? entro_tile_rows_new(source, match->error) : NULL;
     gboolean end = FALSE;
     struct stat facts;
 
-    if (tile == NULL || fstat(source->fd, &facts) != 0)
-        return tile != NULL && differ(match, "its size cannot be asked for");
+    if (rows == NULL || fstat(source->fd, &facts) != 0)
+        return rows != NULL && differ(match, "its size cannot be asked for");
     while (entro_source_next(source, tile, &end, match->error)) {
         if (end)
             return TRUE;
-        if (tile->capture < n && !is_there(tile, (guint64)facts.st_size))
+        if (tile->capture >= *n)
+            continue;
+        const gint64 step = source->trace.steps[tile->capture];
+        const gboolean doubted = is_doubted(match->options, step);
+        if (is_there(tile, (guint64)facts.st_size) && (!doubted || is_whole(tile, rows)))
+            continue;
+        if (!doubted)
             return differ(match,
                           "is damaged or truncated: the %s of layer %u at step "
                           "%" G_GINT64_FORMAT " is lost",
                           entro_input_name(match->options->input),
-                          source->trace.layers[tile->layer].index,
-                          source->trace.steps[tile->capture]);
+                          source->trace.layers[tile->layer].index, step);
+        *n = tile->capture;
     }
     return FALSE;
 }
@@ -324,8 +377,14 @@ entro_trace_match(const char *path, const EntroWriterOptions *options, EntroTrac
         return FALSE;
     if (g_str_equal(source->trace.open_mode, "truncated"))
         return differ(&match, "is truncated: what lies beyond its end is lost");
+    if (source->trace.problems->len > 0)
+        return differ(&match, "is damaged: %s", (const char *)source->trace.problems->pdata[0]);
     find_ends(&source->trace, options, ret_end);
-    return check_captures(&match, source, ret_end->captures.n);
+    gsize n = ret_end->captures.n;
+    if (!check_captures(&match, source, &n))
+        return FALSE;
+    ret_end->captures = end_of(source->trace.steps, n);
+    return TRUE;
 }
 
 void

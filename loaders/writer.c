@@ -6,6 +6,7 @@
 #include "loader-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -185,6 +186,7 @@ open_for_more(EntroWriter *writer)
 
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     entro_h5_set_private_flag(access, "clear_status_flags"); /* those of a writer that was killed */
+    H5Pset_metadata_read_attempts(access, 1); /* nobody else writes: a second look shows the same */
     if (entro_driver_use_to_write(access, writer->lost))
         writer->file = H5Fopen(writer->path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
     /* A killed writer leaves the end of the file as it was at first: new parts would lie upon old. */
@@ -526,11 +528,19 @@ entro_writer_close(EntroWriter *writer, GError **error)
         return TRUE;
     if (!is_alive(writer, error))
         return FALSE;
-    if (H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
-        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || !close_handles(writer) ||
-        !has_arrived(writer))
-        return fail(writer, error, "finish the trace");
-    return TRUE;
+    /* HDF5 closes its own */
+    const int fd = fcntl(entro_driver_get_fd(writer->file), F_DUPFD_CLOEXEC, 0);
+    gboolean good =
+        H5Dwrite(writer->complete, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) >= 0 &&
+        H5Fflush(writer->file, H5F_SCOPE_GLOBAL) >= 0 && close_handles(writer) &&
+        has_arrived(writer);
+    if (good && (fd < 0 || fsync(fd) != 0)) {
+        *writer->lost = errno;
+        good = FALSE;
+    }
+    if (fd >= 0)
+        close(fd);
+    return good || fail(writer, error, "finish the trace");
 }
 
 void

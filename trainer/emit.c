@@ -62,7 +62,10 @@ open_writer(EntroTrainer *trainer, OpenWriter open, const GArray *config, GError
                                         .params = emitted_params(trainer),
                                         .config = (const EntroAttribute *)config->data,
                                         .n_config = config->len,
-                                        .scalars = scalars};
+                                        .scalars = scalars,
+                                        /* a checkpoint is written after the trace is flushed */
+                                        .doubted_from =
+                                            trainer->step > 0 ? (gint64)trainer->step + 1 : -1};
 
     trainer->writer = open(from->trace, &options, error);
     return trainer->writer != NULL;
@@ -123,6 +126,7 @@ open_new(EntroTrainer *trainer, GArray *config, GError **error)
                                    ENTRO_TEXT("data_about", trainer->corpus->about)};
 
     g_array_append_vals(config, data, G_N_ELEMENTS(data));
+    g_free(trainer->trace_uuid);
     trainer->trace_uuid = g_uuid_string_random();
     return open_writer(trainer, entro_writer_new, config, error);
 }
@@ -168,12 +172,11 @@ emit_open(EntroTrainer *trainer, GError **error)
 
     if (trainer->config.trace == NULL)
         return TRUE;
-    if (trainer->step > 0)
+    if (trainer->step > 0 && !trainer->config.new_trace)
         return open_old(trainer, config, error);
-    if (trainer->config.resume && open_known(trainer, config))
+    if (trainer->config.resume && trainer->step == 0 && open_known(trainer, config))
         return TRUE;
     g_clear_pointer(&trainer->writer, entro_writer_free);
-    g_clear_pointer(&trainer->trace_uuid, g_free);
     return open_new(trainer, config, error);
 }
 

@@ -159,6 +159,8 @@ typedef struct {
     const char *checkpoint; /* written at the end and every checkpoint_every steps; NULL: none */
     guint checkpoint_every; /* 0: only at the end */
     gboolean resume;        /* go on from `checkpoint`, or start where that is not there yet */
+    gboolean
+        new_trace; /* then: into a trace that begins there, the run's own being lost or damaged */
 } EntroTrainConfig;
 
 #define ENTRO_TRAIN_CONFIG_DEFAULT                                                                 \

@@ -172,6 +172,11 @@ check_resume(const EntroTrainConfig *config, GError **error)
         return train_refuse(
             error, "%s cannot be both the checkpoint to start from and the one to resume from",
             config->init);
+    if (config->new_trace && (!config->resume || config->trace == NULL))
+        return train_refuse(error, "a new trace is for a run that is resumed and writes one");
+    if (config->new_trace && g_file_test(config->trace, G_FILE_TEST_EXISTS))
+        return train_refuse(error, "%s is there, and a new trace takes no file's place",
+                            config->trace);
     return TRUE;
 }
 

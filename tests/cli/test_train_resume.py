@@ -239,6 +239,30 @@ def what_does_not_fit_is_a_sentence_and_nothing_is_touched(world):
 
 
 @test
+def a_lost_trace_is_followed_by_another(world):
+    write_text(world)
+    world.run(*line("a", steps=1000000, resume=False, every=10), check=None,
+              preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.5))
+    world.run("analyze", "a.trace", "--db", "r.db", "--run", "before", check=0)
+    (world / "a.trace").write_bytes((world / "a.trace").read_bytes()[:5000])
+    refused(world, world.run(*line("a", steps=1000000)), 4, "a.trace")
+    refused(world, world.run(*line("a", "--new-trace", steps=1000000)), 2, "a.trace", "takes no file's place")
+    refused(world, world.run("train", *TINY, "--trace", "x", "--new-trace"), 2, "resumed")
+    going = world.run(*line("a", "--trace", "b.trace", "--new-trace", steps=1000000), check=None,
+                      preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.5))
+    assert "going on from a.ck" in going.err, str(going)
+    world.run(*line("a", "--trace", "b.trace", steps=1000000), check=None,
+              preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.3))
+    world.run("analyze", "b.trace", "--db", "r.db", "--run", "after", check=0)
+    steps = {run: [step for (step,) in query(world / "r.db", "SELECT step FROM captures AS c JOIN runs AS r ON"
+                                             f" r.id = c.run_id WHERE r.name = '{run}' ORDER BY step")]
+             for run in ("before", "after")}
+    assert steps["before"] and steps["after"] and steps["after"][0] <= steps["before"][-1] + 10, steps
+    assert steps["after"] == list(range(steps["after"][0], steps["after"][-1] + 1,
+                                        steps["before"][1] - steps["before"][0])), steps
+
+
+@test
 def text_may_be_moved_but_not_changed(world):
     write_text(world)
     world.run(*line("whole", resume=False), check=0)
