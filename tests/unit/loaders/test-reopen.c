@@ -1,6 +1,7 @@
 /* test-reopen.c: a writer goes on with the trace that another one left, however that one ended. */
 #include "loader-fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,6 +161,46 @@ test_a_trace_that_was_left_is_gone_on_with(void)
         go_on(path, &options, 140);
         check_whole(path, &options, 140);
     }
+}
+
+/* As after a machine that went down before the disk had it. */
+static void
+lose_chunk(const char *path, guint layer, gsize capture)
+{
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+    g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    const struct EntroTilePrivate *own = tile->private_;
+    gboolean end = FALSE;
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    do
+        g_assert_true(entro_source_next(source, tile, &end, NULL) && !end);
+    while (tile->layer != layer || tile->capture != capture);
+    const EntroExtent *extent = &own->pieces[0].extent;
+    g_autofree guint8 *zeros = g_malloc0(extent->size);
+    g_assert_cmpint(pwrite(fd, zeros, extent->size, (off_t)extent->offset), ==,
+                    (gssize)extent->size);
+    close(fd);
+}
+
+static void
+test_what_a_machine_lost_is_put_again(void)
+{
+    EntroWriterOptions options = reopen_options(0);
+    const char *path = fixture_path("power.h5");
+    guint64 n_captures, n_scalars;
+
+    write_and_leave(path, &options, 10);
+    lose_chunk(path, 1, 6);
+    for (guint trusted = 0; trusted < 2; trusted++) {
+        options.doubted_from = trusted ? 0 : 51;
+        g_autoptr(EntroWriter) writer = reopen(path, &options);
+        entro_writer_get_size(writer, &n_captures, &n_scalars);
+        g_assert_cmpuint(n_captures, ==, trusted ? 10 : 6);
+    }
+    options.doubted_from = 51;
+    go_on(path, &options, 12);
+    check_whole(path, &options, 12);
 }
 
 static void
@@ -445,6 +486,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(NAME, TEST) g_test_add_func("/reopen/" NAME, TEST)
     ADD("a-trace-that-was-left-is-gone-on-with", test_a_trace_that_was_left_is_gone_on_with);
+    ADD("what-a-machine-lost-is-put-again", test_what_a_machine_lost_is_put_again);
     ADD("nothing-new-leaves-every-byte", test_nothing_new_leaves_every_byte);
     ADD("a-trace-with-times-is-gone-on-with", test_a_trace_with_times_is_gone_on_with);
     ADD("a-complete-trace-is-not-while-it-grows", test_a_complete_trace_is_not_while_it_grows);
