@@ -379,6 +379,43 @@ def a_file_that_goes_away(world):
 
 
 @test
+def a_writer_that_flushes_in_the_wrong_order(world):
+    """A step whose layers come a second later is missing at first, and whole at last."""
+    with watch(world, "--wait", "--json") as watcher, write(world, n=4, delay=0.2, order="step") as writer:
+        assert writer.finish().code == 0
+        done = watcher.finish()
+    assert done.code == 0, str(done)
+    halves = [event["step"] for _, event in watcher.events("capture") if event["status"] != "complete"]
+    assert halves, "nobody looked between the two"
+    same_as_analyze(world)
+
+
+@test
+def a_file_that_gets_other_things(world):
+    with watch(world, "--wait", "--json") as watcher, write(world, "plain", n=8, delay=0.4, adds=3) as writer:
+        assert writer.finish().code == 0
+        done = watcher.finish()
+    assert done.code == 0, str(done)
+    same_as_analyze(world)
+
+
+@test
+def a_file_that_shrinks(world):
+    with write(world, n=1000, delay=0.1) as writer:
+        assert wait_until(world / "live.h5")
+        with watch(world, "--idle", "1", "--json") as watcher:
+            watcher.out.wait_for('"step":9')
+            writer.signal(signal.SIGKILL)
+            os.truncate(world / "live.h5", os.path.getsize(world / "live.h5") // 2)
+            started = time.time()
+            done = watcher.finish(20)
+    assert done.code in (3, 4) and time.time() - started < 5 + SLOW, str(done)
+    assert "Traceback" not in done.err and "live.h5" in done.err, str(done)
+    stored = query(world / "r.db", "SELECT count(*), sum(status = 'complete') FROM captures")[0]
+    assert stored[0] >= 10 and stored[1] >= 10, f"what was stored stays: {stored}"
+
+
+@test
 def what_is_no_trace_ends_with_4(world):
     (world / "live.h5").write_text("<html>")
     started = time.time()
