@@ -56,10 +56,10 @@ test_what_is_no_file_is_not_opened(void)
     path = fixture_path("pipe");
     g_assert_cmpint(mkfifo(path, 0600), ==, 0);
     alarm(10); /* a reader that waits for a writer would wait for ever */
-    REFUSE(OPEN, "not a regular file");
+    REFUSE(OPEN, "is a pipe");
     alarm(0);
     path = "/dev/zero";
-    REFUSE(OPEN, "not a regular file");
+    REFUSE(OPEN, "is a device");
 }
 
 /* ---- files that are HDF5, but ------------------------------------------------------------------------ */
