@@ -272,5 +272,22 @@ def odd_shapes_and_types_that_can_be_read_are(world):
     assert numpy.allclose(found, expected_entropy(rounded), atol=1e-6), found
 
 
+# ---- without checksums
+
+@test
+def that_damage_would_go_unseen_is_said_once(world):
+    """Of a file, however many layers it has; and not where every chunk has a checksum."""
+    note = "no checksums in this file"
+    for checksums in (False, True):
+        make(world, layers=5, data=attention(), chunks=(1, B, H, T, T), fletcher32=checksums)
+        for command in (["inspect", "odd.h5"], ["analyze", "odd.h5", "--db", f"{checksums}.db"]):
+            result = world.run(*command, check=0)
+            assert (result.out + result.err).count(note) == (0 if checksums else 1), (command, str(result))
+    make(world, layers=2, data=attention(), chunks=(1, B, H, T, T), fletcher32=True)
+    edit(world, "odd.h5", lambda file: (file.__delitem__("layers/1/attention"),
+                                        file.__setitem__("layers/1/attention", attention())))
+    assert note in world.run("analyze", "odd.h5", "--db", "half.db", check=0).err  # one layer is enough
+
+
 if __name__ == "__main__":
     clitest.main()
