@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DECLARE(name) extern const EntroCommand entro_command_##name;
@@ -155,6 +156,20 @@ scrub_environment(void)
             g_unsetenv(*name);
 }
 
+/* What the child that reads is: this program, also where its file has been replaced since.  Under an
+ * emulator, as valgrind, the link tells our name but leads to the emulator. */
+static char *
+find_own_program(void)
+{
+    static const char link[] = "/proc/self/exe";
+    g_autofree char *name = g_file_read_link(link, NULL);
+    struct stat behind, named;
+    gboolean is_emulated = name != NULL && stat(link, &behind) == 0 && stat(name, &named) == 0 &&
+                           (behind.st_dev != named.st_dev || behind.st_ino != named.st_ino);
+
+    return is_emulated ? g_steal_pointer(&name) : g_strdup(link);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,7 +184,8 @@ main(int argc, char **argv)
     entro_signals_watch_pipe();
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not the end */
     atexit(check_stdout_at_exit);
-    entro_reader_use_child("/proc/self/exe", 0);
+    g_autofree char *program = find_own_program();
+    entro_reader_use_child(program, 0);
 
     if (argc < 2) {
         print_overview(stderr);
