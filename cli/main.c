@@ -161,13 +161,13 @@ scrub_environment(void)
 static char *
 find_own_program(void)
 {
-    static const char link[] = "/proc/self/exe";
-    g_autofree char *name = g_file_read_link(link, NULL);
+    static const char self[] = "/proc/self/exe";
+    g_autofree char *name = g_file_read_link(self, NULL);
     struct stat behind, named;
-    gboolean is_emulated = name != NULL && stat(link, &behind) == 0 && stat(name, &named) == 0 &&
+    gboolean is_emulated = name != NULL && stat(self, &behind) == 0 && stat(name, &named) == 0 &&
                            (behind.st_dev != named.st_dev || behind.st_ino != named.st_ino);
 
-    return is_emulated ? g_steal_pointer(&name) : g_strdup(link);
+    return is_emulated ? g_steal_pointer(&name) : g_strdup(self);
 }
 
 int
