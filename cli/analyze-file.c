@@ -503,6 +503,25 @@ open_job(Job *job, GError **error)
     return TRUE;
 }
 
+/* Before what is told of each capture: of many problems only the first are told. */
+static void
+note_truncation(const Job *job)
+{
+    gsize n_kept = 0;
+
+    if (!g_str_equal(job->trace->open_mode, "truncated") || job->options->follow != NULL)
+        return;
+    for (guint i = job->first_summary; i < job->summaries->len; i++) {
+        const EntroAnalyzeSummary *summary = job->summaries->pdata[i];
+        n_kept += summary->n_known + summary->n_new - summary->n_partial;
+    }
+    g_ptr_array_insert(
+        current(job)->problems, 0,
+        g_strdup_printf("truncated: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                        " captures are whole and kept",
+                        n_kept, MAX(job->trace->n_announced, job->trace->n_captures)));
+}
+
 static void
 add_texts(GPtrArray *to, const GPtrArray *texts)
 {
@@ -572,6 +591,7 @@ entro_analyze_file(const char *path, EntroStore **store, const EntroAnalyzeOptio
            judge_runs(&job, error);
     if (current(&job) != NULL) {
         note_rename(&job);
+        note_truncation(&job);
         add_texts(current(&job)->notes, job.trace->notes);
         add_texts(current(&job)->problems, job.trace->problems);
         add_texts(current(&job)->problems, job.lost);

@@ -140,10 +140,11 @@ typedef struct {
     guint64 context_length;
     EntroCausal causal;
     gboolean complete; /* the writer closed the file itself */
-    char *open_mode;   /* how the file had to be opened: "plain", "swmr", "cleared" */
+    char *open_mode;   /* how the file had to be opened: "plain", "swmr", "cleared", "truncated" */
 
     gsize n_captures;
-    gint64 *steps;   /* [n_captures] training step */
+    gsize n_announced; /* entries that /step has, readable or not; 0 without /step */
+    gint64 *steps;     /* [n_captures] training step */
     guint *attempts; /* [n_captures] grows by 1 wherever a step is <= its predecessor */
 
     guint n_layers;

@@ -20,20 +20,37 @@
 
 typedef struct {
     const char *magic, *kind;
+    gsize at; /* byte at which it stands */
 } Impostor;
 
 static const Impostor impostors[] = {
-    {SIGNATURE, "HDF5 cut off in its first bytes"},
-    {"version https://git-lfs", "a git-LFS pointer (run: git lfs pull)"},
-    {"\x1f\x8b", "gzip data (unpack it first)"},
-    {"PK\003\004", "a zip archive (.npz or .pt?)"},
-    {"\x93NUMPY", "a NumPy array"},
-    {"SQLite format 3", "a SQLite database"},
-    {"\x80\x02", "a Python pickle"},
-    {"<!", "an HTML page"},
-    {"<html", "an HTML page"},
-    {"{", "JSON text"},
-    {"CDF", "a classic NetCDF file"},
+    {SIGNATURE, "HDF5 cut off in its first bytes", 0},
+    {"version https://git-lfs", "a git-LFS pointer (run: git lfs pull)", 0},
+    {"\x1f\x8b", "gzip data (unpack it first)", 0},
+    {"BZh", "bzip2 data (unpack it first)", 0},
+    {"\3757zXZ", "xz data (unpack it first)", 0},
+    {"\x28\xb5\x2f\xfd", "zstd data (unpack it first)", 0},
+    {"PK\003\004", "a zip archive (.npz or .pt?)", 0},
+    {"\x93NUMPY", "a NumPy array", 0},
+    {"SQLite format 3", "a SQLite database", 0},
+    {"\x80\x02", "a Python pickle", 0},
+    {"\x80\x03", "a Python pickle", 0},
+    {"\x80\x04", "a Python pickle", 0},
+    {"\x80\x05", "a Python pickle", 0},
+    {"<!", "an HTML page", 0},
+    {"<html", "an HTML page", 0},
+    {"<HTML", "an HTML page", 0},
+    {"<?xml", "XML text", 0},
+    {"{", "JSON text", 0},
+    {"CDF", "a classic NetCDF file", 0},
+    {"MATLAB 5.0", "a MATLAB file older than 7.3 (save it with -v7.3)", 0},
+    {"\x89PNG", "a PNG image", 0},
+    {"%PDF", "a PDF document", 0},
+    {"PAR1", "a Parquet table", 0},
+    {"ARROW1", "an Arrow file", 0},
+    {"GGUF", "a GGUF model", 0},
+    {"\177ELF", "a program (ELF)", 0},
+    {"ustar", "a tar archive (unpack it first)", 257},
 };
 
 /* UTF-8 that may be cut at the end, without control characters. */
@@ -56,10 +73,14 @@ name_kind(const guint8 *head, gssize length)
         return "something that cannot be read";
     if (length == 0)
         return "an empty file";
+    if (length > 1 && (gsize)length < strlen(SIGNATURE) &&
+        memcmp(head, SIGNATURE, (gsize)length) == 0)
+        return impostors[0].kind;
     for (guint i = 0; i < G_N_ELEMENTS(impostors); i++) {
-        gsize n = strlen(impostors[i].magic);
-        if ((gsize)length >= n && memcmp(head, impostors[i].magic, n) == 0)
-            return impostors[i].kind;
+        const Impostor *row = &impostors[i];
+        gsize n = strlen(row->magic);
+        if ((gsize)length >= row->at + n && memcmp(head + row->at, row->magic, n) == 0)
+            return row->kind;
     }
     return is_text(head, (gsize)length) ? "text" : "something unknown";
 }
@@ -71,7 +92,7 @@ typedef struct {
 static gboolean
 probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error)
 {
-    guint8 head[64];
+    guint8 head[512];
     gssize length = pread(fd, head, sizeof head, 0);
     guint64 at = 0;
 
@@ -92,6 +113,17 @@ probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error
     return FALSE;
 }
 
+/* A pipe, a socket or a device has nothing to go back to. */
+static const char *
+name_irregular(mode_t mode)
+{
+    return S_ISDIR(mode)                    ? "is a folder, expected a trace file"
+           : S_ISFIFO(mode)                 ? "is a pipe (FIFO), expected a regular file"
+           : S_ISSOCK(mode)                 ? "is a socket, expected a regular file"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "is a device, expected a regular file"
+                                            : "is not a regular file";
+}
+
 int
 entro_open_regular(const char *path, GError **error)
 {
@@ -101,10 +133,11 @@ entro_open_regular(const char *path, GError **error)
 
     if (fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode))
         return fd;
+    const int problem = errno;
+    /* a socket, or a device that is not there, cannot be opened at all */
+    gboolean irregular = fd >= 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode));
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: %s", path,
-                fd < 0                   ? g_strerror(errno)
-                : S_ISDIR(facts.st_mode) ? "is a folder, expected a trace file"
-                                         : "is not a regular file");
+                irregular ? name_irregular(facts.st_mode) : g_strerror(problem));
     if (fd >= 0)
         close(fd);
     return -1;

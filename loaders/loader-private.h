@@ -482,8 +482,8 @@ gboolean entro_rule_attributes(EntroReader *reader, const char *path, const char
 
 typedef struct {
     gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
-    gsize n;
-    void *values; /* [n], 8 bytes each */
+    gsize n, n_announced; /* that can be read; that there are */
+    void *values;         /* [n], 8 bytes each */
 } EntroSeries;
 
 #define ENTRO_SERIES_MAX 10000000 /* entries of one scalar */

@@ -269,6 +269,17 @@ note_read_error(EntroSource *source)
                    g_strerror(number));
 }
 
+/* What it seems to lack may have been there. */
+static void
+blame_truncation(const EntroSource *source, GError **error)
+{
+    if (error == NULL || *error == NULL || !g_str_equal(source->trace.open_mode, "truncated"))
+        return;
+    char *words = g_strconcat((*error)->message, " (the file is truncated)", NULL);
+    g_free((*error)->message);
+    (*error)->message = words;
+}
+
 static gboolean
 open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *options,
               GError **error)
@@ -282,8 +293,10 @@ open_and_read(EntroSource *source, const char *path, const EntroSourceOptions *o
     }
     source->trace.open_mode =
         g_strdup(source->archive ? entro_archive_get_mode(source->archive) : "plain");
-    if (!read_trace(source, path, options, error))
+    if (!read_trace(source, path, options, error)) {
+        blame_truncation(source, error);
         return FALSE;
+    }
     if (make_plans(source, error)) {
         note_read_error(source);
         return TRUE;

@@ -150,6 +150,7 @@ entro_read_series(EntroSource *source, const char *path, EntroClass class, gsize
                    " entries can be read: the next %s",
                    path, n, (guint64)dataset.dims[0], problem);
     ret_series->n = n;
+    ret_series->n_announced = dataset.dims[0];
     ret_series->values = g_steal_pointer(&values);
     return TRUE;
 }
@@ -180,6 +181,7 @@ entro_trace_read_steps(EntroSource *source, GError **error)
                            &steps, error))
         return FALSE;
     trace->n_captures = steps.n;
+    trace->n_announced = steps.n_announced;
     trace->steps = steps.values;
     entro_trace_set_attempts(trace);
     return TRUE;

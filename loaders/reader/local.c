@@ -100,12 +100,19 @@ collect_link(hid_t object, const char *name, const H5L_info_t *info, void *data)
     return collect_name(name, data);
 }
 
+static gint
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static EntroListEnd
 end_of(herr_t ended)
 {
     return ended < 0 ? ENTRO_LIST_DAMAGED : ended > 0 ? ENTRO_LIST_CUT : ENTRO_LIST_WHOLE;
 }
 
+/* In the order of names HDF5 would first read and sort all that there are, be they a million. */
 static gboolean
 local_list(EntroReader *reader, const char *path, gboolean attributes, gsize max, GPtrArray *names,
            EntroListEnd *ret_end, GError **error)
@@ -120,9 +127,10 @@ local_list(EntroReader *reader, const char *path, gboolean attributes, gsize max
         return entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT,
                              "%s is not a group that can be opened", path);
     ended = attributes
-                ? H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_attribute, &list)
-                : H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, collect_link, &list);
+                ? H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_NATIVE, &at, collect_attribute, &list)
+                : H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, &at, collect_link, &list);
     H5Eclear2(H5E_DEFAULT);
+    g_ptr_array_sort(names, compare_names);
     *ret_end = end_of(ended);
     return TRUE;
 }

@@ -20,6 +20,8 @@ PROGRAM = Path(os.environ.get("ENTROSCOPE", "build/cli/entroscope")).resolve()
 FIXTURES = Path(os.environ.get("FIXTURES", "build/tests/data/fixtures")).resolve()
 TIMEOUT = float(os.environ.get("CLITEST_TIMEOUT", "60"))  # a hang is a failure
 
+SANITIZED = b"__asan_init" in PROGRAM.read_bytes()  # then it takes several times as long, and as much
+
 # What no terminal should meet: control characters (also C1), invalid UTF-8, bidi controls.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 

@@ -6,8 +6,9 @@ HOW    swmr     under SWMR, flushed after each capture
        reopen   the old format, opened ('r+', with h5py's own locks) and closed for each capture
 KEY    name, seed, uuid, layers, heads, length; collapse=STEP: from there on, one key has it all;
        fresh=N: so many captures with nothing
-       learned yet; complete=0: not said at the end; checksums=0; mode=a: to go on with what is there; linger=S: before closing;
-       order=step: flushes /step before what belongs to it; adds=STEP: a group, a dataset and an attribute then
+       learned yet; complete=0: not said at the end; checksums=0; flush=0: never; mode=a: to go on with what is there;
+       linger=S: before closing; order=step: flushes /step before what belongs to it;
+       adds=STEP: a group, a dataset and an attribute then
 
 Says "STEP TIME" when a capture is on its way to readers, and "failed ..." when an open() was refused.
 """
@@ -20,7 +21,7 @@ import numpy
 path, how, n, delay = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 options = {"name": "live", "seed": "1", "uuid": "u-1", "layers": "2", "heads": "4", "length": "32",
            "collapse": "-1", "complete": "1", "linger": "0", "first": "0", "checksums": "1", "fresh": "0",
-           "order": "", "adds": "-1"}
+           "flush": "1", "order": "", "adds": "-1"}
 options.update(word.split("=", 1) for word in sys.argv[5:])
 L, H, T = (int(options[key]) for key in ("layers", "heads", "length"))
 rng = numpy.random.default_rng(int(options["seed"]))
@@ -63,6 +64,11 @@ def append(dataset, value):
     dataset[-1:] = value
 
 
+def flush(file):
+    if options["flush"] == "1":
+        file.flush()
+
+
 def capture(file, step):
     if options["order"] == "step":
         append(file["step"], step)
@@ -72,14 +78,14 @@ def capture(file, step):
         append(file[f"layers/{layer}/attention"], attention(step))
     append(file["scalars/loss/step"], step)
     append(file["scalars/loss/value"], 4 / (1 + step))
-    file.flush()
+    flush(file)
     if options["order"] != "step":
         append(file["step"], step)
-        file.flush()
+        flush(file)
     if step == int(options["adds"]):
         file.attrs["note"] = "added"
         file["later/numbers"] = numpy.arange(1000.)
-        file.flush()
+        flush(file)
 
 
 def finish(file):

@@ -29,7 +29,10 @@ static const Impostor impostors[] = {
     {"html", "<!DOCTYPE html>", 15, "HTML"},
     {"utf-8", "\xc2\xb5 text, cut \xe2\x80", 14, "text"},
     {"json", "{\"a\": 1}", 8, "JSON"},
+    {"xz", "\3757zXZ\0", 6, "xz data"},
     {"one-byte", "\211", 1, "something unknown"},
+    {"three-bytes", "\211HD", 3, "cut off in its first bytes"},
+    {"png", "\211PNG\r\n", 6, "a PNG image"},
     {"signature-only", "\211HDF\r\n\032\n", 8, "cut off in its first bytes"},
     {"signature-and-zeros", "\211HDF\r\n\032\n\0\0\0\0\0\0\0\0", 16, "HDF5 cannot open it"},
 };
@@ -56,10 +59,10 @@ test_what_is_no_file_is_not_opened(void)
     path = fixture_path("pipe");
     g_assert_cmpint(mkfifo(path, 0600), ==, 0);
     alarm(10); /* a reader that waits for a writer would wait for ever */
-    REFUSE(OPEN, "not a regular file");
+    REFUSE(OPEN, "is a pipe");
     alarm(0);
     path = "/dev/zero";
-    REFUSE(OPEN, "not a regular file");
+    REFUSE(OPEN, "is a device");
 }
 
 /* ---- files that are HDF5, but ------------------------------------------------------------------------ */

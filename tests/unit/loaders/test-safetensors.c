@@ -173,7 +173,9 @@ test_safetensors_lengths_that_lie(void)
     fixture_poke(bytes, 0, 0, 8);
     fixture_expect_error(bytes, ENTRO_CONTAINER_SAFETENSORS, ENTRO_LOADER_ERROR_FORMAT,
                          "broken header", "none");
+    const gsize length = bytes->len;
     g_byte_array_set_size(bytes, (16u << 20) + 100);
+    memset(bytes->data + length, 0, bytes->len - length);
     fixture_poke(bytes, 0, (16u << 20) + 1, 8);
     fixture_expect_error(bytes, ENTRO_CONTAINER_SAFETENSORS, ENTRO_LOADER_ERROR_LIMIT,
                          "the limit is", "one over the limit");
