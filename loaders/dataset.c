@@ -207,14 +207,22 @@ entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gs
 }
 
 void
-entro_dataset_clear(EntroDataset *dataset)
+entro_dataset_let_go(EntroDataset *dataset)
 {
-    if (dataset->name == NULL)
-        return;
     if (dataset->reader != NULL && dataset->id >= 0)
         dataset->reader->class->close(dataset->reader, dataset->id);
     else
         entro_hid_close(dataset->id);
+    dataset->reader = NULL;
+    dataset->id = H5I_INVALID_HID;
+}
+
+void
+entro_dataset_clear(EntroDataset *dataset)
+{
+    if (dataset->name == NULL)
+        return;
+    entro_dataset_let_go(dataset);
     g_clear_pointer(&dataset->name, g_free);
 }
 

@@ -209,6 +209,8 @@ int entro_driver_get_descriptor(void); /* negative: there is none */
 int entro_driver_get_fd(hid_t file);
 /* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
 int entro_driver_get_read_error(hid_t file);
+/* The same of this thread's files since the last call, also of one that could not be opened. */
+int entro_driver_take_unread(void);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down
  * here. */
 void entro_driver_record(EntroExtent *extent);
@@ -295,6 +297,8 @@ void entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer);
 gboolean entro_dataset_is_natural(const EntroDataset *dataset);
 /* Contiguous data that lie in another order are read as if they were chunked, a range of bytes each. */
 gboolean entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError **error);
+/* Its facts stay; its file may be closed before it. */
+void entro_dataset_let_go(EntroDataset *dataset);
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 
