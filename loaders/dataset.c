@@ -198,14 +198,6 @@ entro_dataset_view_as_stored(EntroDataset *dataset, GError **error)
     return TRUE;
 }
 
-gboolean
-entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
-                   GError **error)
-{
-    return entro_dataset_init_stored(dataset, id, fd, name, max_chunk, error) &&
-           entro_dataset_view_as_stored(dataset, error);
-}
-
 void
 entro_dataset_let_go(EntroDataset *dataset)
 {
@@ -394,8 +386,6 @@ entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
     if (dataset->reader != NULL)
         return dataset->reader->class->find(dataset->reader, dataset, corner, ret_extent,
                                             ret_problem);
-    if (dataset->id >= 0)
-        return entro_dataset_find_in_index(dataset, corner, ret_extent, ret_problem);
     *ret_extent = dataset->packed;
     return ENTRO_READ_OK;
 }

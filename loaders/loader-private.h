@@ -255,8 +255,8 @@ typedef struct EntroReader EntroReader;
 
 /* An array, seen along axes of our own: by default the stored ones, in their order. */
 typedef struct {
-    EntroReader *reader; /* borrowed; NULL: HDF5 in this process, or none */
-    gint64 id;           /* the reader's; without one, HDF5's; negative: not of an HDF5 file */
+    EntroReader *reader; /* borrowed; NULL: not of an HDF5 file, or let go */
+    gint64 id;           /* the reader's; negative: it has none */
     char *name;          /* for messages */
     EntroType type;
     EntroStored stored;
@@ -279,10 +279,8 @@ typedef struct {
     H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
 } EntroDataset;
 
-/* Facts of an open dataset; takes the handle over, also on failure. */
-gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name,
-                            gsize max_chunk, GError **error);
-/* The same of an array whose axes are not known yet: entro_dataset_view() must follow. */
+/* Facts of an open dataset, whose axes are not known yet: entro_dataset_view() must follow.  Takes the handle
+ * over, also on failure. */
 gboolean entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *name,
                                    gsize max_chunk, GError **error);
 /* Sets chunk_bytes from the chunk as stored; FALSE: over the limit. */
