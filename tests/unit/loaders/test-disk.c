@@ -2,6 +2,7 @@
  *
  * pread and pwrite are this program's own: the n-th from now on fails, or all give less than was asked. */
 #undef _FILE_OFFSET_BITS /* pread and pread64 are two */
+#include "container-fixture.h"
 #include "loader-fixture.h"
 
 #include <errno.h>
@@ -176,6 +177,47 @@ test_files_that_cannot_be_read_at_all(void)
     break_reads(0, 0);
 }
 
+static void
+list_broken(const GByteArray *bytes, EntroContainer kind)
+{
+    int fd = fixture_file(bytes->data, bytes->len);
+    guint at = 0;
+
+    do {
+        g_autoptr(GError) error = NULL;
+        g_autofree gint64 *integers = NULL;
+        gsize n;
+        break_reads(++at, EIO);
+        g_autoptr(GPtrArray) list = entro_container_list(fd, kind, &error);
+        const EntroArray *array = list != NULL ? fixture_first(list, error) : NULL;
+        if (array != NULL && array->problem == NULL)
+            integers = entro_array_read_integers(fd, array, 1000, &n, &error);
+        if (reads.n >= reads.at && integers != NULL)
+            g_error("read %u failed, and nothing is said", at);
+        if (error != NULL)
+            g_assert_nonnull(strstr(error->message, g_strerror(EIO)));
+    } while (reads.n >= reads.at);
+    g_assert_cmpuint(at, >, 3);
+    break_reads(0, 0);
+    close(fd);
+}
+
+static void
+test_arrays_that_cannot_be_read(void)
+{
+    g_autoptr(GByteArray) npy = fixture_npy_steps();
+    g_autoptr(GByteArray) tensors =
+        fixture_safetensors("{" TENSOR("a", "I64", "[2]", "[0,16]") "}", 16);
+
+    list_broken(npy, ENTRO_CONTAINER_NPY);
+    list_broken(tensors, ENTRO_CONTAINER_SAFETENSORS);
+    for (guint deflated = 0; deflated < 2; deflated++) {
+        g_auto(Zip) zip = fixture_zip(npy, deflated == 1, NULL);
+        fixture_add_end64(&zip);
+        list_broken(zip.bytes, ENTRO_CONTAINER_NPZ);
+    }
+}
+
 /* ---- writing -------------------------------------------------------------------------------------- */
 
 static EntroRedo *
@@ -231,6 +273,7 @@ main(int argc, char **argv)
     ADD("a-read-that-fails-costs-its-tile", test_a_read_that_fails_costs_its_tile);
     ADD("reads-in-pieces-are-put-together", test_reads_in_pieces_are_put_together);
     ADD("files-that-cannot-be-read-at-all", test_files_that_cannot_be_read_at_all);
+    ADD("arrays-that-cannot-be-read", test_arrays_that_cannot_be_read);
     ADD("a-block-that-cannot-be-kept", test_a_block_that_cannot_be_kept);
     int failed = g_test_run();
     fixture_done();
