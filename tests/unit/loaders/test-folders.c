@@ -318,6 +318,38 @@ change_shape(const char *path, const Kind *kind)
 }
 
 static void
+swap_bytes(const char *path, const Kind *kind)
+{
+    const hsize_t dims[3] = {2, 4, 4};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+
+    (void)kind;
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        H5Dclose(
+            H5Dcreate2(file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    }
+}
+
+static void
+cut_in_chunks(const char *path, const Kind *kind)
+{
+    const hsize_t dims[3] = {2, 4, 4}, chunk[3] = {1, 4, 4};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    (void)kind;
+    H5Pset_chunk(properties, 3, chunk);
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        H5Dclose(
+            H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    }
+}
+
+static void
 change_type(const char *path, const Kind *kind)
 {
     (void)kind;
@@ -388,6 +420,8 @@ static const Accident accidents[] = {
     {"safetensors/is-cut-while-it-is-open", 2, cut_open_file, "beyond the end of the file", 0},
     {"npz/is-cut-while-it-is-open", 1, cut_open_file, "beyond the end of the file", 0},
     {"h5/gets-another-shape", 3, change_shape, "another shape", 2},
+    {"h5/gets-the-other-order-of-bytes", 3, swap_bytes, "holds f32 big-endian, the first", 2},
+    {"h5/gets-chunks", 3, cut_in_chunks, "other chunks or filters", 2},
     {"safetensors/gets-another-type", 2, change_type, "holds f16, the first of its layer f32", 2},
     {"npz/is-stored-another-way", 1, store_instead, "other chunks or filters", 2},
     {"npz/is-damaged", 1, spoil_data, "", 1},
@@ -406,6 +440,166 @@ test_an_accident_costs_one_file(Fixture *f, gconstpointer data)
     g_assert_cmpuint(walk(source, accident->step, accident->words), >=, 1);
 }
 
+/* ---- names and limits ----------------------------------------------------------------------------- */
+
+static void
+test_names_in_the_order_of_their_numbers(Fixture *f, gconstpointer data)
+{
+    static const char *const names[] = {"step_9", "step_10", "step_0", "step_100"};
+
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s.npy", f->folder, names[i]);
+        write_npy(path, i);
+    }
+    g_autofree char *hidden = g_build_filename(f->folder, ".step_5.npy", NULL);
+    g_autofree char *link = g_build_filename(f->folder, "step_6", NULL);
+    g_autofree char *inner = g_build_filename(f->folder, "empty", NULL);
+    g_autofree char *notes = g_build_filename(f->folder, "notes.txt", NULL);
+    write_npy(hidden, 5);
+    g_assert_cmpint(symlink(f->folder, link), ==, 0); /* in a circle */
+    g_assert_cmpint(g_mkdir(inner, 0755), ==, 0);
+    make_text(notes, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(EntroSource) source = entro_source_open(f->folder, NULL, &error);
+    g_assert_no_error(error);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    static const gint64 steps[] = {0, 9, 10, 100};
+    g_assert_cmpmem(trace->steps, trace->n_captures * sizeof *steps, steps, sizeof steps);
+}
+
+/* Folders in folders: as deep as ours are, and not deeper. */
+static void
+test_folders_in_folders(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) path = g_string_new(f->folder);
+
+    (void)data;
+    for (guint depth = 0; depth < 8; depth++) {
+        g_autoptr(GString) name = g_string_new(path->str);
+        g_string_append_printf(name, "/step_%u.npy", depth);
+        write_npy(name->str, depth);
+        g_string_append_printf(path, "/deeper_%u", depth);
+        g_assert_cmpint(g_mkdir(path->str, 0755), ==, 0);
+    }
+    g_autoptr(GPtrArray) arrays = entro_survey(f->folder, NULL, NULL);
+    g_assert_cmpuint(arrays->len, >=, 1);
+    g_autofree char *command = g_strdup_printf("rm -r '%s'/deeper_0", f->folder);
+    g_assert_cmpint(system(command), ==, 0);
+}
+
+typedef struct {
+    const char *name, *option;
+    EntroLimits limits; /* those that are not 0 */
+} Limit;
+
+static const Limit limits[] = {
+    {"captures", "--max-steps", {.max_captures = N_STEPS - 1}},
+    {"layers", "--max-layers", {.max_layers = N_LAYERS - 1}},
+    {"heads", "--max-heads", {.max_heads = 1}},
+    {"keys", "--max-seq", {.max_seq = 3}},
+};
+
+static void
+test_a_limit(Fixture *f, gconstpointer data)
+{
+    const Limit *limit = data;
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    entro_source_free(open_folder(f, &kinds[2], N_STEPS));
+    options.limits.max_captures = limit->limits.max_captures ? limit->limits.max_captures : 100;
+    options.limits.max_layers = limit->limits.max_layers ? limit->limits.max_layers : 100;
+    options.limits.max_heads = limit->limits.max_heads ? limit->limits.max_heads : 100;
+    options.limits.max_seq = limit->limits.max_seq ? limit->limits.max_seq : 100;
+    g_assert_null(entro_source_open(f->folder, &options, &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, limit->option));
+    g_assert_true(g_str_has_prefix(error->message, f->folder));
+}
+
+static void
+test_a_layer_of_a_large_number(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(f->folder, "layer_3000000000.npy", NULL);
+    g_autoptr(GError) error = NULL;
+
+    (void)data;
+    write_npy(path, 0);
+    g_assert_null(entro_source_open(f->folder, NULL, &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, "a layer of the number 3000000000"));
+}
+
+/* ---- what a file says of itself ------------------------------------------------------------------- */
+
+/* One stacked array, and the attributes beside it. */
+typedef struct {
+    const char *name;
+    hsize_t dims[6];
+    int rank;
+    gint64 n_layers, n_heads; /* 0: not said */
+    gsize n_steps;            /* entries of /steps, 0: there is none */
+    const char *axes;         /* as recognised; NULL: not, and then: */
+    const char *words;
+} Stacked;
+
+static const Stacked stacked[] = {
+    {"nothing-said", {2, 3, 4, 4}, 4, 0, 0, 0, NULL, "or"},
+    {"layers-said", {2, 3, 4, 4}, 4, 2, 0, 0, "LHQK", NULL},
+    {"heads-said", {3, 2, 4, 4}, 4, 3, 2, 0, "LHQK", NULL},
+    {"one-layer-said", {2, 3, 4, 4}, 4, 1, 3, 2, "SHQK", NULL},
+    {"other-heads-said", {2, 3, 4, 4}, 4, 0, 7, 0, NULL, "--layout"},
+    {"other-layers-said", {2, 3, 4, 4}, 4, 5, 0, 0, NULL, "--layout"},
+    {"steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 5, "SLHQK", NULL},
+    {"other-steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 6, NULL, "--layout"},
+    {"nine-steps-of-one", {2, 3, 4, 4}, 4, 2, 3, 9, NULL, "--layout"},
+    {"not-square", {2, 3, 4, 5}, 4, 2, 0, 0, NULL, "not as many"},
+    {"one-axis", {16}, 1, 0, 0, 0, NULL, "has 1 axis"},
+};
+
+static void
+put_stacked(const char *path, const Stacked *row)
+{
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(row->rank, row->dims, NULL);
+
+    H5Dclose(H5Dcreate2(file, "attention", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT));
+    if (row->n_layers > 0)
+        fixture_integer(file, "n_layers", row->n_layers);
+    if (row->n_heads > 0)
+        fixture_integer(file, "n_heads", row->n_heads);
+    if (row->n_steps == 0)
+        return;
+    const hsize_t n = row->n_steps;
+    const gint64 steps[] = {10, 20, 30, 40, 50, 60, 70, 80, 90};
+    g_auto(EntroHid) line = H5Screate_simple(1, &n, NULL);
+    g_auto(EntroHid) id =
+        H5Dcreate2(file, "steps", H5T_STD_I64LE, line, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps);
+}
+
+static void
+test_a_stack(Fixture *f, gconstpointer data)
+{
+    const Stacked *row = data;
+    g_autofree char *path = g_build_filename(f->folder, "stack.h5", NULL);
+    g_autoptr(GError) error = NULL;
+
+    put_stacked(path, row);
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
+    if (row->axes == NULL) {
+        g_assert_null(source);
+        fixture_words(error->message, row->words, row->name);
+        return;
+    }
+    g_assert_no_error(error);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    g_assert_cmpstr(trace->axes, ==, row->axes);
+    g_assert_true(row->n_steps == 0 || trace->steps[1] == 20);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -422,6 +616,18 @@ main(int argc, char **argv)
     for (guint i = 0; i < G_N_ELEMENTS(accidents); i++) {
         g_autofree char *path = g_strdup_printf("/folders/after-the-survey/%s", accidents[i].name);
         g_test_add(path, Fixture, &accidents[i], setup, test_an_accident_costs_one_file, teardown);
+    }
+#define ADD(NAME, TEST) g_test_add("/folders/" NAME, Fixture, NULL, setup, TEST, teardown)
+    ADD("names-in-the-order-of-their-numbers", test_names_in_the_order_of_their_numbers);
+    ADD("folders-in-folders", test_folders_in_folders);
+    ADD("a-layer-of-a-large-number", test_a_layer_of_a_large_number);
+    for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/limits/%s", limits[i].name);
+        g_test_add(path, Fixture, &limits[i], setup, test_a_limit, teardown);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(stacked); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/stacks/%s", stacked[i].name);
+        g_test_add(path, Fixture, &stacked[i], setup, test_a_stack, teardown);
     }
     return g_test_run();
 }
