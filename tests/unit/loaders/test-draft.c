@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -384,6 +385,25 @@ test_a_refusal(Fixture *f, gconstpointer data)
         g_assert_cmpuint(count_names(f), ==, 1);
 }
 
+/* A path that no kernel takes is not remembered either. */
+static void
+test_names_that_are_too_long(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) path = g_string_new(f->folder);
+
+    (void)data;
+    for (guint i = 0; i < PATH_MAX / 2; i++)
+        g_string_append(path, "/.");
+    g_string_append(path, "/out");
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        disk.no_nameless = i == 1;
+        g_assert_null(entro_draft_new(path->str, &error));
+        g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
+        g_assert_nonnull(strstr(error->message, g_strerror(ENAMETOOLONG)));
+    }
+}
+
 static void
 test_a_folder_that_may_not_be_read(Fixture *f, gconstpointer data)
 {
@@ -459,6 +479,7 @@ main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf("/draft/refused/%s", refusals[i].name);
         g_test_add(path, Fixture, &refusals[i], setup, test_a_refusal, teardown);
     }
+    ADD("names that are too long", test_names_that_are_too_long);
     ADD("a folder that may not be read", test_a_folder_that_may_not_be_read);
     ADD("what cannot be opened", test_what_cannot_be_opened);
     ADD("several at once", test_several_at_once);

@@ -90,6 +90,10 @@ test_npz_members_that_lie(void)
         fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, lie->refused, lie->words,
                                lie->words);
     }
+    g_auto(Zip) zip = fixture_zip(npy, TRUE, NULL);
+    fixture_poke(zip.bytes, zip.directory + 42, zip.directory - 5, 4);
+    fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, FALSE, "no header",
+                           "half a header before the directory");
 }
 
 /* A broken member costs itself. */
@@ -130,6 +134,18 @@ test_npz_directories_that_lie(void)
                              lie->refused ? ENTRO_LOADER_ERROR_POLICY : ENTRO_LOADER_ERROR_FORMAT,
                              lie->words, lie->words);
     }
+}
+
+static void
+test_npz_directories_that_are_too_large(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    const guint n = (64u << 20) + 1;
+
+    g_byte_array_set_size(bytes, n);
+    fixture_put_end(bytes, 1, 0, n);
+    fixture_expect_error(bytes, ENTRO_CONTAINER_NPZ, ENTRO_LOADER_ERROR_LIMIT, "the limits are",
+                         "65 MiB");
 }
 
 static void
@@ -357,6 +373,7 @@ static const Extra extras[] = {
     {{{7, 3, 3}, {1, 16, 16}}, NULL},
     {{{7, 3, 3}, {9, 0, 0}, {1, 16, 16}}, NULL},
     {{{1, 24, 24}}, NULL},
+    {{{1, 16, 16}, {7, 3, 3}}, NULL},
     {{{1, 8, 8}}, ""},
     {{{1, 0, 0}}, ""},
     {{{7, 16, 16}}, ""},
@@ -469,6 +486,7 @@ main(int argc, char **argv)
     ADD("npz/members-that-lie", test_npz_members_that_lie);
     ADD("npz/lies-leave-the-others", test_npz_lies_leave_the_others);
     ADD("npz/directories-that-lie", test_npz_directories_that_lie);
+    ADD("npz/directories-that-are-too-large", test_npz_directories_that_are_too_large);
     ADD("npz/cut-anywhere", test_npz_cut_anywhere_has_no_directory);
     ADD("npz/members-that-share", test_npz_members_that_share);
     ADD("npz/members-within-a-member", test_npz_members_within_a_member);

@@ -136,6 +136,9 @@ test_only_what_can_be_halved_is_kept(void)
     g_assert_true(entro_redo_wants(redo, 100, 4096));
     g_assert_false(entro_redo_wants(redo, 8191, 0));
     g_assert_false(entro_redo_wants(redo, 0, 1 << 20));
+    g_assert_true(entro_redo_put(redo, 100, block, sizeof block));
+    g_assert_false(entro_redo_wants(redo, 8191, 2)); /* one at a time */
+    g_assert_true(entro_redo_done(redo));
     entro_redo_free(redo);
     g_assert_false(g_file_test(redo_name, G_FILE_TEST_EXISTS));
 }
@@ -242,6 +245,9 @@ test_each_file_gets_its_own_block(void)
     g_assert_false(entro_redo_replay(path, &error));
     g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
     g_assert_cmpint(g_rmdir(path), ==, 0);
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    g_assert_true(entro_redo_replay(path, NULL)); /* a pipe has no places */
+    g_assert_cmpint(g_unlink(path), ==, 0);
     g_unlink(other);
     g_unlink(redo_name);
 }
