@@ -148,13 +148,21 @@ read_sentences(EntroStore *store, EntroStoreHealth *health, const char *check, c
     return !row;
 }
 
+/* Takes the failure over. */
+static void
+add_failure(EntroStoreHealth *health, const char *check, GError *failure)
+{
+    add_problem(health, check, g_strdup_printf("could not be checked: %s", failure->message));
+    g_error_free(failure);
+}
+
 static void
 do_check(EntroStore *store, EntroStoreHealth *health, const char *check, const char *sql)
 {
-    g_autoptr(GError) failure = NULL;
+    GError *failure = NULL;
 
     if (!read_sentences(store, health, check, sql, &failure))
-        add_problem(health, check, g_strdup_printf("could not be checked: %s", failure->message));
+        add_failure(health, check, failure);
 }
 
 /* ---- what no constant query says ---------------------------------------------------------------- */
@@ -194,25 +202,45 @@ check_numbers(EntroStore *store, EntroStoreHealth *health)
                                "SELECT printf('run #%%d, step %%d, layer %%d: a number of %s is "
                                "not finite', run_id, step, layer) FROM %s WHERE 0",
                                sets[j].table, sets[j].table);
-        for (guint k = 0; k < sets[j].n; k++)
-            if (entro_columns_has(store, sets[j].table, sets[j].columns[k].name, &has, NULL) &&
-                has) {
+        for (guint k = 0; k < sets[j].n; k++) {
+            GError *failure = NULL;
+            if (!entro_columns_has(store, sets[j].table, sets[j].columns[k].name, &has, &failure))
+                add_failure(health, "numbers", failure);
+            else if (has) {
                 g_string_append_printf(sql, " OR abs(\"%s\") > 1.7976931348623157e308",
                                        sets[j].columns[k].name);
                 any = TRUE;
             }
+        }
         if (any)
             do_check(store, health, "numbers", sql->str);
     }
 }
 
+/* -1 if it cannot be told, which is a problem: without the version hardly anything would be checked. */
 static gint64
-ask(EntroStore *store, const char *sql)
+ask(EntroStore *store, EntroStoreHealth *health, const char *sql)
 {
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, sql, NULL);
+    GError *failure = NULL;
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, sql, &failure);
     gint64 value = -1;
 
-    return stmt != NULL && entro_sql_get_int(store, stmt, -1, &value, NULL) ? value : -1;
+    if (stmt == NULL || !entro_sql_get_int(store, stmt, -1, &value, &failure))
+        add_failure(health, "facts", failure);
+    return value;
+}
+
+/* Of a table that there is; that there is none is said elsewhere. */
+static gint64
+count(EntroStore *store, EntroStoreHealth *health, const char *table)
+{
+    g_autofree char *sql = g_strdup_printf("SELECT count(*) FROM %s", table);
+    GError *failure = NULL;
+    gboolean has = FALSE;
+
+    if (!entro_sql_has_table(store, table, &has, &failure))
+        add_failure(health, "facts", failure);
+    return has ? ask(store, health, sql) : -1;
 }
 
 EntroStoreHealth *
@@ -225,10 +253,11 @@ entro_store_check(const char *path, GError **error)
     health->problems = g_ptr_array_new_with_free_func(problem_free);
     if (store == NULL || !entro_transaction_begin_read(&view, store, error))
         return NULL;
-    health->version = ask(store, "PRAGMA user_version");
-    health->n_runs = ask(store, "SELECT count(*) FROM runs");
-    health->n_captures = ask(store, "SELECT count(*) FROM captures");
-    health->bytes = ask(store, "PRAGMA page_count") * ask(store, "PRAGMA page_size");
+    health->version = ask(store, health, "PRAGMA user_version");
+    health->n_runs = count(store, health, "runs");
+    health->n_captures = count(store, health, "captures");
+    health->bytes =
+        ask(store, health, "PRAGMA page_count") * ask(store, health, "PRAGMA page_size");
     check_tables(store, health);
     for (guint j = 0; j < G_N_ELEMENTS(checks); j++)
         if (checks[j].since <= health->version)

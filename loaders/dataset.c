@@ -198,12 +198,15 @@ entro_dataset_view_as_stored(EntroDataset *dataset, GError **error)
     return TRUE;
 }
 
-gboolean
-entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name, gsize max_chunk,
-                   GError **error)
+void
+entro_dataset_let_go(EntroDataset *dataset)
 {
-    return entro_dataset_init_stored(dataset, id, fd, name, max_chunk, error) &&
-           entro_dataset_view_as_stored(dataset, error);
+    if (dataset->reader != NULL && dataset->id >= 0)
+        dataset->reader->class->close(dataset->reader, dataset->id);
+    else
+        entro_hid_close(dataset->id);
+    dataset->reader = NULL;
+    dataset->id = H5I_INVALID_HID;
 }
 
 void
@@ -211,10 +214,7 @@ entro_dataset_clear(EntroDataset *dataset)
 {
     if (dataset->name == NULL)
         return;
-    if (dataset->reader != NULL && dataset->id >= 0)
-        dataset->reader->class->close(dataset->reader, dataset->id);
-    else
-        entro_hid_close(dataset->id);
+    entro_dataset_let_go(dataset);
     g_clear_pointer(&dataset->name, g_free);
 }
 
@@ -386,8 +386,6 @@ entro_dataset_find_chunk(const EntroDataset *dataset, const hsize_t *origin,
     if (dataset->reader != NULL)
         return dataset->reader->class->find(dataset->reader, dataset, corner, ret_extent,
                                             ret_problem);
-    if (dataset->id >= 0)
-        return entro_dataset_find_in_index(dataset, corner, ret_extent, ret_problem);
     *ret_extent = dataset->packed;
     return ENTRO_READ_OK;
 }

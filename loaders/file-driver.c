@@ -30,6 +30,8 @@ typedef struct {
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
+/* errno of the last read of this thread that failed; 0: none did. */
+static __thread int unread;
 /* Of the file that is opened to be written. */
 static __thread int *lost_of_next;
 
@@ -197,7 +199,8 @@ driver_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            file->unread = errno;
+            file->unread = unread = errno;
+            entro_h5_push_reason(g_strerror(unread));
             return -1;
         }
         if (n == 0) {
@@ -371,6 +374,15 @@ entro_driver_get_read_error(hid_t file)
     if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
         return 0;
     return ((const DriverFile *)(const void *)((char *)handle - offsetof(DriverFile, fd)))->unread;
+}
+
+int
+entro_driver_take_unread(void)
+{
+    const int number = unread;
+
+    unread = 0;
+    return number;
 }
 
 void

@@ -67,22 +67,28 @@ is_text(const guint8 *head, gsize length)
 }
 
 static const char *
-name_kind(const guint8 *head, gssize length)
+name_kind(const guint8 *head, gsize length)
 {
-    if (length < 0)
-        return "something that cannot be read";
     if (length == 0)
         return "an empty file";
-    if (length > 1 && (gsize)length < strlen(SIGNATURE) &&
-        memcmp(head, SIGNATURE, (gsize)length) == 0)
+    if (length > 1 && length < strlen(SIGNATURE) && memcmp(head, SIGNATURE, length) == 0)
         return impostors[0].kind;
     for (guint i = 0; i < G_N_ELEMENTS(impostors); i++) {
         const Impostor *row = &impostors[i];
         gsize n = strlen(row->magic);
-        if ((gsize)length >= row->at + n && memcmp(head + row->at, row->magic, n) == 0)
+        if (length >= row->at + n && memcmp(head + row->at, row->magic, n) == 0)
             return row->kind;
     }
-    return is_text(head, (gsize)length) ? "text" : "something unknown";
+    return is_text(head, length) ? "text" : "something unknown";
+}
+
+/* The disk, not the file.  Always FALSE. */
+static gboolean
+fail_to_read(const char *path, int number, GError **error)
+{
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN, "%s: cannot be read: %s", path,
+                g_strerror(number));
+    return FALSE;
 }
 
 typedef struct {
@@ -97,10 +103,14 @@ probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error
     guint64 at = 0;
 
     *ret_block = (Superblock){0};
+    if (length < 0)
+        return fail_to_read(path, errno, error);
     for (guint probe = 0; probe < SUPERBLOCK_PROBES; probe++, at = at ? 2 * at : 512) {
         guint8 block[12];
-        if (pread(fd, block, sizeof block, at) == sizeof block &&
-            memcmp(block, SIGNATURE, 8) == 0) {
+        gssize n = pread(fd, block, sizeof block, (off_t)at);
+        if (n < 0)
+            return fail_to_read(path, errno, error);
+        if (n == sizeof block && memcmp(block, SIGNATURE, 8) == 0) {
             if (block[8] >= 2) {
                 ret_block->being_written = block[11] & 1;
                 ret_block->swmr = (block[11] & 4) != 0;
@@ -109,7 +119,7 @@ probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error
         }
     }
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
-                "%s: not an HDF5 file, but %s", path, name_kind(head, length));
+                "%s: not an HDF5 file, but %s", path, name_kind(head, (gsize)length));
     return FALSE;
 }
 
@@ -180,17 +190,21 @@ open_as(const char *path, const Rung *rung)
     return H5Fopen(path, rung->swmr ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
 }
 
+/* What the disk could not read is not cut off: no rung helps, and *ret_unread is its errno. */
 static hid_t
-climb(const char *path, const Superblock *block, const char **ret_mode)
+climb(const char *path, const Superblock *block, const char **ret_mode, int *ret_unread)
 {
     const Rung *rungs = block->swmr            ? swmr_rungs
                         : block->being_written ? written_rungs
                                                : plain_rungs;
     hid_t file = H5I_INVALID_HID;
 
-    for (guint i = 0; i < 2 && file < 0; i++) {
+    *ret_unread = 0;
+    for (guint i = 0; i < 2 && file < 0 && *ret_unread == 0; i++) {
         *ret_mode = rungs[i].mode;
+        entro_driver_take_unread();
         file = open_as(path, &rungs[i]);
+        *ret_unread = file < 0 ? entro_driver_take_unread() : 0;
     }
     return file;
 }
@@ -248,8 +262,12 @@ entro_open_file(const char *path, const char **ret_mode, GError **error)
         return H5I_INVALID_HID;
 
     /* with a name that begins at the root, HDF5 does not ask where it is */
-    hid_t file = climb(is_open ? "/the file" : path, &block, ret_mode);
-    if (file < 0)
+    int unread;
+    hid_t file = climb(is_open ? "/the file" : path, &block, ret_mode, &unread);
+    if (unread != 0) {
+        H5Eclear2(H5E_DEFAULT);
+        fail_to_read(path, unread, error);
+    } else if (file < 0)
         entro_h5_fail(error, ENTRO_LOADER_ERROR_FORMAT, "%s: HDF5 cannot open it", path);
     return file;
 }

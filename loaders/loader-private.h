@@ -209,6 +209,8 @@ int entro_driver_get_descriptor(void); /* negative: there is none */
 int entro_driver_get_fd(hid_t file);
 /* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
 int entro_driver_get_read_error(hid_t file);
+/* The same of this thread's files since the last call, also of one that could not be opened. */
+int entro_driver_take_unread(void);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down
  * here. */
 void entro_driver_record(EntroExtent *extent);
@@ -253,8 +255,8 @@ typedef struct EntroReader EntroReader;
 
 /* An array, seen along axes of our own: by default the stored ones, in their order. */
 typedef struct {
-    EntroReader *reader; /* borrowed; NULL: HDF5 in this process, or none */
-    gint64 id;           /* the reader's; without one, HDF5's; negative: not of an HDF5 file */
+    EntroReader *reader; /* borrowed; NULL: not of an HDF5 file, or let go */
+    gint64 id;           /* the reader's; negative: it has none */
     char *name;          /* for messages */
     EntroType type;
     EntroStored stored;
@@ -277,10 +279,8 @@ typedef struct {
     H5Z_filter_t filters[ENTRO_FILTERS_MAX]; /* in the order of writing */
 } EntroDataset;
 
-/* Facts of an open dataset; takes the handle over, also on failure. */
-gboolean entro_dataset_init(EntroDataset *dataset, hid_t id, int fd, const char *name,
-                            gsize max_chunk, GError **error);
-/* The same of an array whose axes are not known yet: entro_dataset_view() must follow. */
+/* Facts of an open dataset, whose axes are not known yet: entro_dataset_view() must follow.  Takes the handle
+ * over, also on failure. */
 gboolean entro_dataset_init_stored(EntroDataset *dataset, hid_t id, int fd, const char *name,
                                    gsize max_chunk, GError **error);
 /* Sets chunk_bytes from the chunk as stored; FALSE: over the limit. */
@@ -295,6 +295,8 @@ void entro_dataset_view(EntroDataset *dataset, const char *axes, hsize_t layer);
 gboolean entro_dataset_is_natural(const EntroDataset *dataset);
 /* Contiguous data that lie in another order are read as if they were chunked, a range of bytes each. */
 gboolean entro_dataset_make_flat(EntroDataset *dataset, gsize max_chunk, GError **error);
+/* Its facts stay; its file may be closed before it. */
+void entro_dataset_let_go(EntroDataset *dataset);
 void entro_dataset_clear(EntroDataset *dataset);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(EntroDataset, entro_dataset_clear)
 

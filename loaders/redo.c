@@ -132,8 +132,7 @@ read_block(int fd, const struct stat *facts, Head *ret_head)
     if (pread(fd, ret_head, sizeof *ret_head, 0) != sizeof *ret_head ||
         memcmp(ret_head->magic, MAGIC, sizeof ret_head->magic) != 0 ||
         ret_head->device != facts->st_dev || ret_head->inode != facts->st_ino ||
-        ret_head->size > SIZE_MAX_KEPT ||
-        ret_head->address + ret_head->size > (guint64)facts->st_size + SIZE_MAX_KEPT)
+        ret_head->size > SIZE_MAX_KEPT || ret_head->address > (guint64)facts->st_size)
         return NULL;
     g_autofree guint8 *block = g_malloc(MAX(ret_head->size, 1));
     if (pread(fd, block, ret_head->size, PAGE) != (gssize)ret_head->size ||

@@ -260,12 +260,16 @@ entro_trace_read_root(EntroSource *source)
 static void
 read_complete(EntroSource *source)
 {
+    g_autoptr(GError) problem = NULL;
     gboolean exists = FALSE;
     EntroSeries flags = {0};
 
-    if (entro_reader_exists(source->reader, "/complete", &exists, NULL) && exists &&
-        entro_read_series(source, "/complete", ENTRO_CLASS_INTEGER, 1, &flags, NULL) &&
-        flags.n == 1)
+    if (!entro_reader_exists(source->reader, "/complete", &exists, &problem) ||
+        (exists &&
+         !entro_read_series(source, "/complete", ENTRO_CLASS_INTEGER, 1, &flags, &problem)))
+        entro_note(source->trace.problems, "whether its writer closed it is not known: %s",
+                   problem->message);
+    else if (flags.n == 1)
         source->trace.complete = ((gint64 *)flags.values)[0] == 1;
     g_free(flags.values);
 }

@@ -190,6 +190,7 @@ fill_layer(EntroSource *source, guint position, EntroMember *member, const char 
     layer->n_queries = dataset->dims[3];
     layer->n_keys = layer->row_size = dataset->dims[4];
     entro_layer_fill(source, position, &source->rule);
+    entro_dataset_let_go(dataset); /* of a folder, its file is closed when many others are open */
     return TRUE;
 }
 

@@ -236,8 +236,11 @@ entro_survey_get(EntroSurvey *survey, const char *name, const EntroSourceOptions
         return entro_archive_get(survey->archive, inner, options, ret_member, ret_found, error);
     g_autofree char *path = g_build_filename(survey->root, file, NULL);
     g_autoptr(EntroArchive) archive = entro_archive_open(path, error);
-    return archive != NULL &&
-           entro_archive_get(archive, inner, options, ret_member, ret_found, error);
+    if (archive == NULL ||
+        !entro_archive_get(archive, inner, options, ret_member, ret_found, error))
+        return FALSE;
+    entro_dataset_let_go(&ret_member->dataset);
+    return TRUE;
 }
 
 gint64 *

@@ -134,6 +134,11 @@ what_is_no_regular_file_is_refused(Fixture *fixture, gconstpointer data)
     assert_open_fails("", ENTRO_STORE_WRITE, "file name");
     assert_open_fails(missing, ENTRO_STORE_READ, "no such database");
     assert_open_fails(missing, ENTRO_STORE_WRITE, "unable to open");
+    g_autofree char *file = g_build_filename(fixture->folder, "file", NULL);
+    g_autofree char *below = g_build_filename(file, "runs.db", NULL);
+    write_file(file, "", 0);
+    assert_open_fails(below, ENTRO_STORE_READ, "Not a directory");
+    assert_open_fails(below, ENTRO_STORE_WRITE, "Not a directory");
 }
 
 static void
@@ -266,6 +271,20 @@ changes_in_the_journal_are_not_overlooked(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(steps->len, ==, 1);
 }
 
+/* So does a rollback journal: the file itself is half a transaction on. */
+static void
+a_hot_journal_is_not_overlooked(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *journal = g_strconcat(fixture->path, "-journal", NULL);
+
+    (void)data;
+    make_database(fixture->path);
+    write_file(journal, "\331\325\005\371 \241c\327 and so on", 19);
+    lock_folder(fixture);
+    assert_open_fails(fixture->path, ENTRO_STORE_READ, "changes in the journal");
+    unlock_folder(fixture);
+}
+
 static void
 a_reader_cannot_write(Fixture *fixture, gconstpointer data)
 {
@@ -322,6 +341,7 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/open/read-only-folders-can-be-read", read_only_folders_can_be_read);
     FIXTURE_TEST("/db/open/changes-in-the-journal-are-not-overlooked",
                  changes_in_the_journal_are_not_overlooked);
+    FIXTURE_TEST("/db/open/a-hot-journal-is-not-overlooked", a_hot_journal_is_not_overlooked);
     FIXTURE_TEST("/db/open/a-reader-cannot-write", a_reader_cannot_write);
     FIXTURE_TEST("/db/open/a-file-system-without-wal-will-do", a_file_system_without_wal_will_do);
     return g_test_run();

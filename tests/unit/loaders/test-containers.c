@@ -41,6 +41,94 @@ test_kinds_by_the_first_bytes(void)
     g_assert_cmpint(entro_container_probe(-1), ==, ENTRO_CONTAINER_NONE);
 }
 
+static void
+test_what_is_no_file_is_not_listed(void)
+{
+    int pipes[2];
+
+    g_assert_cmpint(pipe(pipes), ==, 0);
+    for (EntroContainer kind = ENTRO_CONTAINER_NONE; kind <= ENTRO_CONTAINER_SAFETENSORS; kind++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(entro_container_list(pipes[0], kind, &error));
+        fixture_words(error->message,
+                      kind == ENTRO_CONTAINER_NONE ? "neither .npy" : "not a regular file",
+                      "a pipe");
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+    entro_array_free(NULL);
+}
+
+/* Places that no file has, and sizes that no memory has. */
+static void
+test_reads_beyond_all_bounds(void)
+{
+    static const struct {
+        EntroArray array;
+        const char *words;
+    } rows[] = {
+        {{.size = 8, .dims = {1}, .offset = G_MAXINT64}, "no file is that long"},
+        {{.size = 8, .dims = {1}, .offset = G_MAXUINT64}, "no file is that long"},
+        {{.size = 8, .dims = {1}, .offset = 100}, "beyond the end of the file"},
+        {{.size = 8, .dims = {1}, .offset = 100, .deflated = TRUE, .decoded = 8}, "beyond the end"},
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they end the program */
+        {{.size = G_MAXINT64, .dims = {G_MAXINT64 / 8}}, "more memory than there is"},
+        {{.size = 8, .dims = {1}, .deflated = TRUE, .decoded = G_MAXINT64},
+         "more memory than there is"},
+#endif
+    };
+    int fd = fixture_file(PAYLOAD, 16);
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        EntroArray array = rows[i].array;
+        g_autoptr(GError) error = NULL;
+        gsize n;
+
+        array.kind = ENTRO_ARRAY_INTEGER;
+        array.integer_size = 8;
+        array.rank = 1;
+        g_assert_null(entro_array_read_integers(fd, &array, G_MAXSIZE, &n, &error));
+        fixture_words(error->message, rows[i].words, "a row of integers");
+    }
+    close(fd);
+}
+
+/* Blocks that are stored: the output is full where a piece of the input ends, or is asked for in one go. */
+static void
+test_streams_beyond_all_bounds(void)
+{
+    static const struct {
+        gsize size, want;
+        const char *words;
+    } rows[] = {
+        {5 + 40000, 16384 - 5, "longer than announced"},
+        {5 + 40000, 2 * 16384 - 5, "longer than announced"},
+        {5 + 40000, 50000, "ends early"},
+        {5 + 30000, 50000, "has no end"},
+        {5 + 50000, 50000, "beyond the end"},
+        {5 + 40000, (gsize)G_MAXUINT + 1, "too large"},
+        {5 + 40000, 40000, NULL},
+    };
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autofree guint8 *to = g_malloc(50000);
+
+    fixture_put(bytes, 1, 1); /* the last block, as it is */
+    fixture_put(bytes, 40000, 2);
+    fixture_put(bytes, 0xffff & ~40000u, 2);
+    for (guint i = 0; i < 40000; i++)
+        fixture_put(bytes, i % 251, 1);
+    int fd = fixture_file(bytes->data, bytes->len);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        gboolean good = entro_inflate(fd, 0, rows[i].size, to, rows[i].want, TRUE, &error);
+        g_assert_cmpint(good, ==, rows[i].words == NULL);
+        if (!good)
+            fixture_words(error->message, rows[i].words, "a stream");
+    }
+    g_assert_cmpmem(to, 40000, bytes->data + 5, 40000);
+    close(fd);
+}
+
 /* Whatever is listed as good must be so. */
 static void
 check_array(int fd, gsize file_size, const EntroArray *array)
@@ -151,6 +239,9 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("kinds-by-the-first-bytes", test_kinds_by_the_first_bytes);
+    ADD("what-is-no-file-is-not-listed", test_what_is_no_file_is_not_listed);
+    ADD("reads-beyond-all-bounds", test_reads_beyond_all_bounds);
+    ADD("streams-beyond-all-bounds", test_streams_beyond_all_bounds);
     ADD("random-changes", test_random_changes);
     return g_test_run();
 }

@@ -1,14 +1,80 @@
-/* test-draft.c: a file appears whole or not at all, links are followed, and nothing is left behind. */
+/* test-draft.c: a file appears whole or not at all, links are followed, and nothing is left behind.
+ *
+ * open, fsync, rename and write are this program's own, for what a disk or a file system may refuse. */
+#undef _FILE_OFFSET_BITS /* open and open64 are two */
 #include "entro-loader.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+static struct {
+    gboolean no_nameless; /* as on NFS */
+    gboolean no_folders;  /* may be opened to be synced */
+    guint n_taken;        /* names that are there already */
+    guint fsync_at;       /* the call that fails, from 1 */
+    int fsync_errno, rename_errno;
+    guint n_interrupted; /* writes */
+} disk;
+
+int open_disk(const char *path, int flags, ...) __asm__("open64");
+int fsync_disk(int fd) __asm__("fsync");
+int rename_disk(const char *from, const char *to) __asm__("rename");
+ssize_t write_disk(int fd, const void *bytes, size_t n) __asm__("write");
+
+static int
+fail_with(int number)
+{
+    errno = number;
+    return -1;
+}
+
+int
+open_disk(const char *path, int flags, ...)
+{
+    va_list rest;
+
+    va_start(rest, flags);
+    const int mode = va_arg(rest, int);
+    va_end(rest);
+    if (disk.no_nameless && (flags & O_TMPFILE) == O_TMPFILE)
+        return fail_with(EOPNOTSUPP);
+    if (disk.no_folders && (flags & O_TMPFILE) == O_DIRECTORY)
+        return fail_with(EACCES);
+    if ((flags & O_EXCL) != 0 && disk.n_taken > 0 && disk.n_taken--)
+        return fail_with(EEXIST);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int
+fsync_disk(int fd)
+{
+    if (disk.fsync_at > 0 && --disk.fsync_at == 0)
+        return fail_with(disk.fsync_errno);
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int
+rename_disk(const char *from, const char *to)
+{
+    return disk.rename_errno != 0 ? fail_with(disk.rename_errno)
+                                  : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+ssize_t
+write_disk(int fd, const void *bytes, size_t n)
+{
+    return disk.n_interrupted > 0 && disk.n_interrupted-- ? fail_with(EINTR)
+                                                          : syscall(SYS_write, fd, bytes, n);
+}
 
 typedef struct {
     char *folder, *target;
@@ -20,6 +86,7 @@ setup(Fixture *f, gconstpointer data)
     (void)data;
     f->folder = g_dir_make_tmp("entro-draft-XXXXXX", NULL);
     f->target = g_build_filename(f->folder, "out", NULL);
+    memset(&disk, 0, sizeof disk);
 }
 
 static void
@@ -29,6 +96,7 @@ teardown(Fixture *f, gconstpointer data)
     const char *name = NULL;
 
     (void)data;
+    memset(&disk, 0, sizeof disk);
     while ((name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_build_filename(f->folder, name, NULL);
         g_assert_cmpint(g_remove(path), ==, 0);
@@ -248,6 +316,118 @@ test_a_full_disk(Fixture *f, gconstpointer data)
     g_assert_cmpuint(count_names(f), ==, 1);
 }
 
+/* ---- file systems and disks ------------------------------------------------------------------------ */
+
+/* It has a hidden name from the beginning, which a signal handler knows. */
+static void
+test_without_nameless_files(Fixture *f, gconstpointer data)
+{
+    EntroDraft *drafts[6]; /* more than are remembered */
+
+    (void)data;
+    disk.no_nameless = TRUE;
+    disk.n_taken = 2;
+    disk.n_interrupted = 3;
+    put(f->target, "first");
+    put(f->target, "then");
+    assert_text(f->target, "then");
+    g_assert_cmpuint(count_names(f), ==, 1);
+    for (guint i = 0; i < G_N_ELEMENTS(drafts); i++)
+        drafts[i] = entro_draft_new(f->target, NULL);
+    g_assert_cmpuint(count_names(f), ==, 1 + G_N_ELEMENTS(drafts));
+    for (guint i = 0; i < G_N_ELEMENTS(drafts); i += 2)
+        entro_draft_free(drafts[i]);
+    entro_drafts_unlink();
+    g_assert_cmpuint(count_names(f), ==, 2); /* one of those that are left was not remembered */
+    for (guint i = 1; i < G_N_ELEMENTS(drafts); i += 2)
+        entro_draft_free(drafts[i]);
+    g_assert_cmpuint(count_names(f), ==, 1);
+    assert_text(f->target, "then");
+}
+
+typedef struct {
+    const char *name;
+    gboolean no_nameless;
+    guint fsync_at;
+    int fsync_errno, rename_errno;
+    const char *words; /* of the error; NULL: there is none */
+    const char *text;  /* of the target */
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"sync", FALSE, 1, EIO, 0, "could not be written", "old"},
+    {"sync-of-a-named-one", TRUE, 1, EIO, 0, "could not be written", "old"},
+    {"sync-of-the-folder", FALSE, 2, EIO, 0, "is written, but may be lost", "new"},
+    {"sync-of-a-folder-that-knows-none", FALSE, 2, EINVAL, 0, NULL, "new"},
+    {"rename", FALSE, 0, 0, EACCES, "could not be written", "old"},
+    {"rename-of-a-named-one", TRUE, 0, 0, EACCES, "could not be written", "old"},
+    {"taken-away-by-a-later-one", FALSE, 0, 0, ENOENT, NULL, "old"},
+};
+
+static void
+test_a_refusal(Fixture *f, gconstpointer data)
+{
+    const Refusal *refusal = data;
+    g_autoptr(GError) error = NULL;
+
+    put(f->target, "old");
+    disk.no_nameless = refusal->no_nameless;
+    disk.fsync_at = refusal->fsync_at;
+    disk.fsync_errno = refusal->fsync_errno;
+    disk.rename_errno = refusal->rename_errno;
+    EntroDraft *draft = entro_draft_new(f->target, NULL);
+    g_assert_true(entro_draft_write(draft, "new", 3, NULL));
+    g_assert_cmpint(entro_draft_commit(draft, &error), ==, refusal->words == NULL);
+    entro_draft_free(draft);
+    g_assert_true(refusal->words == NULL || strstr(error->message, refusal->words) != NULL);
+    assert_text(f->target, refusal->text);
+    if (refusal->rename_errno != ENOENT) /* then it has the name that others take away */
+        g_assert_cmpuint(count_names(f), ==, 1);
+}
+
+/* A path that no kernel takes is not remembered either. */
+static void
+test_names_that_are_too_long(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) path = g_string_new(f->folder);
+
+    (void)data;
+    for (guint i = 0; i < PATH_MAX / 2; i++)
+        g_string_append(path, "/.");
+    g_string_append(path, "/out");
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        disk.no_nameless = i == 1;
+        g_assert_null(entro_draft_new(path->str, &error));
+        g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
+        g_assert_nonnull(strstr(error->message, g_strerror(ENAMETOOLONG)));
+    }
+}
+
+static void
+test_a_folder_that_may_not_be_read(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    disk.no_folders = TRUE;
+    put(f->target, "text");
+    assert_text(f->target, "text");
+}
+
+/* A device that takes nothing from us; a way to a descriptor that is not open. */
+static void
+test_what_cannot_be_opened(Fixture *f, gconstpointer data)
+{
+    static const char *const paths[] = {"/proc/self/fd/9999", "/dev/fd/9999"};
+
+    (void)f;
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(entro_draft_new(paths[i], &error));
+        g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
+    }
+}
+
 /* The last one wins, and never a mix. */
 static gpointer
 put_often(gpointer data)
@@ -294,6 +474,14 @@ main(int argc, char **argv)
     ADD("a descriptor is written to", test_a_descriptor_is_written_to);
     ADD("what cannot be", test_what_cannot_be);
     ADD("a full disk", test_a_full_disk);
+    ADD("without nameless files", test_without_nameless_files);
+    for (guint i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        g_autofree char *path = g_strdup_printf("/draft/refused/%s", refusals[i].name);
+        g_test_add(path, Fixture, &refusals[i], setup, test_a_refusal, teardown);
+    }
+    ADD("names that are too long", test_names_that_are_too_long);
+    ADD("a folder that may not be read", test_a_folder_that_may_not_be_read);
+    ADD("what cannot be opened", test_what_cannot_be_opened);
     ADD("several at once", test_several_at_once);
     return g_test_run();
 }

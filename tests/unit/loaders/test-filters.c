@@ -86,7 +86,7 @@ chunk_make(Chunk *chunk, gsize n, gsize element_size, const char *filters)
     hid_t id = H5Dcreate2(chunk->file, "x", type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, chunk->plain);
     H5Dflush(id);
-    g_assert_true(entro_dataset_init(&chunk->dataset, id, -1, "/x", 1u << 30, NULL));
+    g_assert_true(entro_dataset_init_stored(&chunk->dataset, id, -1, "/x", 1u << 30, NULL));
     chunk->stored = g_malloc(entro_dataset_encoded_max(&chunk->dataset));
     chunk->stored_size = read_stored(id, chunk->stored, &chunk->mask);
     g_assert_true(chunk->mask == 0 || strchr(filters, 'l') != NULL);
@@ -158,7 +158,7 @@ test_checksum_of_all_ones(void)
     hid_t id = H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     H5Dwrite(id, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, plain);
     H5Dflush(id);
-    g_assert_true(entro_dataset_init(&dataset, id, -1, "/x", 1u << 30, NULL));
+    g_assert_true(entro_dataset_init_stored(&dataset, id, -1, "/x", 1u << 30, NULL));
     g_autofree guint8 *stored = g_malloc(entro_dataset_encoded_max(&dataset));
     guint32 mask = 0;
     gsize size = read_stored(id, stored, &mask);
@@ -289,6 +289,71 @@ test_lzf_of_another_size_is_refused(void)
     }
 }
 
+/* As a member of a zip archive: neither another size nor other bytes. */
+static void
+test_zip_of_another_size_or_sum_is_refused(void)
+{
+    EntroDataset dataset = {.element_size = 1,
+                            .chunk_bytes = 5000,
+                            .head = 80,
+                            .n_filters = 1,
+                            .filters = {ENTRO_FILTER_ZIP}};
+    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(6);
+    g_autofree guint8 *zeros = g_malloc0(10000);
+    guint8 stored[4096];
+    const gsize sizes[] = {5079, 5080, 5081, 5080};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_auto(EntroDecoder) decoder = {0};
+        g_autofree char *problem = NULL;
+        const EntroExtent extent = {.size = libdeflate_deflate_compress(compressor, zeros, sizes[i],
+                                                                        stored, sizeof stored),
+                                    .crc = libdeflate_crc32(0, zeros, 5080) + (i == 3)};
+        g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&dataset)));
+        const guint8 *decoded = entro_chunk_decode(&dataset, &decoder, stored, &extent, &problem);
+        g_assert_true((decoded != NULL) == (i == 1));
+        g_assert_cmpstr(problem, ==,
+                        i == 1   ? NULL
+                        : i == 3 ? "fails its checksum"
+                                 : "cannot be inflated to its size");
+    }
+    libdeflate_free_compressor(compressor);
+}
+
+/* LZF counts in 32 bits: what is larger is refused before a byte of it is looked at. */
+static void
+test_sizes_beyond_32_bits(void)
+{
+    EntroDataset dataset = {.element_size = 1,
+                            .chunk_bytes = 5000,
+                            .n_filters = 1,
+                            .filters = {ENTRO_FILTER_LZF}};
+    const gsize most = (gsize)G_MAXUINT + 1;
+    g_auto(EntroDecoder) decoder = {0};
+    const guint8 stored[16] = {0};
+
+    g_assert_true(entro_decoder_init(&decoder, entro_dataset_work_bytes(&dataset)));
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *problem = NULL;
+        const EntroExtent extent = {.size = i == 0 ? most : sizeof stored};
+        dataset.chunk_bytes = i == 0 ? 5000 : most;
+        g_assert_null(entro_chunk_decode(&dataset, &decoder, stored, &extent, &problem));
+        g_assert_cmpstr(problem, ==, "cannot be expanded to the size of a chunk");
+    }
+}
+
+static void
+test_memory_that_there_is_not(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    g_test_skip("a sanitizer ends the program instead");
+    return;
+#endif
+    g_auto(EntroDecoder) decoder = {0};
+
+    g_assert_false(entro_decoder_init(&decoder, G_MAXSSIZE));
+}
+
 static void
 test_random_lzf_is_damaged_or_whole(void)
 {
@@ -346,6 +411,10 @@ main(int argc, char **argv)
     g_test_add_func("/filters/chunks-that-lzf-cannot-shrink", test_chunks_that_lzf_cannot_shrink);
     g_test_add_func("/filters/deflate-to-another-size-is-refused",
                     test_deflate_to_another_size_is_refused);
+    g_test_add_func("/filters/zip-of-another-size-or-sum-is-refused",
+                    test_zip_of_another_size_or_sum_is_refused);
+    g_test_add_func("/filters/sizes-beyond-32-bits-are-refused", test_sizes_beyond_32_bits);
+    g_test_add_func("/filters/memory-that-there-is-not", test_memory_that_there_is_not);
     int failed = g_test_run();
     fixture_done();
     return failed;

@@ -30,6 +30,7 @@ static const Impostor impostors[] = {
     {"utf-8", "\xc2\xb5 text, cut \xe2\x80", 14, "text"},
     {"json", "{\"a\": 1}", 8, "JSON"},
     {"xz", "\3757zXZ\0", 6, "xz data"},
+    {"latin-1", "une \xe9 cole", 10, "something unknown"},
     {"one-byte", "\211", 1, "something unknown"},
     {"three-bytes", "\211HD", 3, "cut off in its first bytes"},
     {"png", "\211PNG\r\n", 6, "a PNG image"},
@@ -199,6 +200,69 @@ test_links_are_not_followed(void)
             H5Lcreate_soft("/aside", file, rows[i].at, H5P_DEFAULT, H5P_DEFAULT);
         H5Fclose(file);
         REFUSE(POLICY, rows[i].at, rows[i].external ? "an external link" : "a soft link");
+    }
+}
+
+static herr_t
+follow_nothing(const char *name, hid_t group, const void *data, size_t size, hid_t list)
+{
+    (void)name;
+    (void)group;
+    (void)data;
+    (void)size;
+    (void)list;
+    return -1;
+}
+
+/* Links of kinds that a program registers are known to that program alone. */
+static void
+test_links_of_another_kind(void)
+{
+    const H5L_class_t class = {.version = H5L_LINK_CLASS_T_VERS,
+                               .id = (H5L_type_t)(H5L_TYPE_UD_MIN + 36),
+                               .comment = "ours",
+                               .trav_func = (H5L_traverse_func_t)(void (*)(void))follow_nothing};
+    const char *path;
+    hid_t file = begin(&path);
+
+    g_assert_cmpint(H5Lregister(&class), >=, 0);
+    fixture_small(file);
+    H5Lmove(file, "/step", file, "/aside", H5P_DEFAULT, H5P_DEFAULT);
+    g_assert_cmpint(H5Lcreate_ud(file, "/step", class.id, "x", 1, H5P_DEFAULT, H5P_DEFAULT), >=, 0);
+    H5Fclose(file);
+    REFUSE(POLICY, "/step is a link of an unknown kind");
+}
+
+/* ---- who writes it ---------------------------------------------------------------------------------------- */
+
+static void
+test_who_writes_is_seen_from_outside(void)
+{
+    static const char *const none[] = {"nowhere.h5", "text.h5"};
+    const char *path = fixture_path("writing.h5");
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    EntroWriting writing;
+
+    hid_t file = fixture_create(path, FALSE);
+    fixture_small(file);
+    H5Fclose(file);
+    g_assert_true(entro_file_writing(path, &writing, NULL));
+    g_assert_cmpint(writing, ==, ENTRO_WRITING_NO);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    file = H5Fopen(path, H5F_ACC_RDWR, access);
+    g_assert_true(entro_file_writing(path, &writing, NULL));
+    g_assert_cmpint(writing, ==, ENTRO_WRITING_ALONE);
+    H5Fclose(file);
+    file = H5Fopen(path, H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE, access);
+    g_assert_true(entro_file_writing(path, &writing, NULL));
+    g_assert_cmpint(writing, ==, ENTRO_WRITING_SWMR);
+    H5Fclose(file);
+    g_assert_true(g_file_set_contents(fixture_path("text.h5"), "step,loss\n1,2.385\n", -1, NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(none); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(entro_file_writing(fixture_path(none[i]), &writing, &error));
+        const int code = i == 0 ? ENTRO_LOADER_ERROR_OPEN : ENTRO_LOADER_ERROR_FORMAT;
+        g_assert_error(error, ENTRO_LOADER_ERROR, code);
     }
 }
 
@@ -543,6 +607,8 @@ main(int argc, char **argv)
     ADD("no-captures-or-no-layers-is-said", test_no_captures_or_no_layers);
     ADD("parts-of-the-wrong-shape-get-a-sentence", test_parts_of_the_wrong_shape);
     ADD("links-are-not-followed", test_links_are_not_followed);
+    ADD("links-of-another-kind-are-not-followed", test_links_of_another_kind);
+    ADD("who-writes-is-seen-from-outside", test_who_writes_is_seen_from_outside);
     ADD("hard-links-are-fine", test_hard_links_are_fine);
     ADD("storage-that-is-not-plain-is-refused", test_storage_that_is_refused);
     ADD("limits-can-be-set", test_limits_can_be_set);

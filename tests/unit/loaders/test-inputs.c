@@ -2,6 +2,7 @@
 #include "loader-fixture.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { S = 3, B = 2, H = 4, HKV = 2, T = 6, D = 5 };
 
@@ -221,6 +222,163 @@ what_a_trace_says_it_holds(void)
     g_assert_cmpint(entro_layer_position(&trace->layers[1], 2), ==, 2);
 }
 
+/* ---- what lies beside is spoiled ------------------------------------------------------------------ */
+
+typedef struct {
+    const char *name;
+    gboolean chunked, deflate;
+    enum { NEVER, CUT, FLIP, MASK } how;
+    int status;        /* of the tiles of the last capture; -1: the walk is refused */
+    gboolean late;     /* found out when it is read, not when it is looked up */
+    const char *words; /* of their problem */
+} Spoiled;
+
+static const Spoiled spoiled[] = {
+    {"never-written", FALSE, FALSE, NEVER, ENTRO_TILE_MISSING, FALSE, "was never written"},
+    {"never-written-chunks", TRUE, FALSE, NEVER, ENTRO_TILE_MISSING, FALSE, "was never written"},
+    {"cut", FALSE, FALSE, CUT, ENTRO_TILE_DAMAGED, TRUE, "beyond the end"},
+    {"cut-chunks", TRUE, FALSE, CUT, ENTRO_TILE_DAMAGED, TRUE, "beyond the end"},
+    {"flipped", TRUE, TRUE, FLIP, ENTRO_TILE_DAMAGED, TRUE, "fails its checksum"},
+    {"filter-left-out", TRUE, TRUE, MASK, -1, FALSE, "a filter left out"},
+};
+
+/* The keys, the last in the file, whose chunks are a capture each. */
+static void
+put_keys(hid_t file, const Spoiled *how)
+{
+    Spec keys = {"/layers/0/keys", 5, {S, B, HKV, T, D}, {0}, how->deflate, FALSE};
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+    g_auto(EntroHid) space = H5Screate_simple(5, keys.dims, NULL);
+
+    if (how->chunked)
+        memcpy(keys.chunk, (hsize_t[]){1, B, HKV, T, D}, sizeof keys.chunk);
+    if (how->how != NEVER) {
+        put(file, &keys);
+        return;
+    }
+    if (how->chunked)
+        H5Pset_chunk(properties, 5, keys.chunk);
+    H5Dclose(
+        H5Dcreate2(file, keys.path, H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+}
+
+/* The keys of the last capture. */
+static void
+spoil_keys(const char *path, const Spoiled *how)
+{
+    const hsize_t corner[5] = {S - 1, 0, 0, 0, 0};
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, "/layers/0/keys", H5P_DEFAULT);
+    guint8 bytes[4096] = {0};
+    guint32 mask = 0;
+    hsize_t n = 0;
+
+    if (how->how == FLIP || how->how == MASK) {
+        g_assert_cmpint(H5Dget_chunk_storage_size(dataset, corner, &n), >=, 0);
+        g_assert_cmpuint(n, <=, sizeof bytes);
+        g_assert_cmpint(H5Dread_chunk(dataset, H5P_DEFAULT, corner, &mask, bytes), >=, 0);
+        bytes[n / 2] ^= how->how == FLIP;
+        n -= how->how == MASK; /* of the same size, HDF5 leaves the old mask in the index */
+        g_assert_cmpint(H5Dwrite_chunk(dataset, H5P_DEFAULT, how->how == MASK ? 2 : 0, corner, n,
+                                       bytes),
+                        >=, 0);
+    }
+    H5Dclose(dataset);
+    H5Fclose(file);
+}
+
+/* The file ends inside the last keys; the mark of its end is not looked at again. */
+static void
+cut_file(const char *path)
+{
+    g_autofree char *bytes = NULL;
+    gsize n;
+
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    g_assert_cmpint(truncate(path, (off_t)n - 100), ==, 0);
+}
+
+static void
+check_spoiled(EntroTileRows *rows, EntroTile *tile, const Spoiled *how)
+{
+    float keys[T * D];
+    gboolean good = TRUE;
+
+    if (how->how == NEVER ? TRUE : tile->capture == S - 1) {
+        g_assert_cmpint(tile->status, ==, how->late ? ENTRO_TILE_OK : how->status);
+        if (how->late) {
+            g_assert_true(entro_tile_rows_read(rows, tile));
+            for (guint head = 0; good && head < tile->n_heads; head++)
+                good = entro_tile_rows_read_beside(rows, tile, 0, tile->n_samples - 1, head, keys);
+            if (good) /* the other key head, which is whole */
+                return;
+        }
+        g_assert_cmpint(tile->status, ==, how->status);
+        g_assert_nonnull(strstr(tile->problem, how->words));
+        g_assert_nonnull(strstr(tile->problem, "/layers/0/keys"));
+        return;
+    }
+    g_assert_true(entro_tile_rows_read(rows, tile));
+    g_assert_true(entro_tile_rows_read_beside(rows, tile, 0, 0, 0, keys));
+}
+
+static void
+what_lies_beside_is_spoiled(gconstpointer data)
+{
+    const Spoiled *how = data;
+    const Spec queries = {"/layers/0/queries", 5, {S, B, H, T, D}, {0}, FALSE, FALSE};
+    const char *path = fixture_path("spoiled.h5");
+    g_autoptr(GError) error = NULL;
+    hid_t file = fixture_create(path, FALSE);
+    gboolean end = FALSE;
+
+    fixture_steps(file, NULL, S);
+    put(file, &queries);
+    put_keys(file, how);
+    H5Fclose(file);
+    spoil_keys(path, how);
+    g_autoptr(EntroSource) source = open_file(path);
+    g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
+    if (how->how == CUT)
+        cut_file(path);
+    while (entro_source_next(source, tile, &end, &error) && !end)
+        check_spoiled(rows, tile, how);
+    g_assert_cmpint(end, ==, how->status != -1);
+    if (how->status != -1)
+        return;
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_POLICY);
+    g_assert_nonnull(strstr(error->message, how->words));
+}
+
+/* A tile whose mask is lost is asked neither for its documents nor for what lies beside it. */
+static void
+a_mask_that_is_lost(void)
+{
+    const Spec queries[] = {{"/layers/0/queries", 5, {S, B, H, T, D}, {0}, FALSE, FALSE},
+                            {"/layers/0/keys", 5, {S, B, HKV, T, D}, {0}, FALSE, FALSE},
+                            {"/segment", 3, {S, B, T}, {0}, FALSE, TRUE}};
+    const hsize_t dims[3] = {S, B, T};
+    const char *path = make(queries, 3);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(3, dims, NULL);
+    gboolean end = FALSE;
+
+    H5Dclose(H5Dcreate2(file, "key_mask", H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT)); /* never written */
+    H5Sclose(space);
+    H5Fclose(file);
+    g_autoptr(EntroSource) source = open_file(path);
+    g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    while (entro_source_next(source, tile, &end, NULL) && !end) {
+        g_assert_cmpint(tile->status, ==, ENTRO_TILE_MISSING);
+        g_assert_nonnull(strstr(tile->problem, "/key_mask"));
+        g_assert_nonnull(strstr(tile->problem, "was never written"));
+    }
+    entro_tile_free(NULL);
+    entro_tile_rows_free(NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,6 +387,11 @@ main(int argc, char **argv)
     g_test_add_func("/inputs/documents-of-a-tile", documents_of_a_tile);
     g_test_add_func("/inputs/positions-of-rows", positions_of_rows);
     g_test_add_func("/inputs/what-a-trace-says-it-holds", what_a_trace_says_it_holds);
+    for (guint i = 0; i < G_N_ELEMENTS(spoiled); i++) {
+        g_autofree char *path = g_strdup_printf("/inputs/beside/%s", spoiled[i].name);
+        g_test_add_data_func(path, &spoiled[i], what_lies_beside_is_spoiled);
+    }
+    g_test_add_func("/inputs/a-mask-that-is-lost", a_mask_that_is_lost);
     int status = g_test_run();
     fixture_done();
     return status;

@@ -60,6 +60,7 @@ test_npy_headers_that_are_none(void)
         "{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (4,)}",
         F4("false", "(4,)"),
         F4("0", "(4,)"),
+        "{'descr': '<f4', 'fortran_order': Fals",
         F4("None", "(4,)"),
         F4("False", "(4)"),
         F4("False", "4"),

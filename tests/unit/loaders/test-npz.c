@@ -90,6 +90,10 @@ test_npz_members_that_lie(void)
         fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, lie->refused, lie->words,
                                lie->words);
     }
+    g_auto(Zip) zip = fixture_zip(npy, TRUE, NULL);
+    fixture_poke(zip.bytes, zip.directory + 42, zip.directory - 5, 4);
+    fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, FALSE, "no header",
+                           "half a header before the directory");
 }
 
 /* A broken member costs itself. */
@@ -130,6 +134,18 @@ test_npz_directories_that_lie(void)
                              lie->refused ? ENTRO_LOADER_ERROR_POLICY : ENTRO_LOADER_ERROR_FORMAT,
                              lie->words, lie->words);
     }
+}
+
+static void
+test_npz_directories_that_are_too_large(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    const guint n = (64u << 20) + 1;
+
+    g_byte_array_set_size(bytes, n);
+    fixture_put_end(bytes, 1, 0, n);
+    fixture_expect_error(bytes, ENTRO_CONTAINER_NPZ, ENTRO_LOADER_ERROR_LIMIT, "the limits are",
+                         "65 MiB");
 }
 
 static void
@@ -324,6 +340,90 @@ test_npz_integers_that_lie(void)
     }
 }
 
+/* ---- extra fields --------------------------------------------------------------------------------- */
+
+/* Puts them behind the name in the directory, or beside the data. */
+static void
+insert_extra(Zip *zip, gboolean local, const GByteArray *extra)
+{
+    const gsize at = local ? zip->local + 30 + 5 : zip->directory + 46 + 5; /* "a.npy" */
+    g_autoptr(GByteArray) rest = g_byte_array_new();
+
+    g_byte_array_append(rest, zip->bytes->data + at, zip->bytes->len - (guint)at);
+    g_byte_array_set_size(zip->bytes, (guint)at);
+    g_byte_array_append(zip->bytes, extra->data, extra->len);
+    g_byte_array_append(zip->bytes, rest->data, rest->len);
+    zip->directory += local ? extra->len : 0;
+    zip->end += extra->len;
+    fixture_poke(zip->bytes, local ? zip->local + 28 : zip->directory + 30, extra->len, 2);
+    fixture_poke(zip->bytes, zip->end + 12, zip->end - zip->directory, 4);
+    fixture_poke(zip->bytes, zip->end + 16, zip->directory, 4);
+}
+
+/* Fields of ids and lengths, in the last of which both sizes stand, as far as it is long enough. */
+typedef struct {
+    struct {
+        guint id, length, claimed;
+    } fields[3];
+    const char *words; /* NULL: it is good */
+} Extra;
+
+static const Extra extras[] = {
+    {{{1, 16, 16}}, NULL},
+    {{{7, 3, 3}, {1, 16, 16}}, NULL},
+    {{{7, 3, 3}, {9, 0, 0}, {1, 16, 16}}, NULL},
+    {{{1, 24, 24}}, NULL},
+    {{{1, 16, 16}, {7, 3, 3}}, NULL},
+    {{{1, 8, 8}}, ""},
+    {{{1, 0, 0}}, ""},
+    {{{7, 16, 16}}, ""},
+    {{{7, 3, 3}, {9, 0, 0}}, ""},
+    {{{1, 16, 17}}, ""},
+    {{{7, 3, 60000}, {1, 16, 16}}, ""},
+};
+
+static GByteArray *
+make_extra(const Extra *row, const Zip *zip)
+{
+    GByteArray *bytes = g_byte_array_new();
+
+    for (guint i = 0; i < G_N_ELEMENTS(row->fields) && row->fields[i].id != 0; i++) {
+        g_autoptr(GByteArray) content = g_byte_array_new();
+        fixture_put(content, zip->decoded, 8);
+        fixture_put(content, zip->encoded, 8);
+        fixture_put(content, 0, 8);
+        fixture_put(bytes, row->fields[i].id, 2);
+        fixture_put(bytes, row->fields[i].claimed, 2);
+        g_byte_array_append(bytes, content->data, row->fields[i].length);
+    }
+    return bytes;
+}
+
+static void
+test_zip64_sizes_in_extra_fields(void)
+{
+    g_autoptr(GByteArray) npy = fixture_npy_steps();
+
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(extras); i++) {
+        const Extra *row = &extras[i / 2];
+        const gboolean local = i % 2;
+        g_auto(Zip) zip = fixture_zip(npy, TRUE, NULL);
+        g_autoptr(GByteArray) extra = make_extra(row, &zip);
+        g_autoptr(GError) error = NULL;
+
+        fixture_poke(zip.bytes, local ? zip.local + 18 : zip.directory + 20, G_MAXUINT64, 8);
+        insert_extra(&zip, local, extra);
+        if (row->words != NULL) {
+            fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, FALSE,
+                                   local ? "described differently" : "ZIP64 field is missing",
+                                   "an extra field");
+            continue;
+        }
+        g_autoptr(GPtrArray) list = fixture_list(zip.bytes, ENTRO_CONTAINER_NPZ, &error);
+        g_assert_cmpstr(fixture_first(list, error)->problem, ==, NULL);
+    }
+}
+
 static const ZipLie end64_lies[] = {
     {END, 0, 1, 'X', FALSE, "is none"},                /* the record */
     {END, 16, 4, 1, FALSE, "several disks"},           /* its disk */
@@ -355,6 +455,12 @@ test_zip64_ends_that_lie(void)
         fixture_expect_error(zip.bytes, ENTRO_CONTAINER_NPZ, ENTRO_LOADER_ERROR_FORMAT, lie->words,
                              lie->words);
     }
+    g_auto(Zip) more = fixture_zip(npy, TRUE, NULL);
+    fixture_add_end64(&more);
+    fixture_poke(more.bytes, more.end + 24, 2, 8);
+    fixture_poke(more.bytes, more.end + 32, 2, 8);
+    fixture_expect_error(more.bytes, ENTRO_CONTAINER_NPZ, ENTRO_LOADER_ERROR_FORMAT,
+                         "another place or size", "two entries");
     /* numbers that the end leaves to the record, which has them as they please */
     g_auto(Zip) zip = fixture_zip(npy, TRUE, NULL);
     fixture_add_end64(&zip);
@@ -380,6 +486,7 @@ main(int argc, char **argv)
     ADD("npz/members-that-lie", test_npz_members_that_lie);
     ADD("npz/lies-leave-the-others", test_npz_lies_leave_the_others);
     ADD("npz/directories-that-lie", test_npz_directories_that_lie);
+    ADD("npz/directories-that-are-too-large", test_npz_directories_that_are_too_large);
     ADD("npz/cut-anywhere", test_npz_cut_anywhere_has_no_directory);
     ADD("npz/members-that-share", test_npz_members_that_share);
     ADD("npz/members-within-a-member", test_npz_members_within_a_member);
@@ -387,6 +494,7 @@ main(int argc, char **argv)
     ADD("npz/arrays-that-lie", test_npz_arrays_that_lie);
     ADD("npz/streams-without-content", test_npz_streams_without_content);
     ADD("npz/integers-that-lie", test_npz_integers_that_lie);
+    ADD("npz/zip64-sizes-in-extra-fields", test_zip64_sizes_in_extra_fields);
     ADD("npz/zip64-ends-that-lie", test_zip64_ends_that_lie);
     return g_test_run();
 }

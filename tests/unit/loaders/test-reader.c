@@ -563,6 +563,29 @@ test_a_child_that_hangs_is_not_waited_for(void)
     entro_reader_use_child(NULL, 30);
 }
 
+/* Without a program there is no child, and without a file nothing to ask it. */
+static void
+test_a_program_that_is_not_there(void)
+{
+    guint descriptors = count_descriptors();
+    g_autoptr(GError) error = NULL;
+
+    set_plan(0, 0, FALSE);
+    entro_reader_use_child("/nowhere/entroscope", 30);
+    fixture_expect_refusal(trace_path, NULL, ENTRO_LOADER_ERROR_FORMAT,
+                           "there is no process to read it", g_strerror(ENOENT), NULL);
+    g_assert_null(entro_reader_open_remote(trace_path, NULL));
+    entro_reader_use_child(program, 30);
+    g_assert_null(entro_reader_open_remote(fixture_path("nowhere.h5"), &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_OPEN);
+    g_assert_null(entro_reader_open_remote(fixture_path("nowhere.h5"), NULL));
+    g_assert_null(entro_reader_open_remote(plan_path, NULL));
+    g_assert_true(g_file_set_contents(fixture_path("text.h5"), "step,loss\n1,2.385\n", -1, NULL));
+    g_assert_null(entro_reader_open_remote(fixture_path("text.h5"), NULL));
+    entro_reader_use_child(NULL, 0);
+    assert_nothing_is_left(descriptors);
+}
+
 static void
 test_a_child_that_lies_breaks_nothing(void)
 {
@@ -831,6 +854,7 @@ main(int argc, char **argv)
         test_a_child_that_dies_costs_what_it_was_asked);
     ADD("children-that-die-again-and-again-end", test_children_that_die_again_and_again_end);
     ADD("a-child-that-hangs-is-not-waited-for", test_a_child_that_hangs_is_not_waited_for);
+    ADD("a-program-that-is-not-there", test_a_program_that_is_not_there);
     ADD("a-child-that-lies-breaks-nothing", test_a_child_that_lies_breaks_nothing);
     int failed = g_test_run();
     fixture_done();

@@ -136,6 +136,9 @@ test_only_what_can_be_halved_is_kept(void)
     g_assert_true(entro_redo_wants(redo, 100, 4096));
     g_assert_false(entro_redo_wants(redo, 8191, 0));
     g_assert_false(entro_redo_wants(redo, 0, 1 << 20));
+    g_assert_true(entro_redo_put(redo, 100, block, sizeof block));
+    g_assert_false(entro_redo_wants(redo, 8191, 2)); /* one at a time */
+    g_assert_true(entro_redo_done(redo));
     entro_redo_free(redo);
     g_assert_false(g_file_test(redo_name, G_FILE_TEST_EXISTS));
 }
@@ -169,6 +172,97 @@ test_another_block_is_not_put_into_the_file(void)
     check_file(0, 0);
 }
 
+/* A place behind the end, or beyond all ends, is none; nor is a block of which there is less. */
+static void
+test_a_head_that_lies_is_not_believed(void)
+{
+    static const struct {
+        gsize at;
+        guint64 value;
+    } rows[] = {
+        {0, 0},                  /* no magic */
+        {8, 1},                  /* another device */
+        {16, 1},                 /* another file */
+        {24, SIZE + 1},          /* address */
+        {24, G_MAXUINT64 - 100}, /* its end is small again */
+        {24, G_MAXINT64},
+        {32, G_MAXUINT64}, /* size */
+        {32, 1u << 20},
+        {32, 5999}, /* hash of another block */
+        {40, 1},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree guint8 *read = g_malloc(SIZE);
+        g_autofree char *problem = NULL;
+        make_file();
+        EntroRedo *redo = open_redo();
+        g_assert_true(entro_redo_put(redo, 0, block, sizeof block));
+        entro_redo_free(redo);
+        int fd = open(redo_name, O_WRONLY | O_CLOEXEC);
+        g_assert_true(entro_write_at(fd, &rows[i].value, 8, rows[i].at));
+        close(fd);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        entro_redo_attach(path, fd);
+        g_assert_true(entro_read_at(fd, read, SIZE, 0, &problem));
+        g_assert_cmpmem(read, SIZE, old, SIZE);
+        entro_redo_detach(fd);
+        close(fd);
+        g_assert_true(entro_redo_replay(path, NULL));
+        check_file(0, 0);
+    }
+}
+
+/* Blocks of two files that are read at once; a file without one beside them; and one that is there no
+ * more, or cannot be written. */
+static void
+test_each_file_gets_its_own_block(void)
+{
+    g_autofree char *other = g_strconcat(path, ".other", NULL);
+    g_autofree char *other_redo = g_strconcat(other, ".redo", NULL);
+    g_autofree char *bytes = NULL;
+    g_autofree char *problem = NULL;
+    guint8 byte;
+
+    make_file();
+    die_at(0);
+    g_assert_true(g_file_set_contents(other, (const char *)old, SIZE, NULL));
+    int first = open(path, O_RDONLY | O_CLOEXEC), second = open(other, O_RDONLY | O_CLOEXEC);
+    entro_redo_attach(path, first);
+    entro_redo_attach(other, second);
+    g_assert_true(entro_read_at(second, &byte, 1, 5000, &problem));
+    g_assert_cmpuint(byte, ==, old[5000]);
+    entro_redo_detach(second); /* there is nothing of it */
+    g_assert_true(entro_read_at(first, &byte, 1, 5000, &problem));
+    g_assert_cmpuint(byte, ==, 0xee);
+    entro_redo_detach(first);
+    close(first);
+    close(second);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    g_assert_true(entro_redo_replay(path, NULL)); /* nothing to write to */
+    g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(entro_redo_replay(path, &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_WRITE);
+    g_assert_cmpint(g_rmdir(path), ==, 0);
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    g_assert_true(entro_redo_replay(path, NULL)); /* a pipe has no places */
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    g_unlink(other);
+    g_unlink(redo_name);
+}
+
+/* Where no file can be made, the block is written as it is. */
+static void
+test_a_folder_that_takes_no_file(void)
+{
+    EntroRedo *redo = entro_redo_new("/proc/self/none", 0, 0);
+
+    g_assert_false(entro_redo_put(redo, 100, block, sizeof block));
+    entro_redo_free(redo);
+    entro_redo_free(NULL);
+}
+
 static void
 test_a_file_made_anew_forgets(void)
 {
@@ -194,6 +288,9 @@ main(int argc, char **argv)
     ADD("what-is-done-is-not-done-again", test_what_is_done_is_not_done_again);
     ADD("only-what-can-be-halved-is-kept", test_only_what_can_be_halved_is_kept);
     ADD("another-block-is-not-put-into-the-file", test_another_block_is_not_put_into_the_file);
+    ADD("a-head-that-lies-is-not-believed", test_a_head_that_lies_is_not_believed);
+    ADD("each-file-gets-its-own-block", test_each_file_gets_its_own_block);
+    ADD("a-folder-that-takes-no-file", test_a_folder_that_takes_no_file);
     ADD("a-file-made-anew-forgets", test_a_file_made_anew_forgets);
     int failed = g_test_run();
     g_free(redo_name);

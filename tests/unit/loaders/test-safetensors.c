@@ -83,6 +83,11 @@ test_safetensors_headers_that_are_none(void)
         "{" TENSOR("a\\u0000", "F32", "[4]", "[0,16]") "}",
         "{" TENSOR("\\ud83d", "F32", "[4]", "[0,16]") "}",
         "{" TENSOR("\\ud83d\\u0041", "F32", "[4]", "[0,16]") "}",
+        "{" TENSOR("\\ud83d\\ue000", "F32", "[4]", "[0,16]") "}",
+        "{" TENSOR("\\ud83d\\n", "F32", "[4]", "[0,16]") "}",
+        "{" TENSOR("\\ud83dxu", "F32", "[4]", "[0,16]") "}",
+        "{" TENSOR("\\ud83d\\u00", "F32", "[4]", "[0,16]") "}",
+        "{" TENSOR("\\udc00", "F32", "[4]", "[0,16]") "}",
         "{" TENSOR("\\u12", "F32", "[4]", "[0,16]") "}",
         "{" TENSOR("\\x", "F32", "[4]", "[0,16]") "}",
         "{" TENSOR("a\n", "F32", "[4]", "[0,16]") "}",
@@ -90,6 +95,8 @@ test_safetensors_headers_that_are_none(void)
         "{\"a",
         "{\"a\\",
         "{\"a\\u",
+        "{\"a\\ud83d",
+        "{\"a\\ud83d\\",
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(headers); i++) {
@@ -102,6 +109,21 @@ test_safetensors_headers_that_are_none(void)
     g_autoptr(GByteArray) bytes = fixture_safetensors(header, 0);
     fixture_expect_error(bytes, ENTRO_CONTAINER_SAFETENSORS, ENTRO_LOADER_ERROR_FORMAT,
                          "broken header", "a million brackets");
+}
+
+/* A NUL is text for UTF-8, and for no other. */
+static void
+test_safetensors_nuls(void)
+{
+    static const char header[] = "{\"a\\?";
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header, 16);
+
+    fixture_poke(bytes, 8 + strlen(header) - 1, 0, 1);
+    fixture_expect_error(bytes, ENTRO_CONTAINER_SAFETENSORS, ENTRO_LOADER_ERROR_FORMAT,
+                         "broken header", "a NUL behind a backslash");
+    fixture_poke(bytes, 8, 0, 1);
+    fixture_expect_error(bytes, ENTRO_CONTAINER_SAFETENSORS, ENTRO_LOADER_ERROR_FORMAT,
+                         "broken header", "a NUL at the begin");
 }
 
 static void
@@ -118,6 +140,10 @@ test_safetensors_ranges_that_lie(void)
         {"{" A16 "," TENSOR("b", "F32", "[2,2]", "[0,16]") "}", "begins at byte 0"},
         {"{" A16 "," TENSOR("b", "F32", "[1]", "[4,8]") "}", "begins at byte 4"},
         {"{" A16 "," TENSOR("b", "F32", "[0]", "[8,8]") "}", "begins at byte 8"},
+        {"{" TENSOR("b", "F32", "[1]", "[12,16]") "," TENSOR("a", "F32", "[2]", "[0,8]") "}",
+         "\"b\" begins at byte 12 of the data, the one before it ends at 8"},
+        {"{" A16 "," TENSOR("b", "F32", "[1]", "[0,4]") "," TENSOR("c", "F32", "[0]", "[0,0]") "}",
+         "begins at byte 0"},
         {"{" TENSOR("a", "U8", "[1]", "[18446744073709551614,18446744073709551615]") "}",
          "begins at byte 18446744073709551614"},
         {"{" TENSOR("a", "U8", "[1]", "[0,18446744073709551615]") "}", "of which 16 are there"},
@@ -189,6 +215,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("safetensors/good", test_safetensors_that_are_good);
     ADD("safetensors/headers-that-are-none", test_safetensors_headers_that_are_none);
+    ADD("safetensors/nuls", test_safetensors_nuls);
     ADD("safetensors/ranges-that-lie", test_safetensors_ranges_that_lie);
     ADD("safetensors/tensors-of-no-use", test_safetensors_tensors_of_no_use);
     ADD("safetensors/lengths-that-lie", test_safetensors_lengths_that_lie);

@@ -349,6 +349,45 @@ test_split_rows_and_storage_are_described(void)
     g_assert_false(says(trace->notes, "no checksums"));
 }
 
+static void
+put_complete(hid_t file, hid_t type, hsize_t n)
+{
+    const guint8 ones[16] = {1, 1};
+    g_auto(EntroHid) space = H5Screate_simple(1, &n, NULL);
+    g_auto(EntroHid) id =
+        H5Dcreate2(file, "complete", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+
+    if (n > 0)
+        H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, ones);
+}
+
+/* Whether it was closed is believed or not known, and then said. */
+static void
+test_complete_that_cannot_be_read_is_told(void)
+{
+    Small small;
+    const hid_t types[] = {H5T_STD_U8LE, H5T_STD_U8LE, H5T_STD_U8LE, H5T_IEEE_F32LE};
+    const hsize_t sizes[] = {1, 0, 2, 1};
+    static const char *const words[] = {NULL, NULL, "/complete has 2 entries",
+                                        "/complete holds floating-point numbers"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+        small = small_begin("complete.h5");
+        put_complete(small.file, types[i], sizes[i]);
+        g_autoptr(EntroSource) source = small_open(&small);
+        const EntroTrace *trace = entro_source_get_trace(source);
+        g_assert_cmpint(trace->complete, ==, i == 0);
+        g_assert_cmpuint(trace->problems->len, ==, words[i] != NULL);
+        g_assert_true(words[i] == NULL || says(trace->problems, words[i]));
+    }
+    small = small_begin("complete.h5");
+    H5Lcreate_soft("/step", small.file, "/complete", H5P_DEFAULT, H5P_DEFAULT);
+    g_autoptr(EntroSource) source = small_open(&small);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    g_assert_false(trace->complete);
+    g_assert_true(says(trace->problems, "not known: /complete is a soft link"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -370,6 +409,8 @@ main(int argc, char **argv)
         test_layers_may_be_missing_or_without_attention);
     ADD("a-damaged-layer-costs-itself-only", test_a_damaged_layer_costs_itself_only);
     ADD("split-rows-and-storage-are-described", test_split_rows_and_storage_are_described);
+    g_test_add_func("/trace/complete-that-cannot-be-read-is-told",
+                    test_complete_that_cannot_be_read_is_told);
     int failed = g_test_run();
     fixture_done();
     return failed;

@@ -1,0 +1,330 @@
+/* test-store-faults.c: the n-th thing that SQLite is asked to do fails, for every n: what the database holds
+ * then is what it held before, or all of what was to be put.
+ *
+ * Two ways to fail are put on every connection: a statement that may not be prepared (its authorizer says
+ * no), and one that is interrupted while it runs (its progress handler does). */
+#include "store-fixture.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+typedef enum { PREPARE, RUN, N_WAYS } Way;
+
+static struct {
+    Way way;
+    guint n, at; /* calls so far; the one that fails, 0: none */
+    guint n_all; /* of an undisturbed deed */
+} plan;
+
+static gboolean
+fails(Way way)
+{
+    return plan.way == way && ++plan.n == plan.at;
+}
+
+static int
+authorize(void *data, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)data;
+    (void)action;
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return fails(PREPARE) ? SQLITE_DENY : SQLITE_OK;
+}
+
+static int
+interrupt(void *data)
+{
+    (void)data;
+    return fails(RUN);
+}
+
+static int
+disturb(sqlite3 *db, char **message, const struct sqlite3_api_routines *api)
+{
+    (void)message;
+    (void)api;
+    sqlite3_set_authorizer(db, authorize, NULL);
+    sqlite3_progress_handler(db, 1, interrupt, NULL);
+    return SQLITE_OK;
+}
+
+/* ---- what is done --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    void (*prepare)(const char *path);
+    gboolean (*act)(const char *path, GError **error);
+    gboolean expect_failure;
+} Deed;
+
+static void
+prepare_nothing(const char *path)
+{
+    (void)path;
+}
+
+static gboolean
+open_new(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+
+    return store != NULL;
+}
+
+static gboolean
+open_to_read(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_READ, error);
+
+    return store != NULL;
+}
+
+/* Captures that are new, the same, and one with fewer rows than it had. */
+static gboolean
+put_captures(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+    EntroCapture captures[] = {make_capture(10, 2, 3), make_capture(20, 1, 2),
+                               make_capture(30, 2, 3)};
+
+    add_params(&captures[2], 2, 3);
+    gboolean good = store != NULL &&
+                    entro_store_put_captures(store, 1, captures, G_N_ELEMENTS(captures), error);
+    for (guint i = 0; i < G_N_ELEMENTS(captures); i++)
+        free_capture(&captures[i]);
+    return good;
+}
+
+/* What was stored has another digest. */
+static gboolean
+put_conflict(const char *path, GError **error)
+{
+    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+    EntroCapture capture = make_capture(10, 2, 3);
+
+    capture.digest++;
+    gboolean good = store != NULL && entro_store_check_capture(store, 1, &capture, error);
+    free_capture(&capture);
+    return good;
+}
+
+static gboolean
+put_scalars(const char *path, GError **error, gsize n)
+{
+    gint64 steps[] = {1, 2, 3}, captures[] = {10, 20};
+    guint attempts[] = {1, 1};
+    double values[] = {3, 2, 1};
+    EntroConfigEntry config[] = {{(char *)"arch", (char *)"SM"}, {(char *)"lr", (char *)"0.02"}};
+    EntroScalar scalar = {.name = (char *)"loss", .n = n, .step = steps, .value = values};
+    const EntroTrace trace = {.attempt = 1,
+                              .n_captures = 2,
+                              .steps = captures,
+                              .attempts = attempts,
+                              .n_config = 2,
+                              .config = config,
+                              .n_scalars = 1,
+                              .scalars = &scalar};
+    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+
+    return store != NULL && entro_store_put_trace(store, 1, &trace, 1, error);
+}
+
+static void
+prepare_scalars(const char *path)
+{
+    make_database(path);
+    g_assert_true(put_scalars(path, NULL, 3));
+}
+
+/* One of them is no more among those of the trace. */
+static gboolean
+put_fewer_scalars(const char *path, GError **error)
+{
+    return put_scalars(path, error, 2);
+}
+
+static gboolean
+back_up(const char *path, GError **error)
+{
+    g_autofree char *to = g_strconcat(path, ".copy", NULL);
+    gboolean done = FALSE;
+
+    gboolean good = entro_store_backup(path, to, NULL, NULL, &done, error);
+    g_assert_true(!good || done);
+    g_assert_cmpint(g_file_test(to, G_FILE_TEST_EXISTS), ==, good); /* whole or not at all */
+    g_unlink(to);
+    return good;
+}
+
+static void
+prepare_healthy(const char *path)
+{
+    g_autoptr(EntroStore) store = open_store(path, ENTRO_STORE_WRITE);
+    gint64 run_id = begin_run(store, "a", 1);
+    EntroCapture capture = make_capture(10, 2, 3);
+
+    capture.n_rows = 0;
+    for (guint i = 0; i < capture.n_heads; i++)
+        capture.n_rows += capture.heads[i].n_rows;
+    g_assert_true(entro_store_put_captures(store, run_id, &capture, 1, NULL));
+    free_capture(&capture);
+}
+
+/* A check that cannot be done is a problem, not an error; and nothing is sound that was not looked at. */
+static gboolean
+check_health(const char *path, GError **error)
+{
+    g_autoptr(EntroStoreHealth) health = entro_store_check(path, error);
+
+    if (health == NULL)
+        return FALSE;
+    if (health->problems->len == 0) {
+        g_assert_cmpint(health->version, ==, entro_schema_version());
+        g_assert_cmpint(health->n_runs, ==, 1);
+        g_assert_cmpint(health->n_captures, ==, 1);
+        /* but for the end of the transaction, when all has been looked at */
+        g_assert_true(plan.at == 0 || plan.n < plan.at || plan.at + 3 > plan.n_all);
+        return TRUE;
+    }
+    g_set_error_literal(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO,
+                        ((EntroStoreProblem *)health->problems->pdata[0])->sentence);
+    return FALSE;
+}
+
+static const Deed deeds[] = {
+    {"open-new", prepare_nothing, open_new, FALSE},
+    {"open-to-read", make_database, open_to_read, FALSE},
+    {"put-captures", make_database, put_captures, FALSE},
+    {"put-conflict", make_database, put_conflict, TRUE},
+    {"put-scalars", prepare_scalars, put_fewer_scalars, FALSE},
+    {"back-up", make_database, back_up, FALSE},
+    {"check", prepare_healthy, check_health, FALSE},
+};
+
+/* ---- every failure -------------------------------------------------------------------------------- */
+
+/* At most, of each way and deed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TRIES 10
+#else
+#define TRIES 30
+#endif
+
+/* "" of none; schemas that are half made would not be read. */
+static char *
+dump(const char *path)
+{
+    if (entro_store_is_empty_or_missing(path, ""))
+        return g_strdup("");
+    const guint at = plan.at;
+    plan.at = 0;
+    char *text = query_int(path, "SELECT count(*) FROM sqlite_schema") == 0 ? g_strdup("")
+                                                                            : dump_tables(path);
+    plan.at = at;
+    return text;
+}
+
+static void
+begin(const Fixture *fixture, const Deed *deed)
+{
+    g_autoptr(GDir) dir = g_dir_open(fixture->folder, 0, NULL);
+    const char *name;
+
+    plan.at = 0;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(fixture->folder, name, NULL);
+        g_unlink(path);
+    }
+    deed->prepare(fixture->path);
+}
+
+static guint
+count(const Fixture *fixture, const Deed *deed, Way way, char **ret_before, char **ret_after)
+{
+    g_autoptr(GError) error = NULL;
+
+    begin(fixture, deed);
+    *ret_before = dump(fixture->path);
+    plan.way = way;
+    plan.n = 0;
+    g_assert_cmpint(deed->act(fixture->path, &error), ==, !deed->expect_failure);
+    const guint n = plan.n_all = plan.n;
+    *ret_after = dump(fixture->path);
+    return n;
+}
+
+static void
+every_failure_is_told_and_harmless(Fixture *fixture, gconstpointer data)
+{
+    const Deed *deed = data;
+
+    for (Way way = 0; way < N_WAYS; way++) {
+        g_autofree char *before = NULL;
+        g_autofree char *after = NULL;
+        const guint n = count(fixture, deed, way, &before, &after);
+        const guint stride = (n + TRIES - 1) / TRIES;
+        guint n_told = 0;
+
+        g_assert_cmpuint(n, >, 5);
+        for (guint at = 1; at <= n; at += stride) {
+            g_autoptr(GError) error = NULL;
+            begin(fixture, deed);
+            plan.way = way;
+            plan.n = 0;
+            plan.at = at;
+            gboolean good = deed->act(fixture->path, &error);
+            g_assert_true(good == (error == NULL));
+            n_told += !good;
+            g_autofree char *now = dump(fixture->path);
+            if (!g_str_equal(now, before) && !g_str_equal(now, after))
+                g_error("%s, %u of %u: neither as before nor as after: %s", deed->name, at, n,
+                        error != NULL ? error->message : "good");
+            plan.at = 0;
+            g_clear_error(&error);
+            g_assert_cmpint(deed->act(fixture->path, &error), ==, !deed->expect_failure);
+            g_autofree char *again = dump(fixture->path);
+            g_assert_cmpstr(again, ==, after);
+        }
+        g_assert_cmpuint(n_told, >, 0);
+    }
+}
+
+/* More than SQLite takes, by a limit of ours: it is refused where it is bound. */
+static void
+a_text_that_is_too_long(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    EntroCapture capture = make_capture(30, 2, 3);
+
+    (void)data;
+    plan.at = 0;
+    make_database(fixture->path);
+    g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    g_autofree char *before = dump_tables(fixture->path);
+    capture.detail = g_strnfill((64 << 20) + 1, 'x');
+    g_assert_false(entro_store_put_captures(store, 1, &capture, 1, &error));
+    g_assert_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, "too big"));
+    g_autofree char *after = dump_tables(fixture->path);
+    g_assert_cmpstr(after, ==, before);
+    free_capture(&capture);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_setenv("SOURCE_DATE_EPOCH", "1700000000", TRUE); /* the same database each time */
+    /* with it, SQLite is in use before we are: its log is not ours (guard.c) */
+    g_assert_cmpint(sqlite3_auto_extension((void (*)(void))disturb), ==, SQLITE_OK);
+    for (guint i = 0; i < G_N_ELEMENTS(deeds); i++) {
+        g_autofree char *path = g_strdup_printf("/db/faults/%s", deeds[i].name);
+        g_test_add(path, Fixture, &deeds[i], fixture_set_up, every_failure_is_told_and_harmless,
+                   fixture_tear_down);
+    }
+    FIXTURE_TEST("/db/faults/a-text-that-is-too-long", a_text_that_is_too_long);
+    return g_test_run();
+}

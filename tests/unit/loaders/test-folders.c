@@ -1,0 +1,633 @@
+/* test-folders.c: arrays of other programs in the files of a folder, some of which are no more what they
+ * were when the folder was surveyed. */
+#include "container-fixture.h"
+#include "loader-fixture.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define N_STEPS  4
+#define N_LAYERS 2
+#define HEADS    "2, 4, 4"
+#define N_VALUES (2 * 4 * 4) /* of one layer: heads, queries, keys */
+
+typedef struct {
+    char *folder;
+} Fixture;
+
+static void
+setup(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    f->folder = g_dir_make_tmp("entro-folders-XXXXXX", NULL);
+    g_assert_nonnull(f->folder);
+}
+
+static void
+teardown(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GDir) dir = g_dir_open(f->folder, 0, NULL);
+    const char *name;
+
+    (void)data;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(f->folder, name, NULL);
+        g_assert_cmpint(g_remove(path), ==, 0);
+    }
+    g_assert_cmpint(g_rmdir(f->folder), ==, 0);
+    g_free(f->folder);
+}
+
+/* ---- files ---------------------------------------------------------------------------------------- */
+
+static float
+weight(guint step, guint layer, guint i)
+{
+    return fixture_weight(layer, step, 0, 0, 0, i);
+}
+
+static void
+put_values(GByteArray *to, guint step, guint layer)
+{
+    for (guint i = 0; i < N_VALUES; i++) {
+        const float value = weight(step, layer, i);
+        g_byte_array_append(to, (const guint8 *)&value, sizeof value);
+    }
+}
+
+static void
+write_bytes(const char *path, const GByteArray *bytes)
+{
+    g_assert_true(g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, NULL));
+}
+
+static GByteArray *
+make_npy(const char *shape, guint step, guint layer)
+{
+    g_autofree char *header =
+        g_strdup_printf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }\n", shape);
+    GByteArray *bytes = fixture_npy(1, strlen(header), header, "");
+
+    put_values(bytes, step, layer);
+    return bytes;
+}
+
+/* Of one layer: a .npy file is one array. */
+static void
+write_npy(const char *path, guint step)
+{
+    g_autoptr(GByteArray) bytes = make_npy(HEADS, step, 0);
+
+    write_bytes(path, bytes);
+}
+
+/* All layers in one deflated array. */
+static void
+write_npz(const char *path, guint step)
+{
+    g_autoptr(GByteArray) bytes = make_npy("2, " HEADS, step, 0);
+
+    put_values(bytes, step, 1);
+    g_auto(Zip) zip = fixture_zip(bytes, TRUE, NULL);
+    write_bytes(path, zip.bytes);
+}
+
+static void
+write_safetensors(const char *path, guint step)
+{
+    static const char header[] =
+        "{" TENSOR("layer_0", "F32", "[2,4,4]", "[0,128]") "," TENSOR("layer_1", "F32", "[2,4,4]",
+                                                                      "[128,256]") "}";
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header, 0);
+
+    for (guint layer = 0; layer < N_LAYERS; layer++)
+        put_values(bytes, step, layer);
+    write_bytes(path, bytes);
+}
+
+static void
+write_h5_of(const char *path, guint step, hsize_t n_queries)
+{
+    const hsize_t dims[3] = {2, n_queries, n_queries};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        g_auto(EntroHid) id =
+            H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        g_autofree float *values = g_new0(float, 2 * n_queries * n_queries);
+        for (guint i = 0; i < N_VALUES; i++)
+            values[i] = weight(step, layer, i);
+        g_assert_cmpint(H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), >=,
+                        0);
+    }
+}
+
+static void
+write_h5(const char *path, guint step)
+{
+    write_h5_of(path, step, 4);
+}
+
+typedef struct {
+    const char *end;
+    void (*write)(const char *path, guint step);
+    guint n_layers;
+    const char *axes; /* that have to be said */
+} Kind;
+
+static const Kind kinds[] = {
+    {"npy", write_npy, 1, NULL},
+    {"npz", write_npz, N_LAYERS, "LHQK"},
+    {"safetensors", write_safetensors, N_LAYERS, NULL},
+    {"h5", write_h5, N_LAYERS, NULL},
+};
+
+static char *
+step_path(const Fixture *f, const Kind *kind, guint step)
+{
+    return g_strdup_printf("%s/step_%u.%s", f->folder, step, kind->end);
+}
+
+static EntroSource *
+open_folder(const Fixture *f, const Kind *kind, guint n_steps)
+{
+    g_autoptr(GError) error = NULL;
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+
+    options.axes = kind->axes;
+    for (guint step = 0; step < n_steps; step++) {
+        g_autofree char *path = step_path(f, kind, step);
+        kind->write(path, step);
+    }
+    EntroSource *source = entro_source_open(f->folder, &options, &error);
+    g_assert_no_error(error);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    g_assert_cmpuint(trace->n_captures, ==, n_steps);
+    g_assert_cmpuint(trace->n_layers, ==, kind->n_layers);
+    return source;
+}
+
+/* ---- walks ---------------------------------------------------------------------------------------- */
+
+static void
+check_rows(const EntroTileRows *rows, const EntroTile *tile)
+{
+    float scratch[4];
+
+    for (guint head = 0; head < tile->n_heads; head++)
+        for (gsize query = 0; query < tile->n_queries; query++) {
+            const float *row = entro_tile_rows_get(rows, 0, 0, head, query, scratch);
+            for (guint key = 0; key < 4; key++) {
+                const guint i = ((tile->head + head) * 4 + (guint)(tile->query + query)) * 4 + key;
+                g_assert_cmpfloat(row[key], ==, weight((guint)tile->capture, tile->layer, i));
+            }
+        }
+}
+
+/* Every tile is whole but those of the capture `broken`, which say `words` and name the file.  Returns how
+ * many those are. */
+static guint
+walk(EntroSource *source, guint broken, const char *words)
+{
+    g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    g_autoptr(EntroTileRows) rows = entro_tile_rows_new(source, NULL);
+    g_autofree char *name = g_strdup_printf("step_%u.", broken);
+    gboolean end = FALSE;
+    guint n_broken = 0;
+
+    while (entro_source_next(source, tile, &end, NULL) && !end) {
+        if (entro_tile_rows_read(rows, tile)) {
+            check_rows(rows, tile);
+            continue;
+        }
+        if (tile->capture != broken || strstr(tile->problem, name) == NULL ||
+            strstr(tile->problem, words) == NULL)
+            g_error("capture %zu: %s, expected \"%s\" of capture %u alone", tile->capture,
+                    tile->problem, words, broken);
+        n_broken++;
+    }
+    g_assert_true(end);
+    return n_broken;
+}
+
+static void
+test_every_kind_is_read(Fixture *f, gconstpointer data)
+{
+    g_autoptr(EntroSource) source = open_folder(f, data, N_STEPS);
+
+    g_assert_cmpuint(walk(source, G_MAXUINT, ""), ==, 0);
+}
+
+/* More than are kept open at once: the first is closed before the last is read. */
+static void
+test_many_files(Fixture *f, gconstpointer data)
+{
+    g_autoptr(EntroSource) source = open_folder(f, data, 40);
+
+    g_assert_cmpuint(walk(source, G_MAXUINT, ""), ==, 0);
+    g_assert_cmpuint(walk(source, G_MAXUINT, ""), ==, 0);
+}
+
+/* Arrays of two kinds, the second in a file of its own, of which the facts alone stay. */
+static void
+test_arrays_beside_them(Fixture *f, gconstpointer data)
+{
+    const hsize_t dims[2] = {5, 5};
+    g_autofree char *path = g_build_filename(f->folder, "weights.h5", NULL);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(2, dims, NULL);
+
+    H5Dclose(H5Dcreate2(file, "embedding", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT));
+    H5Sclose(space);
+    H5Fclose(file);
+    g_autoptr(EntroSource) source = open_folder(f, data, N_STEPS);
+    const GPtrArray *notes = entro_source_get_trace(source)->notes;
+    gboolean is_said = FALSE;
+    for (guint i = 0; i < notes->len; i++)
+        is_said = is_said || strstr(notes->pdata[i], "weights.h5/embedding") != NULL;
+    g_assert_true(is_said);
+    g_assert_cmpuint(walk(source, G_MAXUINT, ""), ==, 0);
+}
+
+/* ---- what happens to a file between the survey and the reading ------------------------------------ */
+
+static void
+take_away(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+static void
+make_folder(const char *path, const Kind *kind)
+{
+    take_away(path, kind);
+    g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+}
+
+/* What may not be read, also by root. */
+static void
+make_circle(const char *path, const Kind *kind)
+{
+    take_away(path, kind);
+    g_assert_cmpint(symlink(path, path), ==, 0);
+}
+
+static void
+make_text(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_assert_true(g_file_set_contents(path, "step,loss\n1,2.385\n", -1, NULL));
+}
+
+static void
+make_empty(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_assert_true(g_file_set_contents(path, "", 0, NULL));
+}
+
+static void
+cut_end(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_autofree char *bytes = NULL;
+    gsize n;
+
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)(n - 10), NULL));
+}
+
+/* In the place of the same inode: what holds it open sees it. */
+static void
+cut_open_file(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_assert_cmpint(truncate(path, 150), ==, 0);
+}
+
+static void
+change_shape(const char *path, const Kind *kind)
+{
+    (void)kind;
+    write_h5_of(path, 2, 5);
+}
+
+static void
+swap_bytes(const char *path, const Kind *kind)
+{
+    const hsize_t dims[3] = {2, 4, 4};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+
+    (void)kind;
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        H5Dclose(
+            H5Dcreate2(file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    }
+}
+
+static void
+cut_in_chunks(const char *path, const Kind *kind)
+{
+    const hsize_t dims[3] = {2, 4, 4}, chunk[3] = {1, 4, 4};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    (void)kind;
+    H5Pset_chunk(properties, 3, chunk);
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        H5Dclose(
+            H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    }
+}
+
+static void
+change_type(const char *path, const Kind *kind)
+{
+    (void)kind;
+    static const char header[] =
+        "{" TENSOR("layer_0", "F16", "[2,4,4]", "[0,64]") "," TENSOR("layer_1", "F16", "[2,4,4]",
+                                                                     "[64,128]") "}";
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header, 128);
+
+    write_bytes(path, bytes);
+}
+
+static void
+store_instead(const char *path, const Kind *kind)
+{
+    (void)kind;
+    g_autoptr(GByteArray) bytes = make_npy("2, " HEADS, 2, 0);
+
+    put_values(bytes, 2, 1);
+    g_auto(Zip) zip = fixture_zip(bytes, FALSE, NULL);
+    write_bytes(path, zip.bytes);
+}
+
+/* A directory that is sound, and data that are not. */
+static void
+spoil_data(const char *path, const Kind *kind)
+{
+    g_autofree char *bytes = NULL;
+    gsize n;
+
+    (void)kind;
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    bytes[n / 2] ^= 1;
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
+}
+
+static void
+rename_arrays(const char *path, const Kind *kind)
+{
+    (void)kind;
+    static const char header[] = "{" TENSOR("else", "F32", "[2,2]", "[0,16]") "}";
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header, 16);
+
+    write_bytes(path, bytes);
+}
+
+typedef struct {
+    const char *name;
+    guint kind;
+    void (*spoil)(const char *path, const Kind *kind);
+    const char *words;
+    guint step;
+} Accident;
+
+static const Accident accidents[] = {
+    {"npy/vanishes", 0, take_away, "No such file", 2},
+    {"npz/vanishes", 1, take_away, "No such file", 2},
+    {"safetensors/vanishes", 2, take_away, "No such file", 2},
+    {"h5/vanishes", 3, take_away, "No such file", 2},
+    {"npy/becomes-a-folder", 0, make_folder, "is a folder", 1},
+    {"h5/cannot-be-opened-any-more", 3, make_circle, "symbolic links", 3},
+    {"npz/becomes-text", 1, make_text, "not an HDF5 file, but text", 3},
+    {"h5/becomes-text", 3, make_text, "not an HDF5 file, but text", 3},
+    {"safetensors/becomes-empty", 2, make_empty, "an empty file", 3},
+    {"npy/loses-its-end", 0, cut_end, "truncated", 3},
+    {"npz/loses-its-end", 1, cut_end, "truncated", 3},
+    {"safetensors/loses-its-end", 2, cut_end, "truncated", 3},
+    {"npy/is-cut-while-it-is-open", 0, cut_open_file, "beyond the end of the file", 0},
+    {"safetensors/is-cut-while-it-is-open", 2, cut_open_file, "beyond the end of the file", 0},
+    {"npz/is-cut-while-it-is-open", 1, cut_open_file, "beyond the end of the file", 0},
+    {"h5/gets-another-shape", 3, change_shape, "another shape", 2},
+    {"h5/gets-the-other-order-of-bytes", 3, swap_bytes, "holds f32 big-endian, the first", 2},
+    {"h5/gets-chunks", 3, cut_in_chunks, "other chunks or filters", 2},
+    {"safetensors/gets-another-type", 2, change_type, "holds f16, the first of its layer f32", 2},
+    {"npz/is-stored-another-way", 1, store_instead, "other chunks or filters", 2},
+    {"npz/is-damaged", 1, spoil_data, "", 1},
+    {"safetensors/gets-other-names", 2, rename_arrays, "is not there", 1},
+};
+
+static void
+test_an_accident_costs_one_file(Fixture *f, gconstpointer data)
+{
+    const Accident *accident = data;
+    const Kind *kind = &kinds[accident->kind];
+    g_autoptr(EntroSource) source = open_folder(f, kind, N_STEPS);
+    g_autofree char *path = step_path(f, kind, accident->step);
+
+    accident->spoil(path, kind);
+    g_assert_cmpuint(walk(source, accident->step, accident->words), >=, 1);
+}
+
+/* ---- names and limits ----------------------------------------------------------------------------- */
+
+static void
+test_names_in_the_order_of_their_numbers(Fixture *f, gconstpointer data)
+{
+    static const char *const names[] = {"step_9", "step_10", "step_0", "step_100"};
+
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s.npy", f->folder, names[i]);
+        write_npy(path, i);
+    }
+    g_autofree char *hidden = g_build_filename(f->folder, ".step_5.npy", NULL);
+    g_autofree char *link = g_build_filename(f->folder, "step_6", NULL);
+    g_autofree char *inner = g_build_filename(f->folder, "empty", NULL);
+    g_autofree char *notes = g_build_filename(f->folder, "notes.txt", NULL);
+    write_npy(hidden, 5);
+    g_assert_cmpint(symlink(f->folder, link), ==, 0); /* in a circle */
+    g_assert_cmpint(g_mkdir(inner, 0755), ==, 0);
+    make_text(notes, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(EntroSource) source = entro_source_open(f->folder, NULL, &error);
+    g_assert_no_error(error);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    static const gint64 steps[] = {0, 9, 10, 100};
+    g_assert_cmpmem(trace->steps, trace->n_captures * sizeof *steps, steps, sizeof steps);
+}
+
+/* Folders in folders: as deep as ours are, and not deeper. */
+static void
+test_folders_in_folders(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) path = g_string_new(f->folder);
+
+    (void)data;
+    for (guint depth = 0; depth < 8; depth++) {
+        g_autoptr(GString) name = g_string_new(path->str);
+        g_string_append_printf(name, "/step_%u.npy", depth);
+        write_npy(name->str, depth);
+        g_string_append_printf(path, "/deeper_%u", depth);
+        g_assert_cmpint(g_mkdir(path->str, 0755), ==, 0);
+    }
+    g_autoptr(GPtrArray) arrays = entro_survey(f->folder, NULL, NULL);
+    g_assert_cmpuint(arrays->len, >=, 1);
+    g_autofree char *command = g_strdup_printf("rm -r '%s'/deeper_0", f->folder);
+    g_assert_cmpint(system(command), ==, 0);
+}
+
+typedef struct {
+    const char *name, *option;
+    EntroLimits limits; /* those that are not 0 */
+} Limit;
+
+static const Limit limits[] = {
+    {"captures", "--max-steps", {.max_captures = N_STEPS - 1}},
+    {"layers", "--max-layers", {.max_layers = N_LAYERS - 1}},
+    {"heads", "--max-heads", {.max_heads = 1}},
+    {"keys", "--max-seq", {.max_seq = 3}},
+};
+
+static void
+test_a_limit(Fixture *f, gconstpointer data)
+{
+    const Limit *limit = data;
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    entro_source_free(open_folder(f, &kinds[2], N_STEPS));
+    options.limits.max_captures = limit->limits.max_captures ? limit->limits.max_captures : 100;
+    options.limits.max_layers = limit->limits.max_layers ? limit->limits.max_layers : 100;
+    options.limits.max_heads = limit->limits.max_heads ? limit->limits.max_heads : 100;
+    options.limits.max_seq = limit->limits.max_seq ? limit->limits.max_seq : 100;
+    g_assert_null(entro_source_open(f->folder, &options, &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, limit->option));
+    g_assert_true(g_str_has_prefix(error->message, f->folder));
+}
+
+static void
+test_a_layer_of_a_large_number(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(f->folder, "layer_3000000000.npy", NULL);
+    g_autoptr(GError) error = NULL;
+
+    (void)data;
+    write_npy(path, 0);
+    g_assert_null(entro_source_open(f->folder, NULL, &error));
+    g_assert_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, "a layer of the number 3000000000"));
+}
+
+/* ---- what a file says of itself ------------------------------------------------------------------- */
+
+/* One stacked array, and the attributes beside it. */
+typedef struct {
+    const char *name;
+    hsize_t dims[6];
+    int rank;
+    gint64 n_layers, n_heads; /* 0: not said */
+    gsize n_steps;            /* entries of /steps, 0: there is none */
+    const char *axes;         /* as recognised; NULL: not, and then: */
+    const char *words;
+} Stacked;
+
+static const Stacked stacked[] = {
+    {"nothing-said", {2, 3, 4, 4}, 4, 0, 0, 0, NULL, "or"},
+    {"layers-said", {2, 3, 4, 4}, 4, 2, 0, 0, "LHQK", NULL},
+    {"heads-said", {3, 2, 4, 4}, 4, 3, 2, 0, "LHQK", NULL},
+    {"one-layer-said", {2, 3, 4, 4}, 4, 1, 3, 2, "SHQK", NULL},
+    {"other-heads-said", {2, 3, 4, 4}, 4, 0, 7, 0, NULL, "--layout"},
+    {"other-layers-said", {2, 3, 4, 4}, 4, 5, 0, 0, NULL, "--layout"},
+    {"steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 5, "SLHQK", NULL},
+    {"other-steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 6, NULL, "--layout"},
+    {"nine-steps-of-one", {2, 3, 4, 4}, 4, 2, 3, 9, NULL, "--layout"},
+    {"not-square", {2, 3, 4, 5}, 4, 2, 0, 0, NULL, "not as many"},
+    {"one-axis", {16}, 1, 0, 0, 0, NULL, "has 1 axis"},
+};
+
+static void
+put_stacked(const char *path, const Stacked *row)
+{
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(row->rank, row->dims, NULL);
+
+    H5Dclose(H5Dcreate2(file, "attention", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT));
+    if (row->n_layers > 0)
+        fixture_integer(file, "n_layers", row->n_layers);
+    if (row->n_heads > 0)
+        fixture_integer(file, "n_heads", row->n_heads);
+    if (row->n_steps == 0)
+        return;
+    const hsize_t n = row->n_steps;
+    const gint64 steps[] = {10, 20, 30, 40, 50, 60, 70, 80, 90};
+    g_auto(EntroHid) line = H5Screate_simple(1, &n, NULL);
+    g_auto(EntroHid) id =
+        H5Dcreate2(file, "steps", H5T_STD_I64LE, line, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps);
+}
+
+static void
+test_a_stack(Fixture *f, gconstpointer data)
+{
+    const Stacked *row = data;
+    g_autofree char *path = g_build_filename(f->folder, "stack.h5", NULL);
+    g_autoptr(GError) error = NULL;
+
+    put_stacked(path, row);
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
+    if (row->axes == NULL) {
+        g_assert_null(source);
+        fixture_words(error->message, row->words, row->name);
+        return;
+    }
+    g_assert_no_error(error);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    g_assert_cmpstr(trace->axes, ==, row->axes);
+    g_assert_true(row->n_steps == 0 || trace->steps[1] == 20);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    entro_h5_quiet();
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *all = g_strdup_printf("/folders/every-kind-is-read/%s", kinds[i].end);
+        g_autofree char *many = g_strdup_printf("/folders/many-files/%s", kinds[i].end);
+        g_test_add(all, Fixture, &kinds[i], setup, test_every_kind_is_read, teardown);
+        g_test_add(many, Fixture, &kinds[i], setup, test_many_files, teardown);
+    }
+    g_test_add("/folders/arrays-beside-them", Fixture, &kinds[3], setup, test_arrays_beside_them,
+               teardown);
+    for (guint i = 0; i < G_N_ELEMENTS(accidents); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/after-the-survey/%s", accidents[i].name);
+        g_test_add(path, Fixture, &accidents[i], setup, test_an_accident_costs_one_file, teardown);
+    }
+#define ADD(NAME, TEST) g_test_add("/folders/" NAME, Fixture, NULL, setup, TEST, teardown)
+    ADD("names-in-the-order-of-their-numbers", test_names_in_the_order_of_their_numbers);
+    ADD("folders-in-folders", test_folders_in_folders);
+    ADD("a-layer-of-a-large-number", test_a_layer_of_a_large_number);
+    for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/limits/%s", limits[i].name);
+        g_test_add(path, Fixture, &limits[i], setup, test_a_limit, teardown);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(stacked); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/stacks/%s", stacked[i].name);
+        g_test_add(path, Fixture, &stacked[i], setup, test_a_stack, teardown);
+    }
+    return g_test_run();
+}
