@@ -19,7 +19,7 @@ clang=$(command -v clang || command -v clang-14) || { echo "SKIP: no clang"; exi
 [ -d $build ] || CC=$clang meson setup $build -Dfuzzers=true -Db_sanitize=address,undefined \
   -Db_lundef=false -Doptimization=1 >/dev/null
 # shellcheck disable=SC2046  # words
-ninja -C $build $(printf 'tests/fuzz/fuzz-%s ' "$@") >/dev/null
+nice ninja -C $build $(printf 'tests/fuzz/fuzz-%s ' "$@") >/dev/null
 
 finds=$build/finds
 mkdir -p $finds
