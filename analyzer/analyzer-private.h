@@ -68,6 +68,13 @@ EntroRowClass entro_row_take_entropy(const EntroRowRule *rule, const EntroKeys *
                                      float entropy, float max_logit, EntroRow *ret_row,
                                      guint64 *ret_hash);
 
+/* A temperature may be anything: what it makes of a logit is not known beyond the range of a float. */
+static inline float
+entro_float_or_nan(double value)
+{
+    return fabs(value) <= (double)G_MAXFLOAT ? (float)value : NAN;
+}
+
 /* Logits of a valid row, counted from their own mean, which a softmax forgets: z_k = t (ln p_k - mean
  * of ln p).  Keys of weight 0 are left out: forbidden, or below what a float can tell.  Sets
  * row->logit_max and ->logit_square, the mean of z^2. */

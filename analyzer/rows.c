@@ -282,7 +282,7 @@ entro_row_measure_logits(const EntroRowRule *rule, const float *p, double temper
     double mean = logs.sum / (double)logs.n;
     double variance = logs.squares / (double)logs.n - mean * mean;
     /* below 0 the largest logit is that of the smallest weight, which nobody has looked for */
-    row->logit_max =
-        temperature > 0 ? (float)(temperature * (log((double)row->max_weight) - mean)) : NAN;
-    row->logit_square = (float)(temperature * temperature * MAX(variance, 0));
+    double largest = temperature * MAX(log((double)row->max_weight) - mean, 0); /* rounding */
+    row->logit_max = temperature > 0 ? entro_float_or_nan(largest) : NAN;
+    row->logit_square = entro_float_or_nan(temperature * temperature * MAX(variance, 0));
 }

@@ -53,14 +53,18 @@ entro_store_list_tables(EntroStore *store, GError **error)
 static const Exportable *
 find_exportable(EntroStore *store, const char *table, GError **error)
 {
-    g_auto(GStrv) names = entro_store_list_tables(store, error);
+    gboolean there = FALSE;
 
+    for (gsize j = 0; j < G_N_ELEMENTS(exportables); j++)
+        if (g_str_equal(exportables[j].name, table)) {
+            if (!entro_sql_has_table(store, table, &there, error))
+                return NULL;
+            if (there)
+                return &exportables[j];
+        }
+    g_auto(GStrv) names = entro_store_list_tables(store, error);
     if (names == NULL)
         return NULL;
-    for (gsize j = 0; j < G_N_ELEMENTS(exportables); j++)
-        if (g_str_equal(exportables[j].name, table) &&
-            g_strv_contains((const char *const *)names, table))
-            return &exportables[j];
     g_autofree char *quoted = entro_quote_name(table);
     g_autofree char *list = g_strjoinv(", ", names);
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_NOT_FOUND,

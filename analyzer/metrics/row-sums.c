@@ -242,11 +242,16 @@ NAME(entro_row_add)(float *restrict to, const float *restrict p, gsize n)
         to[key] += p[key];
 }
 
-/* ln p, 0 where p is not above 0. */
+/* ln p, 0 where p is not above 0.  Nothing vanishes here as in p ln p: a denormal is made normal. */
 static inline Floats
 log_where_positive(Floats p, Bits positive)
 {
-    return (Floats)((Bits)(log2_of(p) * (float)G_LN2) & positive);
+    const Floats exponent = (Floats){0} + 32.0f;
+    const Bits tiny = (Bits)(p < 0x1p-126f);
+    const Floats normal = (Floats)(((Bits)(p * 0x1p32f) & tiny) | ((Bits)p & ~tiny));
+    const Floats log2 = log2_of(normal) - (Floats)((Bits)exponent & tiny);
+
+    return (Floats)((Bits)(log2 * (float)G_LN2) & positive);
 }
 
 void

@@ -194,9 +194,9 @@ set_logits(const EntroLogitRow *row, double t, gboolean all, EntroRow *ret_row)
     double variance = row->squares / (double)row->n - away * away;
 
     /* below 0 the largest logit is that of the smallest x, which nobody has looked for */
-    ret_row->logit_peak = t > 0 ? (float)(t * row->largest) : NAN;
-    ret_row->logit_max = all && t > 0 ? (float)(t * (row->largest - mean)) : NAN;
-    ret_row->logit_square = all ? (float)(t * t * MAX(variance, 0)) : NAN;
+    ret_row->logit_peak = t > 0 ? entro_float_or_nan(t * row->largest) : NAN;
+    ret_row->logit_max = all && t > 0 ? entro_float_or_nan(t * MAX(row->largest - mean, 0)) : NAN;
+    ret_row->logit_square = all ? entro_float_or_nan(t * t * MAX(variance, 0)) : NAN;
 }
 
 static EntroRowClass

@@ -32,13 +32,14 @@ typedef struct {
     double logit_max, logit_square, logit_peak;
 } Totals;
 
+/* Those of a head are measured in all of its rows or in none, but for a temperature that is no number. */
 static void
 add_logits(Totals *totals, const EntroRow *row)
 {
-    if (isnan(row->logit_square))
-        return;
     totals->n_unknown += isnan(row->logit_max); /* one hides the largest of all */
     totals->logit_max = fmax(totals->logit_max, row->logit_max);
+    if (isnan(row->logit_square))
+        return;
     totals->logit_square += row->logit_square;
     totals->n_logits++;
 }
@@ -171,10 +172,10 @@ entro_head_summarise(const EntroRow *all, gsize n_all, EntroRows *work,
     values[ENTRO_HEAD_PREVIOUS_WEIGHT] = totals.previous / n;
     values[ENTRO_HEAD_ROWS_COLLAPSED] = (double)totals.n_low / n_scaled;
     values[ENTRO_HEAD_ROWS_OVERLOADED] = (double)totals.n_high / n_scaled;
-    if (totals.n_logits > 0) {
-        values[ENTRO_HEAD_LOGIT_MAX] = totals.n_unknown == 0 ? totals.logit_max : NAN;
-        values[ENTRO_HEAD_LOGIT_SQUARE] = totals.logit_square / (double)totals.n_logits;
-    }
+    if (totals.n_unknown == 0)
+        values[ENTRO_HEAD_LOGIT_MAX] = totals.logit_max;
+    if (totals.n_logits == totals.n)
+        values[ENTRO_HEAD_LOGIT_SQUARE] = totals.logit_square / n;
     if (totals.n_peaks == totals.n)
         values[ENTRO_HEAD_LOGIT_PEAK] = totals.logit_peak;
     if (work->quantiles)

@@ -1,8 +1,10 @@
 """Damaged traces: a number may be lost or told to be damaged, it may not become another unseen.
 
-MUTANTS (tests/fuzz/mutants.c) makes and analyses them in its own process; some also go through the
-program, as a user would.  ENTRO_MUTANTS: how many of each trace (default 300; a release: 20000), and
-ENTRO_MUTANTS_RUN how many of them through the program (default 12).
+MUTANTS (tests/fuzz/mutants.c) makes and analyses them: in its own process, with HDF5 in a child as the
+program has it, and with metadata whose checksums are right again; some also go through the program, as a
+user would.  How many of each trace: ENTRO_MUTANTS in the process (default 200; a release: 20000),
+ENTRO_MUTANTS_BOX with a child (40; 2500), ENTRO_MUTANTS_METADATA (80; 5000), ENTRO_MUTANTS_RUN through the
+program (12).
 """
 import os
 import sqlite3
@@ -15,7 +17,9 @@ import clitest
 from clitest import FIXTURES, PROGRAM, test
 
 MUTANTS = os.environ["MUTANTS"]
-N = int(os.environ.get("ENTRO_MUTANTS", "300"))
+N = int(os.environ.get("ENTRO_MUTANTS", "200"))
+N_BOX = int(os.environ.get("ENTRO_MUTANTS_BOX", "40"))
+N_METADATA = int(os.environ.get("ENTRO_MUTANTS_METADATA", "80"))
 N_RUN = int(os.environ.get("ENTRO_MUTANTS_RUN", "12"))
 SECONDS = 20
 CODES = {0, 1, 3, 4, 5}  # done, findings, partial, input, refused
@@ -54,6 +58,22 @@ def packed(path):
                                 compression="gzip", chunks=(1, SAMPLES, HEADS, LENGTH, LENGTH))
 
 
+def latest(path):
+    """So many attributes that they lie in a heap of their own, and chunks in several kinds of index."""
+    with h5py.File(path, "w", libver="latest") as file:
+        describe(file)
+        for i in range(12):
+            file.attrs[f"note{i}"] = np.bytes_(b"x" * 30)
+        file.create_dataset("step", data=np.arange(STEPS) * 10, maxshape=(None,), chunks=(2,),
+                            fletcher32=True)
+        for layer, weights in enumerate(attention()):
+            shape = (STEPS,) + weights.shape[1:]
+            file.create_dataset(f"layers/{layer}/attention", data=weights, shuffle=True,
+                                compression="gzip", fletcher32=True,
+                                maxshape=(None,) + shape[1:] if layer else shape,
+                                chunks=(1, SAMPLES, 1, LENGTH, LENGTH))
+
+
 def live(path, options, version, dtype="f4"):
     """Written under SWMR, capture by capture."""
     shape = (SAMPLES, HEADS, LENGTH, LENGTH)
@@ -80,6 +100,7 @@ TRACES = {
     "ours-learned": ("learned.h5", True),
     "ours-restarted": ("restarted.h5", True),
     "tap": (lambda path: live(path, {"fletcher32": True}, ("v110", "v110"), "f2"), True),
+    "h5py-latest": (latest, True),
     "h5py-contiguous": (contiguous, False),
     "h5py-gzip": (packed, False),
     "h5py-swmr": (lambda path: live(path, {}, "latest"), False),
@@ -100,19 +121,50 @@ def read_table(text):
     return dict(zip(rows[0][1:], map(int, next(row[1:] for row in rows if row[0] == "all"))))
 
 
+# Traces of ours, of a tap and of h5py whose metadata has checksums.
+WITH_SUMS = ["ours", "tap", "h5py-latest"]
+
+
+def mutate(name, path, n, *options):
+    """What became of n mutants; nobody dies but HDF5, and not even that where it has a child."""
+    done = subprocess.run([MUTANTS, *options, path, "1", str(n)], capture_output=True, text=True,
+                          check=True, env=clitest.environment())
+    print("\n".join(f"# {name}: {line}" for line in done.stdout.splitlines()))
+    fates = read_table(done.stdout)
+    assert fates["crash-ours"] == fates["hang-ours"] == 0, done.stdout
+    assert sum(fates.values()) == n
+    return fates, done.stdout
+
+
 @test
 def in_this_process_no_number_changes_unseen(world):
     for name in TRACES:
         path, checksummed = make(world, name)
-        done = subprocess.run([MUTANTS, path, "1", str(N)], capture_output=True, text=True,
-                              check=True, env=clitest.environment())
-        print("\n".join(f"# {name}: {line}" for line in done.stdout.splitlines()))
-        fates = read_table(done.stdout)
-        assert fates["crash-ours"] == fates["hang-ours"] == 0, done.stdout
-        assert sum(fates.values()) == N
+        fates, text = mutate(name, path, N)
         assert fates["told"] > N // 4, "the mutants are damaged indeed"
         if checksummed:
-            assert fates["silent"] == 0, done.stdout
+            assert fates["silent"] == 0, text
+
+
+@test
+def nor_with_hdf5_in_a_child(world):
+    for name in TRACES:
+        path, checksummed = make(world, name)
+        fates, text = mutate(name, path, N_BOX, "--box")
+        assert fates["crash-hdf5"] == fates["hang-hdf5"] == 0, text
+        assert fates["told"] > N_BOX // 5, "the mutants are damaged indeed"
+        if checksummed:
+            assert fates["silent"] == 0, text
+
+
+@test
+def metadata_that_lies_under_a_right_checksum_harms_nobody(world):
+    """It may lie unseen: it says which bytes are a chunk, and which checksum they have."""
+    for name in WITH_SUMS:
+        path, _ = make(world, name)
+        fates, text = mutate(name, path, N_METADATA, "--box", "--metadata")
+        assert fates["crash-hdf5"] == fates["hang-hdf5"] == 0, text
+        assert fates["told"] > N_METADATA // 10, "HDF5 takes the checksums for right"
 
 
 COUNTS = ("n_rows", "n_nan", "n_masked", "n_off_sum")

@@ -35,6 +35,17 @@ fuzz_take16(FuzzBytes *bytes)
     return low | fuzz_take(bytes) << 8;
 }
 
+/* One of n ways to go on, for inputs in which no byte can choose. */
+static inline guint
+fuzz_choose(const uint8_t *data, size_t size, guint n)
+{
+    guint sum = 0;
+
+    for (size_t i = 0; i < size; i++)
+        sum = sum * 31 + data[i];
+    return (sum ^ sum >> 16) % n;
+}
+
 /* What is left as a text of its own. */
 static inline char *
 fuzz_take_text(FuzzBytes *bytes)

@@ -229,8 +229,45 @@ def text_seeds():
             put(target, f"seed-{i:02}", text)
 
 
+# ---- rows
+
+
+def float_bits(value):
+    return struct.unpack("<I", struct.pack("<f", value))[0]
+
+
+ODD = [0x7fc00000, 0x7f800000, 0xff800000, 0x80000000, 1, 0x00800000, 0x7f7fffff, 0xff7fffff,
+       float_bits(-1e-5), float_bits(0.5), float_bits(1), float_bits(1.0001)]
+
+
+def stats_seed(keys, queries, heads, flags, window=3, tolerance=0, how=16, temperature=1.0, bits=b"",
+               patches=(), rest=b"\1\7\2"):
+    head = bytes([keys - 1, queries - 1 + 12 * (heads - 1), flags, window, tolerance, how])
+    return (head + struct.pack("<f", temperature) + bits + bytes([len(patches)]) +
+            b"".join(struct.pack("<HI", place, value) for place, value in patches) + rest)
+
+
+def stats_seeds():
+    """Flags: causal, mask, documents, window, positions, logits, a file; how & 128: nothing forbidden."""
+    seeds = {f"flags-{flags:02}": stats_seed(17, 5, 2, flags, how=128 + 16, bits=b"\xfd\xf7\1" if
+                                             flags & 6 else b"") for flags in range(0, 128, 3)}
+    for i, value in enumerate(ODD):
+        seeds[f"odd-{i:02}"] = stats_seed(33, 4, 2, 96, patches=[(5, value), (40, value)])
+    for i in range(7):
+        seeds[f"tolerance-{i}"] = stats_seed(64, 3, 3, 97, tolerance=i, how=1, rest=bytes(range(50)))
+    for i, temperature in enumerate([0.0, -1.0, 1e-30, 1e30, float("inf"), float("nan")]):
+        seeds[f"temperature-{i}"] = stats_seed(8, 2, 1, 32, temperature=temperature)
+    seeds["uniform"] = stats_seed(256, 12, 3, 64, how=1, rest=b"\1")
+    seeds["one-key"] = stats_seed(1, 3, 2, 96, how=1)
+    seeds["more-queries-than-keys"] = stats_seed(3, 9, 2, 1, how=128 + 1)
+    seeds["bits"] = stats_seed(40, 3, 2, 64, how=0, rest=bytes(range(256)))
+    for name, data in seeds.items():
+        put("stats", name, data)
+
+
 FIXTURES, CORPUS = sys.argv[1:]
 decode_seeds()
 hdf5_seeds()
 container_seeds()
 text_seeds()
+stats_seeds()

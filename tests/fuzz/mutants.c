@@ -1,12 +1,16 @@
 /* mutants.c: damaged copies of one trace, analysed, and what became of its numbers.
  *
- *     mutants FILE FIRST N            analyses them in children and prints a table
- *     mutants FILE FIRST N FOLDER     only writes them, as FOLDER/<number>-<kind>.h5
+ *     mutants [OPTION...] FILE FIRST N            analyses them in children and prints a table
+ *     mutants [OPTION...] FILE FIRST N FOLDER     only writes them, as FOLDER/<number>-<kind>.h5
+ *
+ *     --metadata     damages a block of HDF5's metadata that has a checksum, and makes that right again
+ *     --box          HDF5 runs in a child of its own, as in the program
  *
  * Damage may cost a number, and it may be told; it may not change a number unseen.  A mutant is its
  * number: the same damage whenever it is made.  A child does as many as it survives, and says in shared
  * memory where it is; one that dies in libhdf5 is told apart from one that dies in our own code. */
 #include "entro-analyzer.h"
+#include "metadata.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -18,13 +22,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS 20 /* a mutant that takes longer hangs */
-#define BATCH   50 /* mutants of one child */
+#define SECONDS  20 /* a mutant that takes longer hangs */
+#define PATIENCE 2  /* seconds that a child of the box may say nothing */
+#define BATCH    50 /* mutants of one child */
 
 /* ---- damage -------------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"bit", "bytes", "value", "run", "page", "cut"};
-enum { N_KINDS = G_N_ELEMENTS(kinds) };
+enum { N_KINDS = G_N_ELEMENTS(kinds), N_ROWS = MAX(N_KINDS, N_BLOCK_KINDS) };
+
+/* What is to be damaged. */
+typedef struct {
+    guint8 *bytes;
+    gsize length;
+    GArray *blocks; /* MetadataBlock: only these, and their checksums made right; NULL: anything */
+} Victim;
+
+static const char *
+kind_name(const Victim *victim, guint kind)
+{
+    return victim->blocks ? metadata_kinds[kind] : kinds[kind];
+}
 
 static void
 put_value(guint8 *at, gsize left, GRand *random)
@@ -55,13 +73,10 @@ choose_place(gsize length, GRand *random)
     }
 }
 
-/* Returns the kind. */
-static guint
-mutate(guint8 *bytes, gsize *length, guint32 number)
+static void
+damage(guint8 *bytes, gsize *length, gsize at, guint kind, GRand *random)
 {
-    g_autoptr(GRand) random = g_rand_new_with_seed(number);
-    const gsize at = choose_place(*length, random), left = *length - at;
-    const guint kind = number % N_KINDS;
+    const gsize left = *length - at;
     gsize n = 0;
 
     switch (kind) {
@@ -86,7 +101,48 @@ mutate(guint8 *bytes, gsize *length, guint32 number)
     default:
         *length = at;
     }
-    return kind;
+}
+
+/* Something inside of the block, behind its signature: a bit, bytes, a telling value, or what stands
+ * anywhere else in the metadata, such as another address.  Every eighth time it is done twice. */
+static guint
+damage_metadata(const Victim *victim, guint8 *bytes, GRand *random)
+{
+    const GArray *blocks = victim->blocks;
+    const MetadataBlock *block =
+        &g_array_index(blocks, MetadataBlock,
+                       (guint)g_rand_int_range(random, 0, (gint32)blocks->len));
+    const MetadataBlock *other =
+        &g_array_index(blocks, MetadataBlock,
+                       (guint)g_rand_int_range(random, 0, (gint32)blocks->len));
+
+    for (gint32 again = g_rand_int_range(random, 0, 8) == 0; again >= 0; again--) {
+        gsize at = (gsize)g_rand_int_range(random, 4, (gint32)block->size);
+        gsize end = block->at + block->size,
+              from = (gsize)g_rand_int_range(random, 4, (gint32)other->size);
+        const guint kind = (guint)g_rand_int_range(random, 0, 4);
+        if (kind < 3)
+            damage(bytes, &end, block->at + at, kind, random);
+        else
+            memmove(bytes + block->at + at, victim->bytes + other->at + from,
+                    MIN(MIN(block->size - at, other->size - from), 8));
+    }
+    metadata_seal(bytes, block);
+    return block->kind;
+}
+
+/* A damaged copy; returns the kind. */
+static guint
+mutate(const Victim *victim, guint32 number, guint8 **ret_bytes, gsize *ret_length)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(number);
+
+    *ret_bytes = g_memdup2(victim->bytes, victim->length);
+    *ret_length = victim->length;
+    if (victim->blocks != NULL)
+        return damage_metadata(victim, *ret_bytes, random);
+    damage(*ret_bytes, ret_length, choose_place(victim->length, random), number % N_KINDS, random);
+    return number % N_KINDS;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
@@ -245,12 +301,19 @@ judge(const Numbers *whole, const Numbers *damaged)
 
 /* ---- children ------------------------------------------------------------------------------------- */
 
+/* What the children tell, in shared memory. */
 typedef struct {
-    guint8 *bytes;
-    gsize length;
+    guint current;          /* that is being analysed, from 0 */
+    guint slowest, longest; /* took most time; milliseconds */
+    struct {
+        guint8 fate, kind;
+    } mutant[];
+} Report;
+
+typedef struct {
+    Victim victim;
     guint first, n;
-    volatile guint8 *fate;   /* [n], shared */
-    volatile guint *current; /* shared */
+    volatile Report *report;
 } Batch;
 
 /* The first frame outside of the C library tells whose it is. */
@@ -275,7 +338,7 @@ static Batch *the_batch;
 static void
 on_signal(int signal)
 {
-    the_batch->fate[*the_batch->current] =
+    the_batch->report->mutant[the_batch->report->current].fate =
         (guint8)(signal == SIGALRM ? whose(HANG_HDF5, HANG_OURS) : whose(CRASH_HDF5, CRASH_OURS));
     _exit(1);
 }
@@ -295,28 +358,40 @@ watch_signals(Batch *batch)
 
 /* Sums modulo 65535, in which 0x0000 and 0xffff are the same. */
 static gboolean
-is_beyond_fletcher(const Batch *batch, const guint8 *bytes, gsize length)
+is_beyond_fletcher(const Victim *victim, const guint8 *bytes, gsize length)
 {
     for (gsize i = 0; i < length; i++)
-        if (bytes[i] != batch->bytes[i] &&
-            ((bytes[i] ^ batch->bytes[i]) != 0xff || (bytes[i] != 0 && bytes[i] != 0xff)))
+        if (bytes[i] != victim->bytes[i] &&
+            ((bytes[i] ^ victim->bytes[i]) != 0xff || (bytes[i] != 0 && bytes[i] != 0xff)))
             return FALSE;
-    return length == batch->length;
+    return length == victim->length;
 }
 
 static int
-write_mutant(const Batch *batch, guint number, char **ret_path, gboolean *ret_blind)
+write_mutant(Batch *batch, guint i, char **ret_path, gboolean *ret_blind)
 {
-    g_autofree guint8 *bytes = g_memdup2(batch->bytes, batch->length);
-    gsize length = batch->length;
+    g_autofree guint8 *bytes = NULL;
+    gsize length;
     int fd = memfd_create("mutant", MFD_CLOEXEC);
 
-    mutate(bytes, &length, number);
-    *ret_blind = is_beyond_fletcher(batch, bytes, length);
+    batch->report->mutant[i].kind =
+        (guint8)mutate(&batch->victim, batch->first + i, &bytes, &length);
+    *ret_blind = batch->victim.blocks == NULL && is_beyond_fletcher(&batch->victim, bytes, length);
     if (fd < 0 || write(fd, bytes, length) != (gssize)length)
         _exit(2);
     *ret_path = g_strdup_printf("/proc/self/fd/%d", fd);
     return fd;
+}
+
+static void
+note_time(volatile Report *report, guint i, gint64 began)
+{
+    const guint took = (guint)((g_get_monotonic_time() - began) / 1000);
+
+    if (took > report->longest) {
+        report->longest = took;
+        report->slowest = i;
+    }
 }
 
 static void
@@ -328,13 +403,15 @@ work(Batch *batch, const char *path, guint from, guint end)
     for (guint i = from; i < end; i++) {
         g_autofree char *mutant = NULL;
         gboolean blind;
-        int fd = write_mutant(batch, batch->first + i, &mutant, &blind);
-        *batch->current = i;
+        batch->report->current = i;
+        int fd = write_mutant(batch, i, &mutant, &blind);
+        gint64 began = g_get_monotonic_time();
         alarm(SECONDS);
         g_auto(Numbers) damaged = analyse(mutant);
         alarm(0);
+        note_time(batch->report, i, began);
         Fate fate = judge(&whole, &damaged);
-        batch->fate[i] = (guint8)(fate == SILENT && blind ? BLIND : fate);
+        batch->report->mutant[i].fate = (guint8)(fate == SILENT && blind ? BLIND : fate);
         close(fd);
     }
     fflush(stdout);
@@ -350,7 +427,7 @@ work_through(Batch *batch, const char *path)
     while (next < batch->n) {
         const guint end = MIN(next + BATCH, batch->n);
         int status = 0;
-        *batch->current = next;
+        batch->report->current = next;
         pid_t child = fork();
         if (child == 0)
             work(batch, path, next, end);
@@ -360,9 +437,9 @@ work_through(Batch *batch, const char *path)
             next = end;
             continue;
         }
-        next = *batch->current;
-        if (batch->fate[next] == NOT_DONE) /* not even its handler came to an end */
-            batch->fate[next] = CRASH_OURS;
+        next = batch->report->current;
+        if (batch->report->mutant[next].fate == NOT_DONE) /* not even its handler came to an end */
+            batch->report->mutant[next].fate = CRASH_OURS;
         next++;
     }
     return TRUE;
@@ -371,66 +448,122 @@ work_through(Batch *batch, const char *path)
 /* ---- the table ------------------------------------------------------------------------------------- */
 
 static void
+print_row(const char *name, const guint n[N_FATES])
+{
+    printf("%-6s", name);
+    for (Fate fate = SAME; fate < N_FATES; fate++)
+        printf(" %10u", n[fate]);
+    putchar('\n');
+}
+
+static void
 print_table(const Batch *batch)
 {
-    guint n[N_KINDS + 1][N_FATES] = {{0}};
+    guint n[N_ROWS + 1][N_FATES] = {{0}}, n_mutants[N_ROWS] = {0};
 
     for (guint i = 0; i < batch->n; i++) {
-        const Fate fate = batch->fate[i];
-        n[(batch->first + i) % N_KINDS][fate]++;
-        n[N_KINDS][fate]++;
-        if (fate > BLIND)
-            printf("# mutant %u (%s): %s\n", batch->first + i, kinds[(batch->first + i) % N_KINDS],
+        const Fate fate = batch->report->mutant[i].fate;
+        const guint kind = batch->report->mutant[i].kind;
+        n[kind][fate]++;
+        n[N_ROWS][fate]++;
+        n_mutants[kind]++;
+        if (fate > BLIND || fate == ALTERED)
+            printf("# mutant %u (%s): %s\n", batch->first + i, kind_name(&batch->victim, kind),
                    fates[fate]);
     }
+    printf("# mutant %u took longest, %u ms\n", batch->first + batch->report->slowest,
+           batch->report->longest);
     printf("%-6s", "kind");
     for (Fate fate = SAME; fate < N_FATES; fate++)
         printf(" %10s", fates[fate]);
-    for (guint kind = 0; kind <= N_KINDS; kind++) {
-        printf("\n%-6s", kind < N_KINDS ? kinds[kind] : "all");
-        for (Fate fate = SAME; fate < N_FATES; fate++)
-            printf(" %10u", n[kind][fate]);
-    }
     putchar('\n');
+    for (guint kind = 0; kind < N_ROWS; kind++)
+        if (n_mutants[kind] > 0)
+            print_row(kind_name(&batch->victim, kind), n[kind]);
+    print_row("all", n[N_ROWS]);
 }
 
 static int
 write_all(const Batch *batch, const char *folder)
 {
     for (guint i = 0; i < batch->n; i++) {
-        g_autofree guint8 *bytes = g_memdup2(batch->bytes, batch->length);
-        gsize length = batch->length;
-        const guint number = batch->first + i, kind = mutate(bytes, &length, number);
-        g_autofree char *path = g_strdup_printf("%s/%u-%s.h5", folder, number, kinds[kind]);
+        g_autofree guint8 *bytes = NULL;
+        gsize length;
+        const guint number = batch->first + i,
+                    kind = mutate(&batch->victim, number, &bytes, &length);
+        g_autofree char *path =
+            g_strdup_printf("%s/%u-%s.h5", folder, number, kind_name(&batch->victim, kind));
         if (!g_file_set_contents(path, (const char *)bytes, (gssize)length, NULL))
             return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
 }
 
+/* ---- the command line ------------------------------------------------------------------------------- */
+
+static gboolean metadata, box;
+
+static const GOptionEntry entries[] = {
+    {"metadata", 0, 0, G_OPTION_ARG_NONE, &metadata, "Damage metadata under its checksum", NULL},
+    {"box", 0, 0, G_OPTION_ARG_NONE, &box, "Run HDF5 in a child", NULL},
+    {NULL, 0, 0, 0, NULL, NULL, NULL},
+};
+
+static gboolean
+read_arguments(int *argc, char ***argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new("FILE FIRST N [FOLDER]");
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (g_option_context_parse(context, argc, argv, &error) && *argc >= 4)
+        return TRUE;
+    fprintf(stderr, "mutants: %s\n", error ? error->message : "FILE FIRST N [FOLDER]");
+    return FALSE;
+}
+
+static gboolean
+take_victim(Victim *victim, const char *path)
+{
+    char *bytes = NULL;
+
+    if (!g_file_get_contents(path, &bytes, &victim->length, NULL))
+        return FALSE;
+    victim->bytes = (guint8 *)bytes;
+    if (metadata)
+        victim->blocks = metadata_find(victim->bytes, victim->length);
+    if (metadata && victim->blocks->len == 0)
+        fprintf(stderr, "mutants: %s: no metadata with a checksum\n", path);
+    return victim->length > 0 && (!metadata || victim->blocks->len > 0);
+}
+
+static gboolean
+share_report(Batch *batch)
+{
+    const gsize size = sizeof *batch->report + batch->n * sizeof *batch->report->mutant;
+    void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    batch->report = shared;
+    return shared != MAP_FAILED;
+}
+
 int
 main(int argc, char **argv)
 {
-    g_autofree char *bytes = NULL;
     Batch batch = {0};
 
-    if (argc < 4 || !g_file_get_contents(argv[1], &bytes, &batch.length, NULL)) {
-        fprintf(stderr, "usage: mutants FILE FIRST N [FOLDER]\n");
+    if (argc > 1 && g_str_equal(argv[1], ENTRO_READER_ARGUMENT))
+        entro_reader_serve(argc - 1, argv + 1);
+    if (!read_arguments(&argc, &argv) || !take_victim(&batch.victim, argv[1]))
         return 2;
-    }
-    batch.bytes = (guint8 *)bytes;
     batch.first = (guint)g_ascii_strtoull(argv[2], NULL, 10);
     batch.n = (guint)g_ascii_strtoull(argv[3], NULL, 10);
     if (argc > 4)
         return write_all(&batch, argv[4]);
+    if (box)
+        entro_reader_use_child("/proc/self/exe", PATIENCE);
     talkative = batch.n == 1;
-    guint8 *shared = mmap(NULL, sizeof(guint) + batch.n, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return 2;
-    batch.current = (volatile guint *)(void *)shared;
-    batch.fate = shared + sizeof(guint);
-    if (!work_through(&batch, argv[1]))
+    if (!share_report(&batch) || !work_through(&batch, argv[1]))
         return 2;
     print_table(&batch);
     return EXIT_SUCCESS;

@@ -335,7 +335,7 @@ sums_of_two_rows_are_exact(gconstpointer data)
     }
 }
 
-/* Zeros and what lies below are no logits; the smallest float that is one counts. */
+/* Zeros and what lies below are no logits; the smallest denormal is one. */
 static void
 logs_are_those_of_positive_weights(gconstpointer data)
 {
@@ -350,7 +350,7 @@ logs_are_those_of_positive_weights(gconstpointer data)
         for (gsize key = 0; key < n; key++) {
             p[key] = key % 5 == 3    ? 0
                      : key % 11 == 7 ? -1e-9f
-                                     : (float)exp(-g_rand_double(rand) * 80);
+                                     : (float)exp(-g_rand_double(rand) * 103);
             if (p[key] > 0) {
                 sum += logl((long double)p[key]);
                 squares += logl((long double)p[key]) * logl((long double)p[key]);

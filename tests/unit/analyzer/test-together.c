@@ -436,6 +436,42 @@ below_0_the_largest_logit_is_not_known(Fixture *fixture, gconstpointer data)
 }
 
 static gboolean
+spoil_temperature(const TraceShape *shape, gsize capture, guint layer, EntroParam param,
+                  float *values)
+{
+    static const float no_numbers[] = {NAN, INFINITY, 1e38f};
+
+    (void)layer, (void)param;
+    values[5] = no_numbers[capture % G_N_ELEMENTS(no_numbers)];
+    for (gsize query = 0; query < shape->n_queries; query++)
+        values[shape->n_queries + query] = no_numbers[capture % G_N_ELEMENTS(no_numbers)];
+    return TRUE;
+}
+
+/* Of one query, or of all: neither an Inf nor the rest alone is the head's number. */
+static void
+a_temperature_that_is_no_number_hides_the_logits(Fixture *fixture, gconstpointer data)
+{
+    TraceShape shape = usual;
+
+    (void)data;
+    shape.n_captures = 3;
+    shape.params = 1u << ENTRO_PARAM_TEMPERATURE;
+    shape.edit_param = spoil_temperature;
+    write_trace(fixture->path, &shape);
+    g_autoptr(GArray) captures = run_trace(fixture->path, &run_everything, NULL);
+    for (guint capture = 0; capture < shape.n_captures; capture++)
+        for (guint head = 0; head < 3; head++) {
+            const double *values = head_at(capture_at(captures, capture), 0, head)->values;
+            g_assert_true(isnan(values[ENTRO_HEAD_LOGIT_SQUARE]) == (head < 2));
+            /* 1e38 times the logit may still be a float */
+            if (capture < 2)
+                g_assert_true(isnan(values[ENTRO_HEAD_LOGIT_MAX]) == (head < 2));
+            g_assert_false(isinf(values[ENTRO_HEAD_LOGIT_MAX]));
+        }
+}
+
+static gboolean
 lose_temperature(const TraceShape *shape, gsize capture, guint layer, EntroParam param,
                  float *values)
 {
@@ -473,6 +509,7 @@ main(int argc, char **argv)
     ADD("what-is-not-asked-for-is-nan", what_is_not_asked_for_is_nan_and_changes_nothing_else);
     ADD("logits-are-those-of-a-reference", logits_are_those_of_a_reference);
     ADD("below-0-not-known", below_0_the_largest_logit_is_not_known);
+    ADD("temperature-no-number", a_temperature_that_is_no_number_hides_the_logits);
     ADD("without-temperature-no-logits", without_its_temperature_a_row_has_no_logits);
     return g_test_run();
 }
