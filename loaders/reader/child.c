@@ -98,8 +98,7 @@ spawn(EntroChild *child, int stream, int file, int redo)
         program_fd >= 0 ? g_strdup_printf("/proc/self/fd/%d", program_fd) : g_strdup(child_program);
     g_autofree char *patience = g_strdup_printf("%d", 2 * stall_timeout / 1000 + 10);
     g_autofree char *memory = g_strdup_printf("%u", child_memory);
-    char *arguments[] = {(char *)"entroscope", (char *)ENTRO_READER_ARGUMENT, patience, memory,
-                         NULL};
+    char *arguments[] = {child_program, (char *)ENTRO_READER_ARGUMENT, patience, memory, NULL};
 
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
