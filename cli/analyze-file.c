@@ -515,11 +515,11 @@ note_truncation(const Job *job)
         const EntroAnalyzeSummary *summary = job->summaries->pdata[i];
         n_kept += summary->n_known + summary->n_new - summary->n_partial;
     }
-    g_ptr_array_insert(
-        current(job)->problems, 0,
-        g_strdup_printf("truncated: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
-                        " captures are whole and kept",
-                        n_kept, MAX(job->trace->n_announced, job->trace->n_captures)));
+    g_ptr_array_insert(current(job)->problems, 0,
+                       g_strdup_printf("truncated: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                                       " captures are whole and kept",
+                                       n_kept,
+                                       MAX(job->trace->n_announced, job->trace->n_captures)));
 }
 
 static void

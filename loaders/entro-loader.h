@@ -145,7 +145,7 @@ typedef struct {
     gsize n_captures;
     gsize n_announced; /* entries that /step has, readable or not; 0 without /step */
     gint64 *steps;     /* [n_captures] training step */
-    guint *attempts; /* [n_captures] grows by 1 wherever a step is <= its predecessor */
+    guint *attempts;   /* [n_captures] grows by 1 wherever a step is <= its predecessor */
 
     guint n_layers;
     EntroLayer *layers; /* ascending index */

@@ -481,7 +481,7 @@ gboolean entro_rule_attributes(EntroReader *reader, const char *path, const char
                                EntroLayerRule *rule, GError **error);
 
 typedef struct {
-    gboolean may_be_cut; /* given: a damaged rest is a problem to note, not an error */
+    gboolean may_be_cut;  /* given: a damaged rest is a problem to note, not an error */
     gsize n, n_announced; /* that can be read; that there are */
     void *values;         /* [n], 8 bytes each */
 } EntroSeries;
