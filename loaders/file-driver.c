@@ -30,7 +30,7 @@ typedef struct {
 
 /* Where the next read of raw data is written down; NULL: it is done. */
 static __thread EntroExtent *recorded;
-/* errno of the last read of this thread that failed; 0: none did. */
+/* errno of the last read of this thread that failed, or of an opening without memory; 0: none did. */
 static __thread int unread;
 /* Of the file that is opened to be written. */
 static __thread int *lost_of_next;
@@ -66,8 +66,10 @@ open_file(const char *name, int mode)
     struct stat facts;
     gboolean is_lent = lent_fd >= 0 && mode == O_RDONLY;
 
-    if (!entro_h5_has_room())
+    if (!entro_h5_has_room()) {
+        unread = ENOMEM;
         return NULL;
+    }
     int fd = is_lent ? lent_fd : open(name, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &facts) != 0) {
         if (fd >= 0 && !is_lent)

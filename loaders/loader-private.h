@@ -209,7 +209,8 @@ int entro_driver_get_descriptor(void); /* negative: there is none */
 int entro_driver_get_fd(hid_t file);
 /* errno, where the disk could not read what HDF5 asked for; 0: that has not happened. */
 int entro_driver_get_read_error(hid_t file);
-/* The same of this thread's files since the last call, also of one that could not be opened. */
+/* The same of this thread's files since the last call, also of one that could not be opened; ENOMEM: there
+ * was no memory to open it. */
 int entro_driver_take_unread(void);
 /* Until the next call (with NULL), this thread's reads of raw data are not done but written down
  * here. */

@@ -12,14 +12,15 @@ typedef enum { PREPARE, RUN, N_WAYS } Way;
 
 static struct {
     Way way;
-    guint n, at; /* calls so far; the one that fails, 0: none */
-    guint n_all; /* of an undisturbed deed */
+    guint n, at;    /* calls so far; the one that fails, 0: none */
+    guint n_all;    /* of an undisturbed deed */
+    gboolean rests; /* nothing is counted */
 } plan;
 
 static gboolean
 fails(Way way)
 {
-    return plan.way == way && ++plan.n == plan.at;
+    return !plan.rests && plan.way == way && ++plan.n == plan.at;
 }
 
 static int
@@ -82,11 +83,21 @@ open_to_read(const char *path, GError **error)
     return store != NULL;
 }
 
+/* What opening does fails elsewhere. */
+static EntroStore *
+open_in_peace(const char *path)
+{
+    plan.rests = TRUE;
+    EntroStore *store = open_store(path, ENTRO_STORE_WRITE);
+    plan.rests = FALSE;
+    return store;
+}
+
 /* Captures that are new, the same, and one with fewer rows than it had. */
 static gboolean
 put_captures(const char *path, GError **error)
 {
-    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+    g_autoptr(EntroStore) store = open_in_peace(path);
     EntroCapture captures[] = {make_capture(10, 2, 3), make_capture(20, 1, 2),
                                make_capture(30, 2, 3)};
 
@@ -102,11 +113,11 @@ put_captures(const char *path, GError **error)
 static gboolean
 put_conflict(const char *path, GError **error)
 {
-    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+    g_autoptr(EntroStore) store = open_in_peace(path);
     EntroCapture capture = make_capture(10, 2, 3);
 
     capture.digest++;
-    gboolean good = store != NULL && entro_store_check_capture(store, 1, &capture, error);
+    gboolean good = entro_store_check_capture(store, 1, &capture, error);
     free_capture(&capture);
     return good;
 }
@@ -127,9 +138,9 @@ put_scalars(const char *path, GError **error, gsize n)
                               .config = config,
                               .n_scalars = 1,
                               .scalars = &scalar};
-    g_autoptr(EntroStore) store = entro_store_open(path, ENTRO_STORE_WRITE, error);
+    g_autoptr(EntroStore) store = open_in_peace(path);
 
-    return store != NULL && entro_store_put_trace(store, 1, &trace, 1, error);
+    return entro_store_put_trace(store, 1, &trace, 1, error);
 }
 
 static void
@@ -210,7 +221,7 @@ static const Deed deeds[] = {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TRIES 10
 #else
-#define TRIES 30
+#define TRIES 100
 #endif
 
 /* "" of none; schemas that are half made would not be read. */
@@ -227,6 +238,12 @@ dump(const char *path)
     return text;
 }
 
+/* The database as it is before the deed; made once, as that takes the disk its time. */
+static struct {
+    char *bytes; /* NULL: there is none */
+    gsize n;
+} image;
+
 static void
 begin(const Fixture *fixture, const Deed *deed)
 {
@@ -238,7 +255,14 @@ begin(const Fixture *fixture, const Deed *deed)
         g_autofree char *path = g_build_filename(fixture->folder, name, NULL);
         g_unlink(path);
     }
+    if (image.bytes != NULL) {
+        g_assert_true(g_file_set_contents_full(fixture->path, image.bytes, (gssize)image.n,
+                                               G_FILE_SET_CONTENTS_NONE, 0644, NULL));
+        return;
+    }
     deed->prepare(fixture->path);
+    if (g_file_test(fixture->path, G_FILE_TEST_EXISTS))
+        image.bytes = read_file(fixture->path, &image.n);
 }
 
 static guint
@@ -261,10 +285,12 @@ every_failure_is_told_and_harmless(Fixture *fixture, gconstpointer data)
 {
     const Deed *deed = data;
 
+    g_clear_pointer(&image.bytes, g_free);
     for (Way way = 0; way < N_WAYS; way++) {
         g_autofree char *before = NULL;
         g_autofree char *after = NULL;
         const guint n = count(fixture, deed, way, &before, &after);
+        g_test_message("%s: %u", deed->name, n);
         const guint stride = (n + TRIES - 1) / TRIES;
         guint n_told = 0;
 

@@ -82,7 +82,7 @@ walk(const char *path)
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, &error) : NULL;
     g_autoptr(EntroTileRows) rows = tile ? entro_tile_rows_new(source, &error) : NULL;
-    g_autofree float *keys = g_new(float, POSITIONS *DIM);
+    static float keys[POSITIONS * DIM];
     gboolean end = FALSE;
 
     if (rows == NULL)

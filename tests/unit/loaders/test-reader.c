@@ -35,8 +35,8 @@
 /* ---- the child -------------------------------------------------------------------------------------- */
 
 static struct {
-    char mode; /* 's'egmentation fault, 'a'bort, 'e'xit, 'h'ang, 'l'ie; 0: none */
-    guint at, seen;
+    char mode; /* 's'egmentation fault, 'a'bort, 'e'xit, 'h'ang, 'l'ie, 'c'raft; 0: none */
+    guint at, seen, births;
     GRand *random;
 } plan;
 
@@ -89,13 +89,113 @@ lie(guint32 *number, GVariant **answer)
         *number = g_rand_int(plan.random);
 }
 
+/* Lies that random bytes hardly ever are: facts that could be, and are others than before. */
+typedef enum {
+    LARGE_CHUNK,
+    OTHER_RANK, /* these of a dataset that is opened again, after the first child died over its chunks */
+    OTHER_DIMS,
+    OTHER_CHUNK,
+    OTHER_SIZE,
+    OTHER_FILTERS,
+    FEWER_FILTERS,
+    NOT_CHUNKED,
+    SHRUNK,
+    NOT_THERE,
+    NO_SIZE,
+    FAR_AWAY,
+    MANY_NAMES,
+    ODD_ERRNO,
+    N_CRAFTS
+} Craft;
+
+static void
+craft_facts(EntroDataset *facts, Craft craft)
+{
+    EntroStored *stored = &facts->stored;
+
+    if (craft == LARGE_CHUNK)
+        stored->chunk[0] = (hsize_t)1 << 40;
+    if (craft == OTHER_RANK)
+        stored->rank--;
+    if (craft == OTHER_DIMS)
+        stored->dims[1]++;
+    if (craft == OTHER_CHUNK)
+        stored->chunk[1]++;
+    if (craft == OTHER_SIZE) {
+        facts->type.is_ours = FALSE;
+        facts->element_size = 8;
+    }
+    if (craft == OTHER_FILTERS)
+        facts->filters[facts->n_filters - 1] = ENTRO_FILTER_LZF;
+    if (craft == FEWER_FILTERS)
+        facts->n_filters--;
+    if (craft == NOT_CHUNKED) {
+        facts->chunked = FALSE;
+        facts->n_filters = 0;
+    }
+    if (craft == SHRUNK)
+        stored->dims[0]--;
+}
+
+static GVariant *
+craft_names(void)
+{
+    GVariantBuilder names;
+    g_autofree char *name = g_strnfill(ENTRO_NAME_MAX + 1, 'n');
+
+    g_variant_builder_init(&names, G_VARIANT_TYPE("aay"));
+    g_variant_builder_add(&names, "^ay", name);
+    for (guint i = 0; i < 100000; i++)
+        g_variant_builder_add(&names, "^ay", "0");
+    return g_variant_new("(uaay)", (guint32)ENTRO_LIST_WHOLE, &names);
+}
+
+static GVariant *
+craft_place(Craft craft)
+{
+    const EntroPlace place = {.offset = craft == FAR_AWAY ? G_MAXUINT64 : 4096,
+                              .size = craft == NO_SIZE ? 0 : 8};
+
+    return g_variant_new("(uay@a(ttu))", (guint32)ENTRO_READ_OK, NULL,
+                         g_variant_new_fixed_array(G_VARIANT_TYPE("(ttu)"), &place, 1,
+                                                   sizeof place));
+}
+
+static void
+craft(EntroQuestion question, guint32 *number, GVariant **answer)
+{
+    const Craft wanted = (Craft)plan.at;
+    const gboolean again = wanted >= OTHER_RANK && wanted <= NOT_THERE;
+    EntroDataset facts;
+
+    if (again && plan.births == 0 && question == ENTRO_ASK_FIND && plan.seen > 0)
+        _exit(9);
+    if (question == ENTRO_ASK_OPEN && *number == 0 && plan.births == 0)
+        plan.seen += entro_facts_from_variant(*answer, &facts) && facts.stored.rank > 3;
+    if (question == ENTRO_ASK_OPEN && (wanted == LARGE_CHUNK || (again && plan.births > 0)) &&
+        *number == 0 && entro_facts_from_variant(*answer, &facts) && facts.stored.rank > 3) {
+        *number = wanted == NOT_THERE ? 1 + ENTRO_LOADER_ERROR_FORMAT : 0;
+        craft_facts(&facts, wanted);
+        *answer =
+            wanted == NOT_THERE ? g_variant_new("(ay)", NULL) : entro_facts_to_variant(&facts);
+    }
+    if (question == ENTRO_ASK_FIND && (wanted == NO_SIZE || wanted == FAR_AWAY))
+        *answer = craft_place(wanted);
+    if (question == ENTRO_ASK_LIST && wanted == MANY_NAMES)
+        *answer = craft_names();
+    if (question == ENTRO_ASK_READ_ERROR && wanted == ODD_ERRNO)
+        *answer = g_variant_new("(u)", G_MAXUINT32);
+}
+
 static void
 act(EntroQuestion question, guint32 *number, GVariant **answer)
 {
     (void)question;
     if (plan.mode == 'l')
         lie(number, answer);
-    if (plan.mode == 'l' || plan.seen++ != plan.at)
+    if (plan.mode == 'c')
+        craft(question, number, answer);
+    if (plan.mode == 'l' || plan.mode == 'c' || plan.seen++ != plan.at)
         return;
     signal(SIGSEGV, SIG_DFL);
     signal(SIGABRT, SIG_DFL);
@@ -119,6 +219,8 @@ serve_as_planned(int argc, char **argv)
     guint once = 0;
     FILE *births = fopen(births_name, "a");
 
+    if (births != NULL) /* of those before */
+        plan.births = (guint)ftell(births);
     if (births != NULL)
         fputc('x', births), fclose(births);
     if (g_file_get_contents(plan_name, &text, NULL, NULL) &&
@@ -607,6 +709,46 @@ test_a_child_that_lies_breaks_nothing(void)
     entro_reader_use_child(NULL, 0);
 }
 
+/* What each says of the whole file, at least once. */
+static const char *const crafted[N_CRAFTS] = {
+    [LARGE_CHUNK] = "has chunks of more than",
+    [OTHER_RANK] = "cannot be looked up",
+    [OTHER_DIMS] = "cannot be looked up",
+    [OTHER_CHUNK] = "cannot be looked up",
+    [OTHER_SIZE] = "cannot be looked up",
+    [OTHER_FILTERS] = "cannot be looked up",
+    [FEWER_FILTERS] = "cannot be looked up",
+    [NOT_CHUNKED] = "cannot be looked up",
+    [SHRUNK] = "cannot be looked up",
+    [NOT_THERE] = "cannot be looked up",
+    [NO_SIZE] = "where no chunk can",
+    [FAR_AWAY] = "where no chunk can",
+    [MANY_NAMES] = "--max-layers",
+    [ODD_ERRNO] = "a part of it could not be read",
+};
+
+static void
+test_lies_that_could_be_true(void)
+{
+    const char *path = fixture_path("crafted.h5");
+    guint descriptors;
+
+    make_trace(path, TRUE, 4);
+    entro_reader_use_child(program, 30);
+    descriptors = count_descriptors();
+    for (Craft lie = 0; lie < N_CRAFTS; lie++) {
+        set_plan('c', lie, FALSE);
+        g_autofree char *text = describe(path);
+        g_auto(GStrv) parts = g_strsplit(text, crafted[lie], -1);
+        const guint n = g_strv_length(parts) - 1;
+        /* the first child's death alone costs one thing */
+        if (n < (lie >= OTHER_RANK && lie <= NOT_THERE ? 3 : 1))
+            g_error("lie %u: %s", lie, text);
+        assert_nothing_is_left(descriptors);
+    }
+    entro_reader_use_child(NULL, 0);
+}
+
 /* ---- the sandbox ------------------------------------------------------------------------------------ */
 
 static void
@@ -854,6 +996,7 @@ main(int argc, char **argv)
     ADD("children-that-die-again-and-again-end", test_children_that_die_again_and_again_end);
     ADD("a-child-that-hangs-is-not-waited-for", test_a_child_that_hangs_is_not_waited_for);
     ADD("a-program-that-is-not-there", test_a_program_that_is_not_there);
+    ADD("lies-that-could-be-true-are-seen", test_lies_that_could_be_true);
     ADD("a-child-that-lies-breaks-nothing", test_a_child_that_lies_breaks_nothing);
     int failed = g_test_run();
     fixture_done();
