@@ -362,6 +362,18 @@ def a_flipped_byte_never_crashes(world):
         assert result.code in (0, 3, 4, 5), f"byte {place}: {result}"
 
 
+@test
+def a_size_beyond_its_own_maximum_is_refused(world):
+    """HDF5 counts chunks by the maximum, and would give another chunk than that which it is asked for."""
+    make(world, maxshape=(S, B, H, T, 987654321), chunks=(1, 1, 1, T, T))
+    whole = (world / "odd.h5").read_bytes()
+    most = (987654321).to_bytes(8, "little")
+    assert whole.count(most) == 1
+    (world / "odd.h5").write_bytes(whole.replace(most, (T - 1).to_bytes(8, "little")))
+    result = world.run("analyze", "odd.h5", "--db", "r.db", check=4)
+    assert f"has {T} elements along axis 4, where it can have at most {T - 1}" in result.err, result
+
+
 # ---- LZF
 
 LZF_STORAGES = ({}, {"shuffle": True}, {"fletcher32": True}, {"shuffle": True, "fletcher32": True})
