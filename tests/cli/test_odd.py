@@ -111,6 +111,16 @@ def every_kind_of_attribute(world):
 
 
 @test
+def an_attempt_that_cannot_be_is_left_out(world):
+    for attempt in (-1, 2 ** 40):
+        make(world, attributes={"attempt": numpy.int64(attempt)})
+        (world / "r.db").unlink(missing_ok=True)
+        result = world.run("analyze", "odd.h5", "--db", "r.db", check=3)
+        assert f"attempt is {attempt}, expected 1 to 1000000" in result.err, result
+        assert query(world / "r.db", "SELECT DISTINCT attempt FROM runs") == [(1,)]
+
+
+@test
 def without_name_uuid_or_causality_the_same_file_is_known_again(world):
     make(world, "plain.h5")
     first = world.run("analyze", "plain.h5", "--db", "r.db", check=0)
