@@ -467,7 +467,7 @@ print_table(const Batch *batch)
         n[kind][fate]++;
         n[N_ROWS][fate]++;
         n_mutants[kind]++;
-        if (fate > BLIND || fate == ALTERED)
+        if (fate > BLIND)
             printf("# mutant %u (%s): %s\n", batch->first + i, kind_name(&batch->victim, kind),
                    fates[fate]);
     }
