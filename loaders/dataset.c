@@ -146,17 +146,36 @@ read_layout(EntroDataset *dataset, gsize max_chunk, GError **error)
     return locate_block(dataset, error);
 }
 
+/* HDF5 counts chunks by the largest sizes: with one that is too small it takes another chunk for the one
+ * that was asked for. */
+static gboolean
+check_growth(const EntroDataset *dataset, const hsize_t *most, GError **error)
+{
+    const EntroStored *stored = &dataset->stored;
+
+    for (int axis = 0; axis < stored->rank; axis++)
+        if (most[axis] < stored->dims[axis]) { /* H5S_UNLIMITED is the largest number */
+            g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                        "%s has %" G_GUINT64_FORMAT
+                        " elements along axis %d, where it can have at most %" G_GUINT64_FORMAT,
+                        dataset->name, (guint64)stored->dims[axis], axis, (guint64)most[axis]);
+            return FALSE;
+        }
+    return TRUE;
+}
+
 /* The product of the sizes in a file may overflow: HDF5 answers that with 0 elements. */
 static gboolean
 read_extent(EntroDataset *dataset, GError **error)
 {
     gsize bytes = dataset->element_size;
     EntroStored *stored = &dataset->stored;
+    hsize_t most[ENTRO_STORED_RANK_MAX];
     g_auto(EntroHid) space = H5Dget_space(dataset->id);
 
     stored->rank = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
     if (stored->rank < 1 || stored->rank > ENTRO_STORED_RANK_MAX ||
-        H5Sget_simple_extent_dims(space, stored->dims, NULL) < 0) {
+        H5Sget_simple_extent_dims(space, stored->dims, most) < 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
                     "%s has %d axes, expected 1 to %d", dataset->name, stored->rank,
                     ENTRO_STORED_RANK_MAX);
@@ -168,7 +187,7 @@ read_extent(EntroDataset *dataset, GError **error)
                         "%s announces more elements than can be counted", dataset->name);
             return FALSE;
         }
-    return TRUE;
+    return check_growth(dataset, most, error);
 }
 
 gboolean

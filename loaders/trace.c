@@ -241,6 +241,22 @@ root_integer(EntroSource *source, const char *name, gint64 missing)
     return missing;
 }
 
+#define MOST_ATTEMPTS 1000000
+
+/* The first one is 1; who counts from 0 means the same. */
+static guint
+read_attempt(EntroSource *source)
+{
+    gint64 attempt = root_integer(source, "attempt", 1);
+
+    if (attempt >= 0 && attempt <= MOST_ATTEMPTS)
+        return (guint)MAX(attempt, 1);
+    entro_note(source->trace.problems,
+               "the root attribute attempt is %" G_GINT64_FORMAT ", expected 1 to %d: left out",
+               attempt, MOST_ATTEMPTS);
+    return 1;
+}
+
 void
 entro_trace_read_root(EntroSource *source)
 {
@@ -253,7 +269,7 @@ entro_trace_read_root(EntroSource *source)
     trace->causal = causal < 0    ? ENTRO_CAUSAL_UNKNOWN
                     : causal == 0 ? ENTRO_CAUSAL_NO
                                   : ENTRO_CAUSAL_YES;
-    trace->attempt = (guint)CLAMP(root_integer(source, "attempt", 1), 1, 1000000);
+    trace->attempt = read_attempt(source);
     trace->context_length = (guint64)MAX(root_integer(source, "context_length", 0), 0);
 }
 

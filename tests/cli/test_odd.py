@@ -111,6 +111,16 @@ def every_kind_of_attribute(world):
 
 
 @test
+def an_attempt_that_cannot_be_is_left_out(world):
+    for attempt in (-1, 2 ** 40):
+        make(world, attributes={"attempt": numpy.int64(attempt)})
+        (world / "r.db").unlink(missing_ok=True)
+        result = world.run("analyze", "odd.h5", "--db", "r.db", check=3)
+        assert f"attempt is {attempt}, expected 1 to 1000000" in result.err, result
+        assert query(world / "r.db", "SELECT DISTINCT attempt FROM runs") == [(1,)]
+
+
+@test
 def without_name_uuid_or_causality_the_same_file_is_known_again(world):
     make(world, "plain.h5")
     first = world.run("analyze", "plain.h5", "--db", "r.db", check=0)
@@ -360,6 +370,18 @@ def a_flipped_byte_never_crashes(world):
         (world / "r.db").unlink(missing_ok=True)
         result = world.run("analyze", "bad.h5", "--db", "r.db")
         assert result.code in (0, 3, 4, 5), f"byte {place}: {result}"
+
+
+@test
+def a_size_beyond_its_own_maximum_is_refused(world):
+    """HDF5 counts chunks by the maximum, and would give another chunk than that which it is asked for."""
+    make(world, maxshape=(S, B, H, T, 987654321), chunks=(1, 1, 1, T, T))
+    whole = (world / "odd.h5").read_bytes()
+    most = (987654321).to_bytes(8, "little")
+    assert whole.count(most) == 1
+    (world / "odd.h5").write_bytes(whole.replace(most, (T - 1).to_bytes(8, "little")))
+    result = world.run("analyze", "odd.h5", "--db", "r.db", check=4)
+    assert f"has {T} elements along axis 4, where it can have at most {T - 1}" in result.err, result
 
 
 # ---- LZF
