@@ -85,6 +85,17 @@ def start_seconds(world, *args, **options):
     return time.monotonic() - begin
 
 
+def killed_after_checkpoint(world, checkpoint, args):
+    """Once its checkpoint was written anew, and a little later."""
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    process = world.start(*args)
+    until = time.monotonic() + clitest.TIMEOUT
+    while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before) and process.poll() is None:
+        assert time.monotonic() < until, "no checkpoint is written"
+        time.sleep(0.005)
+    return kill(process, 0.1)
+
+
 def check_killed(world, *args, kills=5, **options):
     whole = world.run(*line("whole", *args, resume=False, **options), check=0)
     longest = 0.06 + start_seconds(world, *args, **options)
@@ -201,8 +212,7 @@ def refused(world, result, code, *words):
 @test
 def what_does_not_fit_is_a_sentence_and_nothing_is_touched(world):
     write_text(world)
-    world.run(*line("a", "--seed", "5", steps=1000000, resume=False, every=10), check=None,
-              preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.3))
+    killed_after_checkpoint(world, world / "a.ck", line("a", "--seed", "5", steps=1000000, resume=False, every=10))
     world.run(*line("b", "--seed", "5", steps=20), check=0)
     shutil.copy(world / "a.ck", world / "b2.ck")
     before = {name: (world / name).read_bytes() for name in world.names()}
@@ -241,18 +251,15 @@ def what_does_not_fit_is_a_sentence_and_nothing_is_touched(world):
 @test
 def a_lost_trace_is_followed_by_another(world):
     write_text(world)
-    world.run(*line("a", steps=1000000, resume=False, every=10), check=None,
-              preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.5))
+    killed_after_checkpoint(world, world / "a.ck", line("a", steps=1000000, resume=False, every=10))
     world.run("analyze", "a.trace", "--db", "r.db", "--run", "before", check=0)
     (world / "a.trace").write_bytes((world / "a.trace").read_bytes()[:5000])
     refused(world, world.run(*line("a", steps=1000000)), 4, "a.trace")
     refused(world, world.run(*line("a", "--new-trace", steps=1000000)), 2, "a.trace", "takes no file's place")
     refused(world, world.run("train", *TINY, "--trace", "x", "--new-trace"), 2, "resumed")
-    going = world.run(*line("a", "--trace", "b.trace", "--new-trace", steps=1000000), check=None,
-                      preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.5))
+    going = killed_after_checkpoint(world, world / "a.ck", line("a", "--trace", "b.trace", "--new-trace", steps=1000000))
     assert "going on from a.ck" in going.err, str(going)
-    world.run(*line("a", "--trace", "b.trace", steps=1000000), check=None,
-              preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.3))
+    killed_after_checkpoint(world, world / "a.ck", line("a", "--trace", "b.trace", steps=1000000))
     world.run("analyze", "b.trace", "--db", "r.db", "--run", "after", check=0)
     steps = {run: [step for (step,) in query(world / "r.db", "SELECT step FROM captures AS c JOIN runs AS r ON"
                                              f" r.id = c.run_id WHERE r.name = '{run}' ORDER BY step")]
