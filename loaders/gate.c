@@ -190,7 +190,8 @@ open_as(const char *path, const Rung *rung)
     return H5Fopen(path, rung->swmr ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
 }
 
-/* What the disk could not read, or what there is no memory for, is not cut off: no rung helps, and *ret_unread is its errno. */
+/* What the disk could not read, or what there is no memory for, is not cut off: no rung helps, and
+ * *ret_unread is its errno. */
 static hid_t
 climb(const char *path, const Superblock *block, const char **ret_mode, int *ret_unread)
 {
