@@ -582,7 +582,7 @@ check_not_database(const char *path, const char *db_path, GError **error)
 static void
 begin(Watch *watch, const char *path)
 {
-    const char *network = entro_look_network(path);
+    const char *network = entro_network_name(path);
 
     watch->path = path;
     watch->commands = entro_commands_new(chosen.on_finding);

@@ -5,24 +5,10 @@
 #include "watch.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42
-#endif
-#ifndef SMB2_SUPER_MAGIC
-#define SMB2_SUPER_MAGIC 0xfe534d42
-#endif
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
-#define LUSTRE_SUPER_MAGIC 0x0bd00bd0 /* not in the kernel's headers, as the next */
-#define GPFS_SUPER_MAGIC   0x47504653
 
 /* The coarsest clock of a local file system in use ticks every 10 ms; some margin. */
 #define CLOCK_TICK (G_USEC_PER_SEC / 10)
@@ -68,25 +54,6 @@ gboolean
 entro_look_may_hide(const EntroLook *look)
 {
     return ABS(g_get_real_time() - look->changed) < CLOCK_TICK;
-}
-
-const char *
-entro_look_network(const char *path)
-{
-    static const struct {
-        guint32 magic;
-        const char *name;
-    } rows[] = {{NFS_SUPER_MAGIC, "NFS"},   {SMB_SUPER_MAGIC, "SMB"},
-                {CIFS_SUPER_MAGIC, "SMB"},  {SMB2_SUPER_MAGIC, "SMB"},
-                {AFS_SUPER_MAGIC, "AFS"},   {LUSTRE_SUPER_MAGIC, "Lustre"},
-                {GPFS_SUPER_MAGIC, "GPFS"}, {FUSE_SUPER_MAGIC, "FUSE"},
-                {CODA_SUPER_MAGIC, "Coda"}};
-    struct statfs info;
-
-    for (gsize i = 0; statfs(path, &info) == 0 && i < G_N_ELEMENTS(rows); i++)
-        if ((guint32)info.f_type == rows[i].magic)
-            return rows[i].name;
-    return NULL;
 }
 
 /* ---- who writes it ------------------------------------------------------------------------------------ */

@@ -21,8 +21,6 @@ gboolean entro_look_same(const EntroLook *a, const EntroLook *b);
 gboolean entro_look_replaced(const EntroLook *before, const EntroLook *now);
 /* Two writes may share a tick of the file system's clock, of which the first was seen. */
 gboolean entro_look_may_hide(const EntroLook *look);
-/* Name of a file system over which another machine's writes come late; NULL: none of these. */
-const char *entro_look_network(const char *path);
 
 /* The process that has the file open for writing, as far as one may look. */
 typedef struct {

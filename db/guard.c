@@ -5,9 +5,6 @@
  * emptied. */
 #include "db-private.h"
 
-#include <linux/magic.h>
-#include <sys/vfs.h>
-
 /* ---- notes ------------------------------------------------------------------------------------ */
 
 void
@@ -140,32 +137,13 @@ entro_guard_recovered(EntroStore *store, GError **error)
 
 /* ---- where it lies ---------------------------------------------------------------------------- */
 
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42
-#endif
-#ifndef SMB2_SUPER_MAGIC
-#define SMB2_SUPER_MAGIC 0xfe534d42
-#endif
-#ifndef CEPH_SUPER_MAGIC
-#define CEPH_SUPER_MAGIC 0x00c36400
-#endif
-#define LUSTRE_SUPER_MAGIC 0x0bd00bd0 /* not in the kernel's headers, as the next */
-#define GPFS_SUPER_MAGIC   0x47504653
-
 /* Not FUSE: it is the root of many containers, and what lies behind it cannot be told. */
 static gboolean
 is_network(const char *path)
 {
-    static const guint32 magics[] = {NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,    CIFS_SUPER_MAGIC,
-                                     SMB2_SUPER_MAGIC, AFS_SUPER_MAGIC,    CODA_SUPER_MAGIC,
-                                     NCP_SUPER_MAGIC,  LUSTRE_SUPER_MAGIC, CEPH_SUPER_MAGIC,
-                                     GPFS_SUPER_MAGIC};
-    struct statfs info;
+    const char *name = entro_network_name(path);
 
-    for (gsize i = 0; statfs(path, &info) == 0 && i < G_N_ELEMENTS(magics); i++)
-        if ((guint32)info.f_type == magics[i])
-            return TRUE;
-    return FALSE;
+    return name != NULL && !g_str_equal(name, "FUSE");
 }
 
 gboolean (*entro_guard_is_network)(const char *path) = is_network;

@@ -230,6 +230,9 @@ typedef enum {
 
 /* From the first bytes of the file, without HDF5 and without a lock. */
 ENTRO_API gboolean entro_file_writing(const char *path, EntroWriting *ret_writing, GError **error);
+/* Of the network file system that this lies on; NULL: on none that is known.  "FUSE" may be one, or the
+ * root of a container. */
+ENTRO_API const char *entro_network_name(const char *path);
 
 /* Which captures entro_source_next() hands out: positions into trace->steps, ascending.  Starts
  * again at the first of them.  Without a call: all captures. */
