@@ -1,6 +1,7 @@
 /* compare-json.c: a comparison as one JSON object, with every number of it (README, "Comparing
  * runs").  null: no value, and beside intervals and tests `refused` says why. */
 #include "compare.h"
+#include "report.h"
 
 static void
 begin_object(JsonBuilder *builder, const char *name)
@@ -85,12 +86,7 @@ add_findings(JsonBuilder *builder, const GPtrArray *findings)
     for (guint i = 0; i < findings->len; i++) {
         const EntroFinding *finding = findings->pdata[i];
         begin_object(builder, NULL);
-        entro_json_string(builder, "kind", entro_finding_kind_name(finding->kind));
-        entro_json_string(builder, "severity", entro_severity_name(finding->severity));
-        entro_json_place(builder, "layer", finding->layer, -1);
-        entro_json_place(builder, "head", finding->head, -1);
-        entro_json_integer(builder, "onset_step", finding->onset_step);
-        entro_json_place(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
+        entro_json_finding(builder, finding);
         entro_json_string(builder, "sentence", finding->sentence);
         json_builder_end_object(builder);
     }

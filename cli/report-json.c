@@ -51,8 +51,8 @@ entro_report_parse_evidence(const char *evidence)
     return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? g_steal_pointer(&node) : NULL;
 }
 
-static void
-evidence_json(JsonBuilder *builder, const char *evidence)
+void
+entro_json_evidence(JsonBuilder *builder, const char *evidence)
 {
     g_autoptr(JsonNode) node = entro_report_parse_evidence(evidence);
 
@@ -66,20 +66,26 @@ evidence_json(JsonBuilder *builder, const char *evidence)
     json_builder_end_object(builder);
 }
 
-static void
-finding_json(JsonBuilder *builder, const EntroFinding *finding)
+void
+entro_json_finding(JsonBuilder *builder, const EntroFinding *finding)
 {
-    json_builder_begin_object(builder);
     entro_json_string(builder, "kind", entro_finding_kind_name(finding->kind));
     entro_json_string(builder, "severity", entro_severity_name(finding->severity));
     entro_json_place(builder, "layer", finding->layer, -1);
     entro_json_place(builder, "head", finding->head, -1);
     entro_json_integer(builder, "onset_step", finding->onset_step);
     entro_json_place(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
+}
+
+static void
+finding_json(JsonBuilder *builder, const EntroFinding *finding)
+{
+    json_builder_begin_object(builder);
+    entro_json_finding(builder, finding);
     entro_json_integer(builder, "captures", (gint64)finding->n_captures);
     entro_json_string(builder, "rule", finding->rule);
     entro_json_string(builder, "sentence", finding->sentence);
-    evidence_json(builder, finding->evidence);
+    entro_json_evidence(builder, finding->evidence);
     json_builder_end_object(builder);
 }
 

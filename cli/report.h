@@ -72,6 +72,9 @@ char *entro_report_verdict(const EntroRunReport *report);
     "others: `analyze` the trace again."
 /* An object; NULL when it is none: somebody else wrote it (report-json.c). */
 JsonNode *entro_report_parse_evidence(const char *evidence);
+/* Members of a finding's object: what it is and where; and its evidence, null if it is none. */
+void entro_json_finding(JsonBuilder *builder, const EntroFinding *finding);
+void entro_json_evidence(JsonBuilder *builder, const char *evidence);
 
 /* Whether nothing above info was found. */
 gboolean entro_report_is_healthy(const EntroRunReport *report);

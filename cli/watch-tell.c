@@ -1,4 +1,5 @@
 /* watch-tell.c: what `watch` tells: lines for a person, or with --json an object a line. */
+#include "report.h"
 #include "watch.h"
 
 #include <stdio.h>
@@ -83,32 +84,15 @@ entro_tell_capture(const EntroAnalyzeSummary *summary, const EntroCapture *captu
 }
 
 static void
-evidence_json(JsonBuilder *builder, const char *evidence)
-{
-    g_autoptr(JsonNode) node = json_from_string(evidence, NULL);
-
-    json_builder_set_member_name(builder, "evidence");
-    if (node != NULL)
-        json_builder_add_value(builder, g_steal_pointer(&node));
-    else
-        json_builder_add_null_value(builder);
-}
-
-static void
 finding_json(const EntroAnalyzeSummary *summary, const EntroFinding *finding)
 {
     g_autoptr(JsonBuilder) builder = begin_event("finding");
 
     run_json(builder, summary);
-    entro_json_string(builder, "kind", entro_finding_kind_name(finding->kind));
-    entro_json_string(builder, "severity", entro_severity_name(finding->severity));
-    entro_json_place(builder, "layer", finding->layer, -1);
-    entro_json_place(builder, "head", finding->head, -1);
-    entro_json_integer(builder, "onset_step", finding->onset_step);
-    entro_json_place(builder, "last_step", finding->last_step, ENTRO_STILL_SO);
+    entro_json_finding(builder, finding);
     entro_json_string(builder, "rule", finding->rule);
     entro_json_string(builder, "sentence", finding->sentence);
-    evidence_json(builder, finding->evidence);
+    entro_json_evidence(builder, finding->evidence);
     end_event(builder);
 }
 
