@@ -7,6 +7,7 @@
 #include "containers/containers.h"
 
 #include <hdf5.h>
+#include <string.h>
 
 /* ---- HDF5 handles and errors (h5.c) ---------------------------------------------------------- */
 
@@ -134,6 +135,15 @@ typedef struct {
     EntroSeriesEnd captures;
     EntroSeriesEnd *scalars; /* in the order of options->scalars */
 } EntroTraceEnd;
+
+/* A page of the disk that was lost reads as zeros, and Fletcher's sum of zeros is 0: a chunk that lay in it
+ * whole passes its checksum. */
+#define ENTRO_LOST_PAGE "is zeros, and so is its checksum: a lost page of the disk"
+static inline gboolean
+entro_is_zeros(const guint8 *bytes, gsize n)
+{
+    return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
 
 /* Whether `path` is what these options would have made, grown since; nothing is written.  The uuid
  * must be that of the options; without one, any is good, if the producer is the same. */

@@ -142,8 +142,6 @@ entro_trace_read_params(EntroSource *source, guint position)
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-/* A page of the disk that was lost reads as zeros, and Fletcher's sum of zeros is 0: a chunk that lay in
- * it whole passes its checksum. */
 static gboolean
 is_lost_page(const EntroDataset *dataset, const guint8 *raw, gsize n)
 {
@@ -154,10 +152,7 @@ is_lost_page(const EntroDataset *dataset, const guint8 *raw, gsize n)
         if (dataset->filters[i] == H5Z_FILTER_DEFLATE)
             return FALSE; /* of which zeros are no stream */
     }
-    for (gsize i = 0; i < n * dataset->element_size; i++)
-        if (raw[i] != 0)
-            return FALSE;
-    return checksummed;
+    return checksummed && entro_is_zeros(raw, n * dataset->element_size);
 }
 
 /* The entry as it is stored, n values. */
@@ -179,7 +174,7 @@ read_entry(const EntroParamData *data, EntroParam param, gsize capture, gsize n,
     }
     EntroRead read = entro_read_patiently(&data->dataset, origin, dims, raw, ret_problem);
     if (read == ENTRO_READ_OK && rows[param].divides && is_lost_page(&data->dataset, raw, n)) {
-        *ret_problem = g_strdup("is zeros, and so is its checksum: a lost page of the disk");
+        *ret_problem = g_strdup(ENTRO_LOST_PAGE);
         return ENTRO_READ_DAMAGED;
     }
     return read;

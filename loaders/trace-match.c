@@ -301,17 +301,15 @@ is_there(const EntroTile *tile, guint64 file_size)
            are_within(own->beside, own->n_beside, file_size);
 }
 
-/* Zeros are their own checksum: a piece of the disk that was never written passes for data. */
 static gboolean
-is_zeros(int fd, const EntroPiece *pieces, guint n)
+is_lost(int fd, const EntroPiece *pieces, guint n)
 {
     for (guint i = 0; i < n; i++) {
         const gsize size = (gsize)pieces[i].extent.size;
         g_autofree guint8 *bytes = g_try_malloc(size);
-        if (bytes == NULL || size == 0 ||
-            pread(fd, bytes, size, (off_t)pieces[i].extent.offset) != (gssize)size)
-            continue;
-        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)
+        if (bytes != NULL &&
+            pread(fd, bytes, size, (off_t)pieces[i].extent.offset) == (gssize)size &&
+            entro_is_zeros(bytes, size))
             return TRUE;
     }
     return FALSE;
@@ -322,8 +320,8 @@ is_whole(EntroTile *tile, EntroTileRows *rows)
 {
     const struct EntroTilePrivate *own = tile->private_;
 
-    return entro_tile_rows_read(rows, tile) && !is_zeros(own->fd, own->pieces, own->n_pieces) &&
-           !is_zeros(own->fd, own->beside, own->n_beside);
+    return entro_tile_rows_read(rows, tile) && !is_lost(own->fd, own->pieces, own->n_pieces) &&
+           !is_lost(own->fd, own->beside, own->n_beside);
 }
 
 /* A file that was being written does not tell where it should end, so what it says to hold is looked

@@ -48,8 +48,6 @@ read_entries(const EntroDataset *dataset, guint8 *to, gboolean may_cut, char **r
     return done;
 }
 
-static const char lost_page[] = "is zeros, and so is its checksum: a lost page of the disk";
-
 /* Entries before the first chunk that is zeros and passes its checksum for that reason alone (params.c).
  * Steps grow, so that two of them are not both 0; scalars may be. */
 static gsize
@@ -135,12 +133,12 @@ entro_read_series(EntroSource *source, const char *path, EntroClass class, gsize
         gsize n_good = count_before_lost_page(&dataset, values, n);
         if (n_good < n && (n_good == 0 || !ret_series->may_be_cut)) {
             g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", path,
-                        lost_page);
+                        ENTRO_LOST_PAGE);
             return FALSE;
         }
         if (n_good < n) {
             g_free(problem);
-            problem = g_strdup(lost_page);
+            problem = g_strdup(ENTRO_LOST_PAGE);
         }
         n = n_good;
     }

@@ -5,6 +5,7 @@ Then: files that are written whole are the old one or the new one; a database is
 that was told as stored; and the same command run again ends as if nothing had happened.  ENTRO_POWER: how many
 losses of each command (15); ENTRO_SEED: others.
 """
+import collections
 import json
 import os
 import random
@@ -51,25 +52,22 @@ class Recorded:
     def __init__(self, case):
         self.case = case
         with Scratch(case) as folder, tempfile.NamedTemporaryFile() as log, open(folder / "events", "wb") as events:
-            self.before = powerlib.Disk(folder)
             self.calls = powerlib.trace([clitest.PROGRAM, *case.args], folder, log.name, stdout=events,
                                         stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment())
 
     def lose(self, at, rng, folder):
         """What is there after the power went before call `at`; returns the steps that were told until then."""
-        with Scratch(self.case) as fresh:
-            disk = powerlib.Disk(fresh)
-        steps = set()
+        disk, said = powerlib.Disk(self.case.template), b""
         for what, name, more in self.calls[:at]:
-            if name == "events" and what == "write":
-                steps |= {told(line) for line in more[0].splitlines()} - {None} if self.case.args[0] == "watch" else set()
-            elif name != "events":
+            if name != "events":
                 disk.do(what, name, more)
+            elif what == "write":
+                said += more[0]
         for path in folder.iterdir():
             path.unlink()
         for name, data in disk.after_loss(rng).items():
             (folder / name).write_bytes(data)
-        return steps
+        return {told(line) for line in said.splitlines()} - {None} if "--json" in self.case.args else set()
 
 
 def stored(path):
@@ -117,7 +115,7 @@ def statistics(path):
     return {row[1:4]: row[4:] for row in rows}
 
 
-def check_trace(case, folder, at):
+def check_trace(case, folder):
     """HDF5 writes its own blocks in place: what was written since the last sync may have spoilt older ones.  So
     the trace may be lost; it may not lie, and the checkpoint holds.  Gone on with, it is what it would have been."""
     gone = run(["analyze", "t.h5", "--db", "z.db"], folder)
@@ -128,7 +126,7 @@ def check_trace(case, folder, at):
     for path in folder.glob("z.db*"):
         path.unlink()
     done = run(case.args, folder)
-    case.fates[done.returncode] = case.fates.get(done.returncode, 0) + 1
+    case.fates[done.returncode] += 1
     if done.returncode == 0:
         for name in case.grows:
             assert faultlib.state(folder / name) == case.reference[name], f"again: {name} differs"
@@ -149,7 +147,7 @@ def check(recorded, at, rng):
             if name.endswith(".db"):
                 check_database(folder / name, steps)
         if case.name == "train":
-            check_trace(case, folder, at)
+            check_trace(case, folder)
             return
         done = run(case.args, folder)
         if case.name in AGAIN_IS_NOTHING and done.returncode == 2:
@@ -160,7 +158,7 @@ def check(recorded, at, rng):
 
 
 def prepare_trace(case):
-    case.fates = {}
+    case.fates = collections.Counter()
     with Scratch(case) as folder:
         for command in (case.args, ["analyze", "t.h5", "--db", "z.db"]):
             done = run(command, folder)
@@ -188,7 +186,7 @@ def losses(case, home):
             before = recorded.calls[at - 1][:2] if at > 0 else "nothing"
             raise AssertionError(f"{wrong}\nafter call {at} of {n_calls} ({before})") from wrong
     print(f"# {case.name}: {len(places)} losses among {n_calls} calls"
-          + (f"; exit codes of --resume: {case.fates}" if case.name == "train" else ""))
+          + (f"; exit codes of --resume: {dict(case.fates)}" if case.name == "train" else ""))
 
 
 def main():
