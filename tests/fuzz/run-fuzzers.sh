@@ -23,6 +23,8 @@ nice ninja -C $build $(printf 'tests/fuzz/fuzz-%s ' "$@") >/dev/null
 
 finds=$build/finds
 mkdir -p $finds
+clock=$(mktemp) # one a run: two runs of different targets go side by side
+trap 'rm -f "$clock"' EXIT
 export ASAN_OPTIONS=allocator_may_return_null=1:malloc_context_size=8:quarantine_size_mb=32
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS="suppressions=$PWD/tests/suppressions/lsan.supp:print_suppressions=0"
@@ -30,9 +32,9 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/suppressions/lsan.supp:print_suppre
 # Sets `used`: seconds that the children of this shell have computed, "1m2.3s 0m4.5s" in the second line of
 # times.  Not in $(...), which is a shell of its own without children.
 count() {
-  times >$finds/times
+  times >"$clock"
   used=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); sum += part[1] * 60 + part[2] } }
-    END { print int(sum) }' $finds/times)
+    END { print int(sum) }' "$clock")
 }
 
 # Executions and edges over all rounds of a log, and where the last new edge was found.
