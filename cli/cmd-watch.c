@@ -9,15 +9,16 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define INTERVAL       1.0  /* s between two looks; each that finds something costs some 30 ms */
-#define IDLE           60.0 /* s without a flush before one asks what became of the writer */
-#define PATIENCE       2.0  /* s of silence after a writer that was known has gone */
-#define CLOSE_AFTER    5.0  /* the same where it has closed the file, and might open it again */
-#define SEARCH_EVERY   10.0 /* s between two looks through /proc for a writer that is not known */
-#define NETWORK_EVERY  5.0  /* s: what stat() says of a network file system may be late */
-#define SETTLED        0.2  /* s without a write, before a file without SWMR is read */
-#define SETTLE_AT_MOST 0.5  /* s: a writer that never rests is read nevertheless */
-#define SAY_AFTER      1.5  /* s: every file is without SWMR while it is being created */
+#define INTERVAL       1.0   /* s between two looks; each that finds something costs some 30 ms */
+#define IDLE           60.0  /* s without a flush before one asks what became of the writer */
+#define IDLE_AFAR      600.0 /* the same where it may be on another machine */
+#define PATIENCE       2.0   /* s of silence after a writer that was known has gone */
+#define CLOSE_AFTER    5.0   /* the same where it has closed the file, and might open it again */
+#define SEARCH_EVERY   10.0  /* s between two looks through /proc for a writer that is not known */
+#define NETWORK_EVERY  5.0   /* s: what stat() says of a network file system may be late */
+#define SETTLED        0.2   /* s without a write, before a file without SWMR is read */
+#define SETTLE_AT_MOST 0.5   /* s: a writer that never rests is read nevertheless */
+#define SAY_AFTER      1.5   /* s: every file is without SWMR while it is being created */
 #define JUDGE_SHARE    5.0 /* at most a fifth of the time goes into judging what was judged before */
 #define COMMANDS_WAIT  5.0  /* s at the end for the command of the last findings */
 #define NAP            0.05 /* s that a signal may wait */
@@ -37,7 +38,7 @@ static const GOptionEntry entries[] = {
      "Seconds between two looks at the file (default 1)", "S"},
     {"idle", 0, 0, G_OPTION_ARG_STRING, &chosen.idle,
      "Seconds without a write after which a writer that cannot be found is taken for gone "
-     "(default 60)",
+     "(default 60; 600 on a network file system)",
      "S"},
     {"wait", 0, 0, G_OPTION_ARG_NONE, &chosen.wait,
      "Wait for a file that is not there yet, and for a writer that is gone to come back", NULL},
@@ -57,6 +58,7 @@ typedef enum {
     SAID_KILLED = 1 << 3,
     SAID_WAITING = 1 << 4,
     SAID_UNREADABLE = 1 << 5,
+    SAID_WHERE = 1 << 6,
 } Said;
 
 typedef struct {
@@ -65,7 +67,7 @@ typedef struct {
     EntroFollow follow;
     EntroFailOn fail_on;
     double interval, idle;
-    gboolean network;
+    const char *network; /* that it lies on, or NULL */
     EntroStore *store;
     EntroCommands *commands;
     GPtrArray *totals; /* EntroAnalyzeSummary: a run each */
@@ -168,7 +170,11 @@ tell_new_findings(Watch *watch, const EntroAnalyzeSummary *summary)
 static void
 see_stored(const EntroAnalyzeSummary *summary, const EntroCapture *capture, gpointer data)
 {
-    ((Watch *)data)->n_stored++;
+    Watch *watch = data;
+
+    watch->n_stored++;
+    if (watch->network != NULL)
+        watch->changed_at = now(); /* stat() may not say so */
     entro_tell_capture(summary, capture);
 }
 
@@ -311,9 +317,13 @@ end_as_killed(Watch *watch, int *ret_exit, GError **error)
     entro_progress_end();
     if (say_once(watch, SAID_KILLED))
         entro_tell_state("killed",
-                         "%s: the writer was killed: the file is marked as being written, and no "
+                         "%s: the writer was killed%s: the file is marked as being written, and no "
                          "process that can be seen from here has it open%s",
-                         watch->path, after);
+                         watch->path,
+                         watch->network != NULL && !watch->had_writer
+                             ? ", or is on another machine and says nothing"
+                             : "",
+                         after);
     if (chosen.wait)
         return TRUE;
     *ret_exit = ENTRO_EXIT_PARTIAL;
@@ -482,12 +492,26 @@ is_due(Watch *watch, const EntroLook *look)
 
     if (watch->pending_since == 0 &&
         (!entro_look_same(&watch->seen, look) || (watch->unjudged && now() >= watch->next_judge) ||
-         (watch->network && since_read >= NETWORK_EVERY)))
+         (watch->network != NULL && since_read >= NETWORK_EVERY)))
         watch->pending_since = now();
     if (watch->pending_since == 0 || since_read < watch->took)
         return FALSE;
     return watch->writing == ENTRO_WRITING_SWMR || watch->had_swmr || fabs(age) >= SETTLED ||
            now() - watch->pending_since >= SETTLE_AT_MOST;
+}
+
+static void
+see_where_it_lies(Watch *watch)
+{
+    watch->network = entro_network_name(watch->path);
+    if (watch->network == NULL)
+        return;
+    if (chosen.idle == NULL)
+        watch->idle = IDLE_AFAR;
+    entro_tell_state("network",
+                     "%s: lies on a network file system (%s), which may show late or by halves "
+                     "what another machine writes",
+                     watch->path, watch->network);
 }
 
 static gboolean
@@ -499,6 +523,8 @@ look_once(Watch *watch, int *ret_exit, GError **error)
     entro_commands_tick(watch->commands);
     if (!look.there)
         return wait_for_file(watch, ret_exit, error);
+    if (say_once(watch, SAID_WHERE))
+        see_where_it_lies(watch);
     follow_writer(watch, &look);
     say_how_it_is_written(watch);
     if (is_due(watch, &look)) {
@@ -582,8 +608,6 @@ check_not_database(const char *path, const char *db_path, GError **error)
 static void
 begin(Watch *watch, const char *path)
 {
-    const char *network = entro_network_name(path);
-
     watch->path = path;
     watch->commands = entro_commands_new(chosen.on_finding);
     watch->totals = g_ptr_array_new_with_free_func((GDestroyNotify)entro_summary_free);
@@ -593,12 +617,6 @@ begin(Watch *watch, const char *path)
     watch->options.follow = &watch->follow;
     if (watch->options.run.n_threads == 0)
         watch->options.run.n_threads = 1;
-    watch->network = network != NULL;
-    if (network != NULL)
-        entro_tell_state("network",
-                         "%s: lies on a network file system (%s), which may show late or by halves "
-                         "what another machine writes",
-                         path, network);
     setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICER);
 }
 
