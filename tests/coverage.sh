@@ -18,7 +18,8 @@ nice ninja -C "$build" >/dev/null
 find "$build" -name '*.gcda' -delete
 units=$(for test in tests/unit/loaders/test-*.c tests/unit/db/test-*.c; do basename "$test" .c; done)
 fuzzers=$(for test in tests/fuzz/fuzz-*.c; do basename "$test" .c; done | grep -v fuzz-common)
-programs='check-h5py check-containers cli-db cli-box cli-odd cli-layouts cli-layouts_bad cli-once cli-hostile_db faults'
+programs='check-h5py check-containers cli-db cli-box cli-odd cli-layouts cli-layouts_bad cli-once cli-not_a_trace
+cli-hostile_db cli-hostile_hdf5 cli-network faults'
 # shellcheck disable=SC2086  # words
 ENTRO_FAULTS_SPREAD=${ENTRO_FAULTS_SPREAD:-13} nice "$meson" test -C "$build" --no-rebuild \
   --timeout-multiplier 8 $units $fuzzers $programs >"$build/coverage.log" 2>&1 ||
