@@ -29,6 +29,19 @@ place_hash(guint64 hash, gsize row)
     return hash ^ hash >> 27;
 }
 
+/* Which keys are padding and of which document each is decides what the rows mean: 0 without either. */
+static guint64
+keys_hash(const EntroKeys *keys, gsize n_keys)
+{
+    guint64 sum = 0;
+
+    for (gsize key = 0; key < n_keys && keys->mask != NULL; key++)
+        sum += place_hash(keys->mask[key] != 0, key);
+    for (gsize key = 0; key < n_keys && keys->segment != NULL; key++)
+        sum += place_hash((guint64)keys->segment[key], n_keys + key);
+    return sum;
+}
+
 /* One head and sample of a tile. */
 typedef struct {
     const EntroTile *tile;
@@ -254,6 +267,12 @@ measure_sample(EntroRun *run, EntroTile *tile, EntroLayerBatch *batch, EntroWork
     EntroKeys keys = {.mask = entro_tile_key_mask(tile, capture, sample),
                       .segment = entro_tile_segment(tile, capture, sample)};
 
+    /* once for each head and sample, behind the places of its rows and its keys */
+    guint64 digest = tile->query > 0 || (keys.mask == NULL && keys.segment == NULL)
+                         ? 0
+                         : place_hash(keys_hash(&keys, layer->n_keys),
+                                      2 * entro_rows_per_head(layer) + tile->sample + sample);
+
     entro_keys_count(&keys, layer->n_keys, worker->allowed);
     for (guint head = 0; head < tile->n_heads; head++) {
         gsize index = head_index(layer, batch, tile->capture + capture, tile->head + head);
@@ -267,6 +286,7 @@ measure_sample(EntroRun *run, EntroTile *tile, EntroLayerBatch *batch, EntroWork
         if (!measure_head(run, tile, &rows, &keys, worker, &tally))
             return FALSE;
 
+        tally.digest += digest;
         add_to_head(layer, batch, index, &tally, (gint64)tile->n_queries, worker);
     }
     return TRUE;

@@ -285,6 +285,25 @@ def by_rule(rule, length=T):
 
 
 @test
+def a_changed_mask_or_document_is_another_capture(world):
+    p, _ = softmax(*make_qk(seed=6), allowed_keys())
+    segment, mask = documents()
+    masks = {"segment": segment, "key_mask": mask}
+    root = {"trace_uuid": "u-1", "run_name": "masked"}
+    write(world, "m.h5", [{"attention": p.astype("f4")}], masks=masks, root=root)
+    stats(world, "m.h5")
+    for options in ["--threads", "3"], ["--memory", "1"]:
+        done = world.run("analyze", "m.h5", "--db", "k.db", "--verify", *options, check=0)
+        assert "2 read again and the same" in done.out, done
+    for name in masks:
+        changed = masks[name].copy()
+        changed[1, 1, 3] = 1 - changed[1, 1, 3]
+        write(world, "n.h5", [{"attention": p.astype("f4")}], masks={**masks, name: changed}, root=root)
+        done = world.run("analyze", "n.h5", "--db", "k.db", check=2)
+        assert "step 10 " in done.err and "--replace" in done.err, done
+
+
+@test
 def windows_documents_and_masks_decide_which_keys_count(world):
     q, k = make_qk(seed=5)
     for rule in RULES:
