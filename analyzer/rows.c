@@ -131,8 +131,8 @@ measure_slowly(const EntroRowRule *rule, gssize position, const float *p, Measur
         if (!isfinite(p[key]))
             return FALSE;
         measure.sum += p[key];
-        measure.smallest = MIN(measure.smallest, p[key]);
-        measure.largest = MAX(measure.largest, p[key]);
+        measure.smallest = MIN(p[key], measure.smallest); /* of equals the second: never -0 */
+        measure.largest = MAX(p[key], measure.largest);
         measure.distance += p[key] * fabs((double)position - (double)key);
         if (p[key] > 0)
             measure.entropy -= p[key] * log(p[key]);
