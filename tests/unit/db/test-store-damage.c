@@ -149,6 +149,39 @@ what_stands_in_our_place_is_refused(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* As a writer that died leaves it: what it did last is in the journal alone, and breaks a promise of the
+ * schema that no query would see. */
+static void
+what_a_dead_writer_left_is_looked_at(Fixture *fixture, gconstpointer data)
+{
+    static const char *const suffixes[] = {"", "-wal"};
+    sqlite3 *writer = NULL;
+
+    (void)data;
+    make_database(fixture->path);
+    g_assert_cmpint(sqlite3_open(fixture->path, &writer), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(writer,
+                                 "PRAGMA ignore_check_constraints = ON;"
+                                 "UPDATE captures SET status = 'x'",
+                                 NULL, NULL, NULL),
+                    ==, SQLITE_OK);
+    for (EntroStoreMode mode = ENTRO_STORE_READ; mode <= ENTRO_STORE_WRITE; mode++) {
+        g_autofree char *copy = g_strdup_printf("%s/%d.db", fixture->folder, mode);
+        for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+            g_autofree char *from = g_strconcat(fixture->path, suffixes[i], NULL);
+            g_autofree char *to = g_strconcat(copy, suffixes[i], NULL);
+            gsize size = 0;
+            g_autofree char *bytes = read_file(from, &size);
+            g_assert_cmpuint(size, >, 0);
+            write_file(to, bytes, size);
+        }
+        assert_open_fails(copy, mode,
+                          "is damaged, found after a writer that did not come to its end:"
+                          " 'CHECK constraint failed in captures'");
+    }
+    sqlite3_close(writer);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -159,5 +192,7 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/damage/triggers-do-not-fire", triggers_do_not_fire);
     FIXTURE_TEST("/db/damage/what-stands-in-our-place-is-refused",
                  what_stands_in_our_place_is_refused);
+    FIXTURE_TEST("/db/damage/what-a-dead-writer-left-is-looked-at",
+                 what_a_dead_writer_left_is_looked_at);
     return g_test_run();
 }
