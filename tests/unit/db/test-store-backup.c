@@ -1,7 +1,7 @@
 /* test-store-backup.c: where a backup may be put, and what becomes of the one before when it fails.
  *
- * fsync, rename and pwrite are this program's own, for what a disk may refuse. */
-#undef _FILE_OFFSET_BITS /* pwrite and pwrite64 are two */
+ * fsync, rename, pread and pwrite are this program's own, for what a disk may refuse. */
+#undef _FILE_OFFSET_BITS /* pread and pread64 are two */
 #include "store-fixture.h"
 
 #include <errno.h>
@@ -11,15 +11,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-typedef enum { NONE, SYNC, RENAME, WRITE } Call;
+typedef enum { NONE, SYNC, RENAME, READ, WRITE } Call;
 
 static struct {
     Call call; /* that fails, once */
     int number;
+    gint64 last; /* byte that can be read, where one cannot */
 } disk;
 
 int sync_disk(int fd) __asm__("fsync");
 int rename_disk(const char *from, const char *to) __asm__("rename");
+ssize_t read_disk(int fd, void *bytes, size_t size, gint64 offset) __asm__("pread64");
 ssize_t write_disk(int fd, const void *bytes, size_t size, gint64 offset) __asm__("pwrite64");
 
 static gboolean
@@ -42,6 +44,12 @@ int
 rename_disk(const char *from, const char *to)
 {
     return fails(RENAME) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+ssize_t
+read_disk(int fd, void *bytes, size_t size, gint64 offset)
+{
+    return offset > disk.last && fails(READ) ? -1 : syscall(SYS_pread64, fd, bytes, size, offset);
 }
 
 /* SQLite writes no two bytes. */
@@ -79,6 +87,7 @@ expect_failure(const Fixture *fixture, const char *to, EntroStoreError code, con
     g_assert_error(error, ENTRO_STORE_ERROR, (gint)code);
     if (strstr(error->message, sentence) == NULL)
         g_error("'%s' lacks '%s'", error->message, sentence);
+    g_test_message("%s", error->message);
     g_assert_false(done);
     g_assert_cmpuint(count_drafts(fixture), ==, 0);
 }
@@ -91,19 +100,24 @@ what_the_disk_refuses_costs_the_new_one(Fixture *fixture, gconstpointer data)
     static const struct {
         Call call;
         int number;
-    } rows[] = {{SYNC, EIO}, {RENAME, EACCES}, {WRITE, ENOSPC}};
+        const char *words;
+    } rows[] = {{SYNC, EIO, "copy.db could not be written: Input/output error"},
+                {RENAME, EACCES, "copy.db could not be written: Permission denied"},
+                {WRITE, ENOSPC, "copy.db could not be written: No space left on device"},
+                {READ, EIO, "/copy.db: disk I/O error"}};
     g_autofree char *to = beside(fixture, "copy.db");
     gboolean done = FALSE;
+    gsize size = 0;
 
     (void)data;
     make_database(fixture->path);
+    g_autofree char *bytes = read_file(fixture->path, &size);
+    disk.last = (gint64)size - 8192; /* what lies behind is not read at the opening */
     for (guint old = 0; old < 2; old++) {
         for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-            g_autofree char *sentence =
-                g_strdup_printf("%s could not be written: %s", to, g_strerror(rows[i].number));
             disk.call = rows[i].call;
             disk.number = rows[i].number;
-            expect_failure(fixture, to, ENTRO_STORE_ERROR_IO, sentence);
+            expect_failure(fixture, to, ENTRO_STORE_ERROR_IO, rows[i].words);
             g_assert_cmpint(disk.call, ==, NONE); /* it was met */
             g_assert_cmpint(g_file_test(to, G_FILE_TEST_EXISTS), ==, old);
             g_assert_true(!old || query_int(to, "SELECT count(*) FROM captures") == 2);
