@@ -146,6 +146,37 @@ test_steps_never_written(void)
     }
 }
 
+/* Of another program, whose keys come before its queries: it is read by single rows. */
+static void
+test_a_block_never_written(void)
+{
+    static const char *const names[] = {"layer_0", "layer_1"};
+    const hsize_t dims[3] = {2, 4, 4};
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    const char *path = fixture_path("block.h5");
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_autoptr(GError) error = NULL;
+    float values[2 * 4 * 4];
+    gsize missing, damaged;
+
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++)
+        values[i] = 0.25f;
+    for (guint layer = 0; layer < G_N_ELEMENTS(names); layer++) {
+        g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+        g_auto(EntroHid) id = H5Dcreate2(file, names[layer], H5T_IEEE_F32LE, space, H5P_DEFAULT,
+                                         H5P_DEFAULT, H5P_DEFAULT);
+        g_assert_true(layer == 1 ||
+                      H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    }
+    H5Fclose(file);
+    options.axes = "HKQ";
+    g_autoptr(EntroSource) source = entro_source_open(path, &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(fixture_walk_quietly(source, &missing, &damaged), >, 0);
+    g_assert_cmpuint(missing, >, 0);
+    g_assert_cmpuint(damaged, ==, 0);
+}
+
 /* ---- the index of chunks -------------------------------------------------------------------------- */
 
 /* Without filters a chunk has one size; the old index has it in 4 bytes before a mask and the corner. */
@@ -179,6 +210,7 @@ main(int argc, char **argv)
     ADD("chunks-that-cannot-be", test_chunks_that_cannot_be);
     ADD("too-many-axes", test_too_many_axes);
     ADD("steps-never-written", test_steps_never_written);
+    ADD("a-block-never-written", test_a_block_never_written);
     ADD("sizes-in-the-index-that-lie", test_sizes_in_the_index_that_lie);
     int failed = g_test_run();
     fixture_done();
