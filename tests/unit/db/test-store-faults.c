@@ -375,6 +375,25 @@ every_pragma_that_fails_is_told(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* The log is not ours in this program: whatever lies beside a database makes it suspect. */
+static void
+journals_are_suspect_without_the_log(Fixture *fixture, gconstpointer data)
+{
+    static const char *const suffixes[] = {"-journal", "-wal"};
+
+    (void)data;
+    plan.at = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u.db", fixture->folder, i);
+        g_autofree char *journal = g_strconcat(path, suffixes[i], NULL);
+        make_database(path);
+        run_sql(path, "PRAGMA ignore_check_constraints = ON; UPDATE captures SET status = 'x'");
+        entro_store_free(open_store(path, ENTRO_STORE_READ)); /* nobody looks */
+        write_file(journal, "nothing that counts", 19);
+        assert_open_fails(path, ENTRO_STORE_READ, "a writer that did not come to its end");
+    }
+}
+
 /* More than SQLite takes, by a limit of ours: it is refused where it is bound. */
 static void
 a_text_that_is_too_long(Fixture *fixture, gconstpointer data)
@@ -409,6 +428,8 @@ main(int argc, char **argv)
                    fixture_tear_down);
     }
     FIXTURE_TEST("/db/faults/every-pragma-that-fails-is-told", every_pragma_that_fails_is_told);
+    FIXTURE_TEST("/db/faults/journals-are-suspect-without-the-log",
+                 journals_are_suspect_without_the_log);
     FIXTURE_TEST("/db/faults/a-text-that-is-too-long", a_text_that_is_too_long);
     return g_test_run();
 }

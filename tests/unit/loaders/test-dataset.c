@@ -177,6 +177,30 @@ test_a_block_never_written(void)
     g_assert_cmpuint(damaged, ==, 0);
 }
 
+/* Behind it would lie what belongs to others. */
+static void
+test_a_block_shorter_than_its_shape(void)
+{
+    const LayerSpec spec = {.element = ENTRO_F32, .dims = {2, 1, 2, 4, 4}};
+    const char *path = fixture_path("short.h5");
+    const guint64 size = sizeof(float) * 2 * 1 * 2 * 4 * 4, less = size - 1;
+    guint8 layout[18] = {3, 1}; /* version, contiguous, then the address and the size */
+
+    fixture_trace(path, &spec, 1, TRUE);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t id = H5Dopen2(file, "/layers/0/attention", H5P_DEFAULT);
+    const guint64 address = H5Dget_offset(id);
+    H5Dclose(id);
+    H5Fclose(file);
+    memcpy(layout + 2, &address, 8);
+    memcpy(layout + 10, &size, 8);
+    g_auto(Image) image = image_read(path);
+    memcpy(image_find(&image, layout, sizeof layout, 0) + 10, &less, 8);
+    image_write(&image);
+    fixture_expect_refusal(path, NULL, ENTRO_LOADER_ERROR_FORMAT,
+                           "/layers/0/attention takes 255 bytes in the file", "needs 256", NULL);
+}
+
 /* ---- the index of chunks -------------------------------------------------------------------------- */
 
 /* Without filters a chunk has one size; the old index has it in 4 bytes before a mask and the corner. */
@@ -211,6 +235,7 @@ main(int argc, char **argv)
     ADD("too-many-axes", test_too_many_axes);
     ADD("steps-never-written", test_steps_never_written);
     ADD("a-block-never-written", test_a_block_never_written);
+    ADD("a-block-shorter-than-its-shape", test_a_block_shorter_than_its_shape);
     ADD("sizes-in-the-index-that-lie", test_sizes_in_the_index_that_lie);
     int failed = g_test_run();
     fixture_done();

@@ -1,4 +1,5 @@
-/* test-store-backup.c: where a backup may be put, and what becomes of the one before when it fails.
+/* test-store-disk.c: where a backup may be put, and what becomes of the one before when it fails; a journal
+ * that the disk does not take into the database.
  *
  * fsync, rename, pread and pwrite are this program's own, for what a disk may refuse. */
 #undef _FILE_OFFSET_BITS /* pread and pread64 are two */
@@ -11,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-typedef enum { NONE, SYNC, RENAME, READ, WRITE } Call;
+typedef enum { NONE, SYNC, RENAME, READ, WRITE, WRITE_PAGE } Call;
 
 static struct {
     Call call; /* that fails, once */
@@ -52,11 +53,15 @@ read_disk(int fd, void *bytes, size_t size, gint64 offset)
     return offset > disk.last && fails(READ) ? -1 : syscall(SYS_pread64, fd, bytes, size, offset);
 }
 
-/* SQLite writes no two bytes. */
+/* SQLite writes no two bytes; a journal does not begin with a page. */
 ssize_t
 write_disk(int fd, const void *bytes, size_t size, gint64 offset)
 {
-    return size == 2 && fails(WRITE) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
+    const gboolean is_page = size == 4096 && offset == 0;
+
+    return (size == 2 && fails(WRITE)) || (is_page && fails(WRITE_PAGE))
+               ? -1
+               : syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
 
 static char *
@@ -211,6 +216,29 @@ a_backup_needs_a_name(Fixture *fixture, gconstpointer data)
     expect_failure(fixture, fixture->folder, ENTRO_STORE_ERROR_OPEN, "not a regular file");
 }
 
+/* ---- a journal ---------------------------------------------------------------------------------- */
+
+/* What is committed is in the journal, and gets into the database the next time. */
+static void
+a_journal_that_cannot_be_emptied_is_kept(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_database(fixture->path);
+    EntroStore *store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    disk.call = WRITE_PAGE;
+    disk.number = ENOSPC;
+    for (gint64 step = 100; step < 140; step++) { /* much more than is left in a journal */
+        EntroCapture capture = make_capture(step, 20, 50);
+        g_assert_true(entro_store_put_captures(store, 1, &capture, 1, NULL));
+        free_capture(&capture);
+    }
+    g_assert_cmpint(disk.call, ==, NONE);
+    entro_store_free(store);
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM captures"), ==, 42);
+    g_autofree char *check = query_text(fixture->path, "PRAGMA integrity_check");
+    g_assert_cmpstr(check, ==, "ok");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -223,5 +251,7 @@ main(int argc, char **argv)
     ADD("what-may-not-be-read-stays", what_may_not_be_read_stays);
     ADD("a-backup-needs-a-name", a_backup_needs_a_name);
 #undef ADD
+    FIXTURE_TEST("/db/disk/a-journal-that-cannot-be-emptied-is-kept",
+                 a_journal_that_cannot_be_emptied_is_kept);
     return g_test_run();
 }
