@@ -93,6 +93,10 @@ a_reader_that_stays_is_told_of_once(Fixture *fixture, gconstpointer data)
     g_autoptr(EntroStore) reader = open_store(fixture->path, ENTRO_STORE_READ);
     g_assert_true(entro_store_hold(reader, NULL));
     g_autoptr(GPtrArray) runs = entro_store_list_runs(reader, NULL);
+    store->max_wal = 1 << 30; /* it is not yet large */
+    put_many(store, 1, 150, 40);
+    g_assert_cmpuint(count_notes(store, "-wal"), ==, 0);
+    store->max_wal = 1 << 20;
     put_many(store, 1, 200, 40);
     put_many(store, 1, 300, 40);
     g_assert_cmpuint(count_notes(store, "-wal has grown to"), ==, 1);

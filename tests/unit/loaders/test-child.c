@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the child -------------------------------------------------------------------------------------- */
@@ -67,6 +68,9 @@ use_child(const char *name)
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 
     program = fixture_path(name);
+    g_autofree char *births = g_strconcat(program, ".births", NULL);
+    g_unlink(program);
+    g_unlink(births);
     g_assert_cmpint(symlink(self, program), ==, 0);
     entro_reader_use_child(program, 30);
 }
@@ -176,6 +180,41 @@ test_a_file_that_is_cut_beside_its_child(void)
     entro_reader_free(reader);
 }
 
+/* The root group and all behind it is in the block that was to be written, and nothing in its place. */
+static void
+test_what_a_killed_writer_left_goes_along(void)
+{
+    enum { START = 48, SIZE = 1000 };
+    const char *path = make_trace();
+    g_autofree char *bytes = NULL;
+    gboolean exists = FALSE;
+    struct stat facts;
+    gsize n;
+
+    use_child("sound");
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    g_assert_cmpuint(n, >, START + SIZE);
+    EntroRedo *redo = NULL;
+    for (guint is_left = 0; is_left < 2; is_left++) {
+        g_autofree char *spoilt = g_memdup2(bytes, n);
+        memset(spoilt + START, 0, SIZE);
+        g_assert_true(g_file_set_contents_full(path, spoilt, (gssize)n, G_FILE_SET_CONTENTS_NONE,
+                                               0644, NULL));
+        g_assert_cmpint(stat(path, &facts), ==, 0);
+        if (is_left) {
+            redo = entro_redo_new(path, facts.st_dev, facts.st_ino);
+            g_assert_true(entro_redo_put(redo, START, bytes + START, SIZE));
+        }
+        EntroReader *reader = entro_reader_open(path, NULL);
+        g_assert_cmpint(reader != NULL && entro_reader_exists(reader, "/step", &exists, NULL) &&
+                            exists,
+                        ==, is_left);
+        entro_reader_free(reader);
+    }
+    entro_redo_free(redo);
+    entro_redo_forget(path);
+}
+
 static void
 test_more_names_than_were_asked_for(void)
 {
@@ -275,8 +314,7 @@ test_descriptors_run_out(void)
     few = (struct rlimit){DESCRIPTORS, usual.rlim_max};
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &few), ==, 0);
     try_with_more_and_more(path, FALSE, 4);
-    g_autofree char *births = g_strconcat(program, ".births", NULL);
-    g_assert_cmpint(g_unlink(births), ==, 0);
+    use_child("sound");
     try_with_more_and_more(path, TRUE, 3); /* the file, and both ends of the stream */
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &usual), ==, 0);
 }
@@ -291,6 +329,7 @@ main(int argc, char **argv)
     ADD("a-file-that-kills-each-child-is-given-up", test_a_file_that_kills_each_child_is_given_up);
     ADD("a-walk-that-kills-is-not-done-again", test_a_walk_that_kills_is_not_done_again);
     ADD("a-file-that-is-cut-beside-its-child", test_a_file_that_is_cut_beside_its_child);
+    ADD("what-a-killed-writer-left-goes-along", test_what_a_killed_writer_left_goes_along);
     ADD("more-names-than-were-asked-for", test_more_names_than_were_asked_for);
     ADD("descriptors-run-out", test_descriptors_run_out);
     int failed = g_test_run();
