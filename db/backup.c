@@ -78,14 +78,15 @@ draft_commit(Draft *draft, const char *to, GError **error)
 
 /* ---- pages ------------------------------------------------------------------------------------ */
 
-/* `query`: of the URI.  `store` is closed by its owner, also after a failure. */
+/* `store` is closed by its owner, also after a failure. */
 static gboolean
-open_copy(EntroStore *store, const char *path, const char *query, int flags, GError **error)
+open_copy(EntroStore *store, const char *path, GError **error)
 {
-    g_autofree char *uri = entro_store_make_uri(path, query);
+    g_autofree char *uri = entro_store_make_uri(path, NULL);
 
-    return sqlite3_open_v2(uri, &store->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) ==
-               SQLITE_OK ||
+    return sqlite3_open_v2(uri, &store->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                           NULL) == SQLITE_OK ||
            entro_sql_fail(store, error);
 }
 
@@ -126,7 +127,7 @@ fill_copy(EntroStore *from, const char *path, const char *to, EntroStoreGoOn go_
 {
     EntroStore copy = {.path = (char *)to};
     gboolean good =
-        open_copy(&copy, path, NULL, SQLITE_OPEN_READWRITE, error) &&
+        open_copy(&copy, path, error) &&
         entro_sql_exec(&copy, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", error) &&
         copy_pages(from, &copy, go_on, data, ret_done, error);
 
@@ -134,27 +135,15 @@ fill_copy(EntroStore *from, const char *path, const char *to, EntroStoreGoOn go_
     return good;
 }
 
-/* Pages are copied as they are, damaged ones too: those must not take the place of a good backup. */
+/* Pages are copied as they are, damaged ones too: those must not take the place of a good backup.  Not by
+ * a connection that may only read: for those SQLite forgets what a table's CHECK says. */
 static gboolean
 check_copy(const EntroStore *from, const char *path, GError **error)
 {
-    EntroStore copy = {.path = (char *)path};
-    gboolean row = FALSE,
-             good = open_copy(&copy, path, "?immutable=1", SQLITE_OPEN_READONLY, error);
-    sqlite3_stmt *stmt = good ? entro_sql_prepare(&copy, "PRAGMA quick_check(1)", error) : NULL;
+    EntroStore copy = {.path = from->path}; /* the copy's own name is nobody's business */
+    gboolean good = open_copy(&copy, path, error) &&
+                    entro_guard_check_pages(&copy, " and was not copied", error);
 
-    good = stmt != NULL && entro_sql_step(&copy, stmt, &row, error);
-    const char *found = good && row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-    if (good && g_strcmp0(found, "ok") != 0) {
-        g_autofree char *quoted = entro_quote_name(found != NULL ? found : "");
-        g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO,
-                    "%s: is damaged and was not copied: %s; 'entroscope db check' lists the damage",
-                    from->path, quoted);
-        good = FALSE;
-    } else if (!good) {
-        g_prefix_error(error, "%s: is damaged and was not copied: ", from->path);
-    }
-    sqlite3_finalize(stmt);
     sqlite3_close(copy.db);
     return good;
 }
@@ -164,13 +153,14 @@ copy_to(EntroStore *store, const char *to, EntroStoreGoOn go_on, gpointer data, 
         GError **error)
 {
     g_auto(Draft) draft = {NULL};
+    gboolean copied = FALSE;
 
-    *ret_done = FALSE;
     if (!draft_open(&draft, to, error) ||
-        !fill_copy(store, draft.path, to, go_on, data, ret_done, error))
+        !fill_copy(store, draft.path, to, go_on, data, &copied, error))
         return FALSE;
-    return !*ret_done || (make_plain(&draft, to, error) && check_copy(store, draft.path, error) &&
-                          draft_commit(&draft, to, error));
+    *ret_done = copied && make_plain(&draft, to, error) && check_copy(store, draft.path, error) &&
+                draft_commit(&draft, to, error);
+    return !copied || *ret_done;
 }
 
 /* ---- where to --------------------------------------------------------------------------------- */
@@ -193,15 +183,20 @@ fail_target(const char *to, EntroStoreError code, const char *sentence, GError *
 
 /* Empty files are as good as none. */
 static gboolean
-looks_like_database(const char *path)
+check_replaced(const char *to, GError **error)
 {
     char head[16];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    gssize n = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    int fd = open(to, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd >= 0)
-        close(fd);
-    return n == 0 || (n == sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0);
+    if (fd < 0)
+        return fail_target(to, ENTRO_STORE_ERROR_OPEN, g_strerror(errno), error);
+    gssize n = read(fd, head, sizeof head);
+    close(fd);
+    if (n == 0 || (n == sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0))
+        return TRUE;
+    return fail_target(to, ENTRO_STORE_ERROR_OPEN,
+                       "is there and is no SQLite database; a backup does not take its place",
+                       error);
 }
 
 /* A journal beside the target would be played into the copy that takes its place. */
@@ -221,10 +216,8 @@ check_target(const char *path, const char *to, GError **error)
                                error);
     if (exists && !S_ISREG(info.st_mode))
         return fail_target(to, ENTRO_STORE_ERROR_OPEN, "not a regular file", error);
-    if (exists && !looks_like_database(to))
-        return fail_target(to, ENTRO_STORE_ERROR_OPEN,
-                           "is there and is no SQLite database; a backup does not take its place",
-                           error);
+    if (exists && !check_replaced(to, error))
+        return FALSE;
     if (!entro_store_is_empty_or_missing(to, "-wal") ||
         !entro_store_is_empty_or_missing(to, "-journal"))
         return fail_target(to, ENTRO_STORE_ERROR_OPEN,

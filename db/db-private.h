@@ -24,7 +24,8 @@ struct EntroStore {
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
-#define ENTRO_BUSY_TIMEOUT_MS 30000
+/* How long others may keep the database from us; a variable for tests. */
+extern int entro_store_patience_ms;
 /* A run is judged and compared in memory, at 64 bytes each at most: a gigabyte. */
 #define ENTRO_MAX_EVIDENCE (1 << 24)
 /* A few seconds, well within the busy timeout of others. */
@@ -141,6 +142,8 @@ gboolean entro_guard_schema(EntroStore *store, EntroStoreMode mode, GError **err
 /* Around the opening: a database whose journal a dead writer left is checked whole, once. */
 void entro_guard_begin(const char *path);
 gboolean entro_guard_recovered(EntroStore *store, GError **error);
+/* What SQLite finds in the pages and against the constraints, up to the first damage; `when` ends "is damaged". */
+gboolean entro_guard_check_pages(EntroStore *store, const char *when, GError **error);
 /* Whether the file's folder is on a network file system; a variable for tests. */
 extern gboolean (*entro_guard_is_network)(const char *folder);
 /* Checkpoints after commits, with a note when they come to nothing. */

@@ -114,25 +114,32 @@ entro_guard_begin(const char *path)
 }
 
 gboolean
-entro_guard_recovered(EntroStore *store, GError **error)
+entro_guard_check_pages(EntroStore *store, const char *when, GError **error)
 {
+    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, "PRAGMA quick_check(1)", error);
     gboolean row = FALSE;
 
-    if (!recovered)
-        return TRUE;
-    recovered = FALSE;
-    g_autoptr(sqlite3_stmt) stmt = entro_sql_prepare(store, "PRAGMA quick_check(1)", error);
     if (stmt == NULL || !entro_sql_step(store, stmt, &row, error))
         return FALSE;
-    const char *found = row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    const char *found = (const char *)sqlite3_column_text(stmt, 0); /* it always says something */
     if (g_strcmp0(found, "ok") == 0)
         return TRUE;
     g_autofree char *quoted = entro_quote_name(found != NULL ? found : "");
     g_set_error(error, ENTRO_STORE_ERROR, ENTRO_STORE_ERROR_IO,
-                "%s: is damaged, found after a writer that did not come to its end: %s; "
-                "'entroscope db check' lists the damage",
-                store->path, quoted);
+                "%s: is damaged%s: %s; 'entroscope db check' lists the damage", store->path, when,
+                quoted);
     return FALSE;
+}
+
+gboolean
+entro_guard_recovered(EntroStore *store, GError **error)
+{
+    const gboolean suspect = recovered;
+
+    recovered = FALSE;
+    return !suspect ||
+           entro_guard_check_pages(store, ", found after a writer that did not come to its end",
+                                   error);
 }
 
 /* ---- where it lies ---------------------------------------------------------------------------- */

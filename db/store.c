@@ -10,6 +10,8 @@
 
 G_DEFINE_QUARK(entro - store - error - quark, entro_store_error)
 
+int entro_store_patience_ms = 30000;
+
 static gboolean
 fail_open(const char *path, GError **error, const char *sentence)
 {
@@ -57,7 +59,7 @@ configure(EntroStore *store, EntroStoreMode mode, GError **error)
     };
 
     sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, ENTRO_BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(store->db, entro_store_patience_ms);
     sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, MAX_CELL);
     for (gsize j = 0; j < G_N_ELEMENTS(settings); j++)
         sqlite3_db_config(store->db, settings[j][0], settings[j][1], NULL);
@@ -83,8 +85,7 @@ connect(EntroStore *store, EntroStoreMode mode, gboolean immutable, GError **err
     sqlite3_close(store->db);
     store->db = NULL;
     if (sqlite3_open_v2(uri, &store->db, flags, NULL) != SQLITE_OK)
-        return fail_open(store->path, error,
-                         store->db != NULL ? sqlite3_errmsg(store->db) : "out of memory");
+        return entro_sql_fail(store, error);
     return configure(store, mode, error);
 }
 
@@ -187,7 +188,7 @@ open_for_reading(EntroStore *store, GError **error)
 static int
 switch_to_wal(EntroStore *store)
 {
-    gint64 deadline = g_get_monotonic_time() + G_GINT64_CONSTANT(1000) * ENTRO_BUSY_TIMEOUT_MS;
+    gint64 deadline = g_get_monotonic_time() + G_GINT64_CONSTANT(1000) * entro_store_patience_ms;
     int rc = SQLITE_BUSY;
 
     for (;;) {

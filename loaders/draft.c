@@ -83,14 +83,22 @@ fail(const EntroDraft *draft, GError **error)
     return FALSE;
 }
 
-/* Where the links of a path lead, also when there is nothing yet; NULL with errno. */
+/* /dev/stdout leads to one, through which its opener goes on to write to a file. */
+static gboolean
+is_descriptor(const char *path)
+{
+    return g_str_has_prefix(path, "/proc/") || g_str_has_prefix(path, "/dev/fd/");
+}
+
+/* Where the links of a path lead, also when there is nothing yet: to a file, or a descriptor, however many
+ * links are before it; NULL with errno. */
 static char *
 follow(const char *path)
 {
     g_autofree char *at = g_strdup(path);
 
     for (guint i = 0; i < MAX_LINKS; i++) {
-        g_autofree char *to = g_file_read_link(at, NULL);
+        g_autofree char *to = is_descriptor(at) ? NULL : g_file_read_link(at, NULL);
         if (to == NULL)
             return g_steal_pointer(&at);
         g_autofree char *folder = g_path_get_dirname(at);
@@ -99,16 +107,6 @@ follow(const char *path)
     }
     errno = ELOOP;
     return NULL;
-}
-
-/* /dev/stdout leads through /proc to a file that its opener goes on to use. */
-static gboolean
-is_descriptor(const char *path)
-{
-    g_autofree char *at = g_file_read_link(path, NULL);
-
-    return g_str_has_prefix(path, "/proc/") || g_str_has_prefix(path, "/dev/fd/") ||
-           (at != NULL && g_str_has_prefix(at, "/proc/"));
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------- */
@@ -173,13 +171,15 @@ open_draft(EntroDraft *draft, GError **error)
     struct stat old;
     const gboolean exists = stat(draft->path, &old) == 0;
 
-    if ((exists && !S_ISREG(old.st_mode)) || is_descriptor(draft->path)) {
+    g_autofree char *target = follow(draft->path);
+
+    if (target == NULL)
+        return fail(draft, error);
+    if ((exists && !S_ISREG(old.st_mode)) || is_descriptor(target)) {
         draft->fd = open(draft->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
         return draft->fd >= 0 || fail(draft, error);
     }
-    draft->target = follow(draft->path);
-    if (draft->target == NULL)
-        return fail(draft, error);
+    draft->target = g_steal_pointer(&target);
     draft->folder = g_path_get_dirname(draft->target);
     draft->fd = open_nameless(draft);
     if (draft->fd < 0)

@@ -152,17 +152,18 @@ agrees(const EntroZipMember *member, guint64 local, guint64 wanted)
 }
 
 static gboolean
-same_name(int fd, const EntroZipMember *member, gsize size)
+same_name(int fd, const EntroZipMember *member, gsize size, GError **error)
 {
     char name[ENTRO_MEMBER_NAME_MAX];
 
     return size == strlen(member->broken.name) && size <= sizeof name &&
-           entro_container_read(fd, name, size, member->header + LOCAL_BYTES, NULL) &&
+           entro_container_read(fd, name, size, member->header + LOCAL_BYTES, error) &&
            memcmp(name, member->broken.name, size) == 0;
 }
 
 static gboolean
-same_sizes(int fd, const EntroZipMember *member, const guint8 *local, gsize name, gsize extra)
+same_sizes(int fd, const EntroZipMember *member, const guint8 *local, gsize name, gsize extra,
+           GError **error)
 {
     guint64 encoded = entro_little(local + 18, 4), decoded = entro_little(local + 22, 4);
     guint64 *fields[] = {&decoded, &encoded};
@@ -170,7 +171,7 @@ same_sizes(int fd, const EntroZipMember *member, const guint8 *local, gsize name
 
     if (encoded == IN_ZIP64 || decoded == IN_ZIP64) {
         bytes = g_malloc(MAX(extra, 1));
-        if (!entro_container_read(fd, bytes, extra, member->header + LOCAL_BYTES + name, NULL) ||
+        if (!entro_container_read(fd, bytes, extra, member->header + LOCAL_BYTES + name, error) ||
             !fill_from_zip64(bytes, extra, fields, G_N_ELEMENTS(fields)))
             return FALSE;
     }
@@ -178,15 +179,25 @@ same_sizes(int fd, const EntroZipMember *member, const guint8 *local, gsize name
            agrees(member, entro_little(local + 14, 4), member->crc);
 }
 
+/* What a disk does not give is told before what seems to follow from it. */
+static void
+spoil_unread(EntroZipMember *member, const GError *error)
+{
+    if (error != NULL)
+        entro_array_spoil(&member->broken, FALSE, "%s", error->message);
+}
+
 /* Finds its data, between the header beside it and the directory. */
 static void
 check_local(int fd, EntroZipMember *member, guint64 directory)
 {
     guint8 local[LOCAL_BYTES];
+    g_autoptr(GError) error = NULL;
 
     if (member->header > directory || directory - member->header < LOCAL_BYTES ||
-        !entro_container_read(fd, local, sizeof local, member->header, NULL) ||
+        !entro_container_read(fd, local, sizeof local, member->header, &error) ||
         entro_little(local, 4) != LOCAL_SIGNATURE) {
+        spoil_unread(member, error);
         entro_array_spoil(&member->broken, FALSE,
                           "has no header at byte %" G_GUINT64_FORMAT " of the archive",
                           member->header);
@@ -206,9 +217,12 @@ check_local(int fd, EntroZipMember *member, guint64 directory)
     member->end = member->start + member->encoded;
     if (entro_little(local + 8, 2) != member->method ||
         ((entro_little(local + 6, 2) ^ member->flags) & FLAG_ENCRYPTED) != 0 ||
-        !same_name(fd, member, name) || !same_sizes(fd, member, local, name, extra))
+        !same_name(fd, member, name, &error) ||
+        !same_sizes(fd, member, local, name, extra, &error)) {
+        spoil_unread(member, error);
         entro_array_spoil(&member->broken, FALSE,
                           "is described differently in the directory and beside its data");
+    }
 }
 
 static int

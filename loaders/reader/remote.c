@@ -376,7 +376,7 @@ static gboolean
 is_same(const EntroDataset *again, const EntroDataset *dataset)
 {
     const EntroStored *a = &again->stored, *b = &dataset->stored;
-    gsize axes = (gsize)MAX(b->rank, 1);
+    gsize axes = (gsize)b->rank; /* at least 1 */
 
     return a->rank == b->rank && again->chunked && a->dims[0] >= b->dims[0] &&
            memcmp(a->dims + 1, b->dims + 1, (axes - 1) * sizeof *a->dims) == 0 &&

@@ -149,6 +149,56 @@ what_stands_in_our_place_is_refused(Fixture *fixture, gconstpointer data)
     }
 }
 
+static void
+copy_beside(const char *path, const char *to, const char *suffix)
+{
+    g_autofree char *from_name = g_strconcat(path, suffix, NULL);
+    g_autofree char *to_name = g_strconcat(to, suffix, NULL);
+    gsize size = 0;
+    g_autofree char *bytes = read_file(from_name, &size);
+
+    g_assert_cmpuint(size, >, 0);
+    write_file(to_name, bytes, size);
+}
+
+#define BREAK_PROMISE "PRAGMA ignore_check_constraints = ON; UPDATE captures SET status = 'x';"
+
+/* As a writer that died leaves it; and no query would see that a promise of the schema is broken. */
+static const struct {
+    const char *sql, *suffix;
+} deaths[] = {
+    {BREAK_PROMISE, "-wal"},
+    /* the little cache makes it write before the end: that is rolled back */
+    {BREAK_PROMISE "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN;"
+                   "UPDATE head_stats SET n_rows = 7; UPDATE layer_stats SET n_heads = 7;"
+                   "UPDATE captures SET detail = 'y'; UPDATE metric SET unit = 'y'",
+     "-journal"},
+};
+
+static void
+what_a_dead_writer_left_is_looked_at(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(deaths); i++) {
+        const EntroStoreMode mode = i % 2 == 0 ? ENTRO_STORE_READ : ENTRO_STORE_WRITE;
+        g_autofree char *path = g_strdup_printf("%s/%u.db", fixture->folder, i);
+        g_autofree char *copy = g_strdup_printf("%s/copy-%u.db", fixture->folder, i);
+        sqlite3 *writer = NULL;
+        make_database(path);
+        g_assert_cmpint(sqlite3_open(path, &writer), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(writer, deaths[i / 2].sql, NULL, NULL, NULL), ==, SQLITE_OK);
+        copy_beside(path, copy, "");
+        copy_beside(path, copy, deaths[i / 2].suffix);
+        sqlite3_close(writer);
+        assert_open_fails(copy, mode,
+                          "is damaged, found after a writer that did not come to its end:"
+                          " 'CHECK constraint failed in captures'");
+        if (i / 2 == 1)
+            g_assert_cmpint(query_int(copy, "SELECT count(*) FROM head_stats WHERE n_rows = 7"), ==,
+                            0);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -159,5 +209,7 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/damage/triggers-do-not-fire", triggers_do_not_fire);
     FIXTURE_TEST("/db/damage/what-stands-in-our-place-is-refused",
                  what_stands_in_our_place_is_refused);
+    FIXTURE_TEST("/db/damage/what-a-dead-writer-left-is-looked-at",
+                 what_a_dead_writer_left_is_looked_at);
     return g_test_run();
 }

@@ -2,7 +2,8 @@
  * then is what it held before, or all of what was to be put.
  *
  * Two ways to fail are put on every connection: a statement that may not be prepared (its authorizer says
- * no), and one that is interrupted while it runs (its progress handler does). */
+ * no), and one that is interrupted while it runs (its progress handler does).  Of what opening and copying
+ * ask by PRAGMA, which is too little to be met by chance, each fails by its name. */
 #include "store-fixture.h"
 
 #include <glib/gstdio.h>
@@ -12,9 +13,11 @@ typedef enum { PREPARE, RUN, N_WAYS } Way;
 
 static struct {
     Way way;
-    guint n, at;    /* calls so far; the one that fails, 0: none */
-    guint n_all;    /* of an undisturbed deed */
-    gboolean rests; /* nothing is counted */
+    guint n, at;        /* calls so far; the one that fails, 0: none */
+    guint n_all;        /* of an undisturbed deed */
+    gboolean rests;     /* nothing is counted */
+    const char *pragma; /* fails by its name, and nothing is counted; NULL: none */
+    gboolean is_next;   /* what runs next is interrupted */
 } plan;
 
 static gboolean
@@ -27,19 +30,20 @@ static int
 authorize(void *data, int action, const char *a, const char *b, const char *c, const char *d)
 {
     (void)data;
-    (void)action;
-    (void)a;
     (void)b;
     (void)c;
     (void)d;
-    return fails(PREPARE) ? SQLITE_DENY : SQLITE_OK;
+    if (plan.pragma == NULL)
+        return fails(PREPARE) ? SQLITE_DENY : SQLITE_OK;
+    plan.is_next = action == SQLITE_PRAGMA && g_str_equal(a, plan.pragma);
+    return plan.is_next && plan.way == PREPARE ? SQLITE_DENY : SQLITE_OK;
 }
 
 static int
 interrupt(void *data)
 {
     (void)data;
-    return fails(RUN);
+    return plan.pragma == NULL ? fails(RUN) : plan.is_next;
 }
 
 static int
@@ -318,6 +322,78 @@ every_failure_is_told_and_harmless(Fixture *fixture, gconstpointer data)
     }
 }
 
+static gboolean
+everywhere(const char *folder)
+{
+    (void)folder;
+    return TRUE;
+}
+
+static gboolean
+open_on_a_network(const char *path, GError **error)
+{
+    gboolean (*usual)(const char *) = entro_guard_is_network;
+
+    entro_guard_is_network = everywhere;
+    gboolean good = open_new(path, error);
+    entro_guard_is_network = usual;
+    return good;
+}
+
+static const struct {
+    const char *pragma;
+    gboolean (*act)(const char *path, GError **error);
+} pragmas[] = {
+    {"foreign_keys", open_to_read},   {"query_only", open_to_read},
+    {"application_id", open_to_read}, {"page_size", open_new},
+    {"synchronous", open_new},        {"journal_mode", open_on_a_network},
+    {"journal_mode", back_up}, /* of the copy */
+    {"quick_check", back_up},
+};
+
+static void
+every_pragma_that_fails_is_told(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    plan.at = 0;
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(pragmas); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = g_strdup_printf("%s/%u.db", fixture->folder, i);
+        const guint row = i / 2;
+        make_database(path);
+        g_autofree char *before = dump_tables(path);
+        plan.way = i % 2 == 0 ? PREPARE : RUN;
+        plan.pragma = pragmas[row].pragma;
+        gboolean good = pragmas[row].act(path, &error);
+        plan.pragma = NULL;
+        if (good || strstr(error->message, path) == NULL ||
+            strstr(error->message, plan.way == PREPARE ? "not authorized" : "interrupted") == NULL)
+            g_error("%s: %s", pragmas[row].pragma, good ? "nothing is said" : error->message);
+        g_autofree char *after = dump_tables(path);
+        g_assert_cmpstr(after, ==, before);
+        g_assert_true(pragmas[row].act(path, NULL));
+    }
+}
+
+/* The log is not ours in this program: whatever lies beside a database makes it suspect. */
+static void
+journals_are_suspect_without_the_log(Fixture *fixture, gconstpointer data)
+{
+    static const char *const suffixes[] = {"-journal", "-wal"};
+
+    (void)data;
+    plan.at = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u.db", fixture->folder, i);
+        g_autofree char *journal = g_strconcat(path, suffixes[i], NULL);
+        make_database(path);
+        run_sql(path, "PRAGMA ignore_check_constraints = ON; UPDATE captures SET status = 'x'");
+        entro_store_free(open_store(path, ENTRO_STORE_READ)); /* nobody looks */
+        write_file(journal, "nothing that counts", 19);
+        assert_open_fails(path, ENTRO_STORE_READ, "a writer that did not come to its end");
+    }
+}
+
 /* More than SQLite takes, by a limit of ours: it is refused where it is bound. */
 static void
 a_text_that_is_too_long(Fixture *fixture, gconstpointer data)
@@ -351,6 +427,9 @@ main(int argc, char **argv)
         g_test_add(path, Fixture, &deeds[i], fixture_set_up, every_failure_is_told_and_harmless,
                    fixture_tear_down);
     }
+    FIXTURE_TEST("/db/faults/every-pragma-that-fails-is-told", every_pragma_that_fails_is_told);
+    FIXTURE_TEST("/db/faults/journals-are-suspect-without-the-log",
+                 journals_are_suspect_without_the_log);
     FIXTURE_TEST("/db/faults/a-text-that-is-too-long", a_text_that_is_too_long);
     return g_test_run();
 }

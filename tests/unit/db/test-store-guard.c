@@ -93,6 +93,10 @@ a_reader_that_stays_is_told_of_once(Fixture *fixture, gconstpointer data)
     g_autoptr(EntroStore) reader = open_store(fixture->path, ENTRO_STORE_READ);
     g_assert_true(entro_store_hold(reader, NULL));
     g_autoptr(GPtrArray) runs = entro_store_list_runs(reader, NULL);
+    store->max_wal = 1 << 30; /* it is not yet large */
+    put_many(store, 1, 150, 40);
+    g_assert_cmpuint(count_notes(store, "-wal"), ==, 0);
+    store->max_wal = 1 << 20;
     put_many(store, 1, 200, 40);
     put_many(store, 1, 300, 40);
     g_assert_cmpuint(count_notes(store, "-wal has grown to"), ==, 1);
@@ -129,6 +133,59 @@ a_network_file_system_has_no_wal(Fixture *fixture, gconstpointer data)
     entro_store_free(open_store(fixture->path, ENTRO_STORE_WRITE));
     g_autofree char *again = query_text(fixture->path, "PRAGMA journal_mode");
     g_assert_cmpstr(again, ==, "wal");
+}
+
+static sqlite3 *
+hold(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    return db;
+}
+
+static gpointer
+let_go(gpointer data)
+{
+    g_usleep(200000);
+    sqlite3_close(data); /* rolls back */
+    return NULL;
+}
+
+/* One who is about to write is waited for, also where SQLite itself does not. */
+static void
+wal_is_switched_on_when_a_writer_lets_go(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_database(fixture->path);
+    run_sql(fixture->path, "PRAGMA journal_mode = DELETE");
+    GThread *thread = g_thread_new("holder", let_go, hold(fixture->path, "BEGIN IMMEDIATE"));
+    entro_store_free(open_store(fixture->path, ENTRO_STORE_WRITE));
+    g_thread_join(thread);
+    g_autofree char *mode = query_text(fixture->path, "PRAGMA journal_mode");
+    g_assert_cmpstr(mode, ==, "wal");
+}
+
+/* One who reads for longer than anybody waits keeps WAL from being switched on, and nothing else. */
+static void
+a_reader_that_stays_costs_wal(Fixture *fixture, gconstpointer data)
+{
+    const int usual = entro_store_patience_ms;
+
+    (void)data;
+    make_database(fixture->path);
+    run_sql(fixture->path, "PRAGMA journal_mode = DELETE");
+    sqlite3 *reader = hold(fixture->path, "BEGIN; SELECT * FROM runs");
+    entro_store_patience_ms = 100;
+    EntroStore *store = open_store(fixture->path, ENTRO_STORE_WRITE);
+    entro_store_patience_ms = usual;
+    sqlite3_close(reader);
+    put_step(store, 1, 30);
+    entro_store_free(store);
+    g_autofree char *mode = query_text(fixture->path, "PRAGMA journal_mode");
+    g_assert_cmpstr(mode, ==, "delete");
+    g_assert_cmpint(query_int(fixture->path, "SELECT count(*) FROM captures"), ==, 3);
 }
 
 /* The copy is made by a second connection, beside the first one's lock. */
@@ -255,6 +312,8 @@ main(int argc, char **argv)
     ADD("what-is-whole-stays-so", what_is_whole_stays_so);
     ADD("a-reader-that-stays-is-told-of-once", a_reader_that_stays_is_told_of_once);
     ADD("a-network-file-system-has-no-wal", a_network_file_system_has_no_wal);
+    ADD("wal-is-switched-on-when-a-writer-lets-go", wal_is_switched_on_when_a_writer_lets_go);
+    ADD("a-reader-that-stays-costs-wal", a_reader_that_stays_costs_wal);
     ADD("migration-needs-no-wal", migration_needs_no_wal);
     ADD("connections-are-set-up", connections_are_set_up);
     ADD("a-check-counts-and-finds", a_check_counts_and_finds);

@@ -134,6 +134,7 @@ what_is_no_regular_file_is_refused(Fixture *fixture, gconstpointer data)
     assert_open_fails("", ENTRO_STORE_WRITE, "file name");
     assert_open_fails(missing, ENTRO_STORE_READ, "no such database");
     assert_open_fails(missing, ENTRO_STORE_WRITE, "unable to open");
+    assert_open_fails(missing, ENTRO_STORE_WRITE, "(No such file or directory)");
     g_autofree char *file = g_build_filename(fixture->folder, "file", NULL);
     g_autofree char *below = g_build_filename(file, "runs.db", NULL);
     write_file(file, "", 0);
@@ -216,9 +217,9 @@ file_names_are_taken_literally(Fixture *fixture, gconstpointer data)
 
 /* Nothing may be written, not even by root: permissions bind nobody else. */
 static void
-lock_folder(Fixture *fixture)
+lock_folder(Fixture *fixture, int mode)
 {
-    g_assert_cmpint(g_chmod(fixture->path, 0444), ==, 0);
+    g_assert_cmpint(g_chmod(fixture->path, mode), ==, 0);
     g_assert_cmpint(g_chmod(fixture->folder, 0555), ==, 0);
     g_assert_true(geteuid() != 0 || seteuid(65534) == 0);
 }
@@ -235,11 +236,32 @@ read_only_folders_can_be_read(Fixture *fixture, gconstpointer data)
 {
     (void)data;
     make_database(fixture->path);
-    lock_folder(fixture);
+    lock_folder(fixture, 0444);
     g_autoptr(EntroStore) store = open_store(fixture->path, ENTRO_STORE_READ);
     g_autoptr(GPtrArray) runs = entro_store_list_runs(store, NULL);
     g_assert_cmpuint(runs->len, ==, 1);
     assert_open_fails(fixture->path, ENTRO_STORE_WRITE, "not written");
+    unlock_folder(fixture);
+}
+
+/* Neither as a database nor as one that nobody writes. */
+static void
+what_may_not_be_read_is_refused(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    make_database(fixture->path);
+    lock_folder(fixture, 0);
+    assert_open_fails(fixture->path, ENTRO_STORE_READ, "(Permission denied)");
+    unlock_folder(fixture);
+}
+
+static void
+databases_of_others_are_refused_where_nothing_may_be_written(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    run_sql(fixture->path, "PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url TEXT)");
+    lock_folder(fixture, 0444);
+    assert_open_fails(fixture->path, ENTRO_STORE_READ, "not one of entroscope");
     unlock_folder(fixture);
 }
 
@@ -262,7 +284,7 @@ changes_in_the_journal_are_not_overlooked(Fixture *fixture, gconstpointer data)
     write_file(copy_wal, wal_bytes, size);
     g_free(fixture->path);
     fixture->path = g_strdup(copy);
-    lock_folder(fixture);
+    lock_folder(fixture, 0444);
     assert_open_fails(copy, ENTRO_STORE_READ, "changes in the journal");
     unlock_folder(fixture);
     g_assert_cmpint(g_chmod(copy, 0644), ==, 0);
@@ -280,7 +302,7 @@ a_hot_journal_is_not_overlooked(Fixture *fixture, gconstpointer data)
     (void)data;
     make_database(fixture->path);
     write_file(journal, "\331\325\005\371 \241c\327 and so on", 19);
-    lock_folder(fixture);
+    lock_folder(fixture, 0444);
     assert_open_fails(fixture->path, ENTRO_STORE_READ, "changes in the journal");
     unlock_folder(fixture);
 }
@@ -339,6 +361,9 @@ main(int argc, char **argv)
     FIXTURE_TEST("/db/open/an-empty-file-is-a-database-to-be", an_empty_file_is_a_database_to_be);
     FIXTURE_TEST("/db/open/file-names-are-taken-literally", file_names_are_taken_literally);
     FIXTURE_TEST("/db/open/read-only-folders-can-be-read", read_only_folders_can_be_read);
+    FIXTURE_TEST("/db/open/what-may-not-be-read-is-refused", what_may_not_be_read_is_refused);
+    FIXTURE_TEST("/db/open/databases-of-others-are-refused-where-nothing-may-be-written",
+                 databases_of_others_are_refused_where_nothing_may_be_written);
     FIXTURE_TEST("/db/open/changes-in-the-journal-are-not-overlooked",
                  changes_in_the_journal_are_not_overlooked);
     FIXTURE_TEST("/db/open/a-hot-journal-is-not-overlooked", a_hot_journal_is_not_overlooked);

@@ -216,6 +216,23 @@ fixture_npy_steps(void)
 }
 
 void
+fixture_insert_extra(Zip *zip, gboolean local, const GByteArray *extra)
+{
+    const gsize at = local ? zip->local + 30 + 5 : zip->directory + 46 + 5; /* "a.npy" */
+    g_autoptr(GByteArray) rest = g_byte_array_new();
+
+    g_byte_array_append(rest, zip->bytes->data + at, zip->bytes->len - (guint)at);
+    g_byte_array_set_size(zip->bytes, (guint)at);
+    g_byte_array_append(zip->bytes, extra->data, extra->len);
+    g_byte_array_append(zip->bytes, rest->data, rest->len);
+    zip->directory += local ? extra->len : 0;
+    zip->end += extra->len;
+    fixture_poke(zip->bytes, local ? zip->local + 28 : zip->directory + 30, extra->len, 2);
+    fixture_poke(zip->bytes, zip->end + 12, zip->end - zip->directory, 4);
+    fixture_poke(zip->bytes, zip->end + 16, zip->directory, 4);
+}
+
+void
 fixture_add_end64(Zip *zip)
 {
     g_autoptr(GByteArray) old = g_byte_array_new();

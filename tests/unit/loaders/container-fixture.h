@@ -55,6 +55,8 @@ void fixture_put_end(GByteArray *to, guint n, gsize directory, gsize at);
 Zip fixture_zip(const GByteArray *member, gboolean deflated, const char *second);
 /* 100 integers: 0, 10, 20 ... */
 GByteArray *fixture_npy_steps(void);
+/* Puts extra fields behind the name in the directory, or beside the data. */
+void fixture_insert_extra(Zip *zip, gboolean local, const GByteArray *extra);
 /* Puts a ZIP64 record and its locator before the end. */
 void fixture_add_end64(Zip *zip);
 /* A header and so many bytes of data. */

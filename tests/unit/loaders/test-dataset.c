@@ -146,6 +146,61 @@ test_steps_never_written(void)
     }
 }
 
+/* Of another program, whose keys come before its queries: it is read by single rows. */
+static void
+test_a_block_never_written(void)
+{
+    static const char *const names[] = {"layer_0", "layer_1"};
+    const hsize_t dims[3] = {2, 4, 4};
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    const char *path = fixture_path("block.h5");
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_autoptr(GError) error = NULL;
+    float values[2 * 4 * 4];
+    gsize missing, damaged;
+
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++)
+        values[i] = 0.25f;
+    for (guint layer = 0; layer < G_N_ELEMENTS(names); layer++) {
+        g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+        g_auto(EntroHid) id = H5Dcreate2(file, names[layer], H5T_IEEE_F32LE, space, H5P_DEFAULT,
+                                         H5P_DEFAULT, H5P_DEFAULT);
+        g_assert_true(layer == 1 ||
+                      H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    }
+    H5Fclose(file);
+    options.axes = "HKQ";
+    g_autoptr(EntroSource) source = entro_source_open(path, &options, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(fixture_walk_quietly(source, &missing, &damaged), >, 0);
+    g_assert_cmpuint(missing, >, 0);
+    g_assert_cmpuint(damaged, ==, 0);
+}
+
+/* Behind it would lie what belongs to others. */
+static void
+test_a_block_shorter_than_its_shape(void)
+{
+    const LayerSpec spec = {.element = ENTRO_F32, .dims = {2, 1, 2, 4, 4}};
+    const char *path = fixture_path("short.h5");
+    const guint64 size = sizeof(float) * 2 * 1 * 2 * 4 * 4, less = size - 1;
+    guint8 layout[18] = {3, 1}; /* version, contiguous, then the address and the size */
+
+    fixture_trace(path, &spec, 1, TRUE);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t id = H5Dopen2(file, "/layers/0/attention", H5P_DEFAULT);
+    const guint64 address = H5Dget_offset(id);
+    H5Dclose(id);
+    H5Fclose(file);
+    memcpy(layout + 2, &address, 8);
+    memcpy(layout + 10, &size, 8);
+    g_auto(Image) image = image_read(path);
+    memcpy(image_find(&image, layout, sizeof layout, 0) + 10, &less, 8);
+    image_write(&image);
+    fixture_expect_refusal(path, NULL, ENTRO_LOADER_ERROR_FORMAT,
+                           "/layers/0/attention takes 255 bytes in the file", "needs 256", NULL);
+}
+
 /* ---- the index of chunks -------------------------------------------------------------------------- */
 
 /* Without filters a chunk has one size; the old index has it in 4 bytes before a mask and the corner. */
@@ -179,6 +234,8 @@ main(int argc, char **argv)
     ADD("chunks-that-cannot-be", test_chunks_that_cannot_be);
     ADD("too-many-axes", test_too_many_axes);
     ADD("steps-never-written", test_steps_never_written);
+    ADD("a-block-never-written", test_a_block_never_written);
+    ADD("a-block-shorter-than-its-shape", test_a_block_shorter_than_its_shape);
     ADD("sizes-in-the-index-that-lie", test_sizes_in_the_index_that_lie);
     int failed = g_test_run();
     fixture_done();

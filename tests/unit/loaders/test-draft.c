@@ -1,6 +1,6 @@
 /* test-draft.c: a file appears whole or not at all, links are followed, and nothing is left behind.
  *
- * open, fsync, rename and write are this program's own, for what a disk or a file system may refuse. */
+ * Calls of the kernel are this program's own, for what a disk or a file system may refuse. */
 #undef _FILE_OFFSET_BITS /* open and open64 are two */
 #include "entro-loader.h"
 
@@ -23,12 +23,20 @@ static struct {
     guint fsync_at;       /* the call that fails, from 1 */
     int fsync_errno, rename_errno;
     guint n_interrupted; /* writes */
+    guint link_at;       /* the call that fails, from 1 */
+    int link_errno, unlink_errno, chmod_errno;
+    const char *hidden; /* what lies below is not there, by access() */
 } disk;
 
 int open_disk(const char *path, int flags, ...) __asm__("open64");
 int fsync_disk(int fd) __asm__("fsync");
 int rename_disk(const char *from, const char *to) __asm__("rename");
 ssize_t write_disk(int fd, const void *bytes, size_t n) __asm__("write");
+int link_disk(int from_fd, const char *from, int to_fd, const char *to,
+              int flags) __asm__("linkat");
+int unlink_disk(const char *path) __asm__("unlink");
+int chmod_disk(int fd, mode_t mode) __asm__("fchmod");
+int access_disk(const char *path, int mode) __asm__("access");
 
 static int
 fail_with(int number)
@@ -74,6 +82,35 @@ write_disk(int fd, const void *bytes, size_t n)
 {
     return disk.n_interrupted > 0 && disk.n_interrupted-- ? fail_with(EINTR)
                                                           : syscall(SYS_write, fd, bytes, n);
+}
+
+int
+link_disk(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+    if (disk.link_at > 0 && --disk.link_at == 0)
+        return fail_with(disk.link_errno);
+    return (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+}
+
+int
+unlink_disk(const char *path)
+{
+    return disk.unlink_errno != 0 ? fail_with(disk.unlink_errno)
+                                  : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int
+chmod_disk(int fd, mode_t mode)
+{
+    return disk.chmod_errno != 0 ? fail_with(disk.chmod_errno) : (int)syscall(SYS_fchmod, fd, mode);
+}
+
+int
+access_disk(const char *path, int mode)
+{
+    return disk.hidden != NULL && g_str_has_prefix(path, disk.hidden)
+               ? fail_with(ENOENT)
+               : (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
 typedef struct {
@@ -253,19 +290,29 @@ test_a_pipe_is_written_to(Fixture *f, gconstpointer data)
     g_assert_cmpuint(count_names(f), ==, 1);
 }
 
-/* What its opener goes on to write to: no other file may take its place. */
+/* What its opener goes on to write to: no other file may take its place, also where one's own links lead
+ * to it. */
 static void
 test_a_descriptor_is_written_to(Fixture *f, gconstpointer data)
 {
     const int fd = open(f->target, O_RDWR | O_CREAT | O_APPEND, 0600);
-    g_autofree char *way = g_strdup_printf("/dev/fd/%d", fd);
+    g_autofree char *first = g_build_filename(f->folder, "first", NULL);
+    g_autofree char *second = g_build_filename(f->folder, "second", NULL);
 
     (void)data;
-    g_assert_cmpint(write(fd, "a", 1), ==, 1);
-    put(way, "b");
-    g_assert_cmpint(write(fd, "c", 1), ==, 1);
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *way = g_strdup_printf("%s/fd/%d", i == 0 ? "/dev" : "/proc/self", fd);
+        g_assert_cmpint(symlink(way, first), ==, 0);
+        g_assert_cmpint(symlink("first", second), ==, 0);
+        g_assert_cmpint(write(fd, "a", 1), ==, 1);
+        put(way, "b");
+        put(first, "c");
+        put(second, "d");
+        g_assert_cmpint(write(fd, "e", 1), ==, 1);
+        g_assert_true(g_unlink(first) == 0 && g_unlink(second) == 0);
+    }
     close(fd);
-    assert_text(f->target, "abc");
+    assert_text(f->target, "abcdeabcde");
 }
 
 static void
@@ -347,42 +394,86 @@ test_without_nameless_files(Fixture *f, gconstpointer data)
 
 typedef struct {
     const char *name;
-    gboolean no_nameless;
-    guint fsync_at;
-    int fsync_errno, rename_errno;
+    gboolean no_nameless, no_folder;
+    gboolean is_left; /* a draft of a process that was killed */
+    guint fsync_at, link_at;
+    int fsync_errno, link_errno, rename_errno, unlink_errno;
     const char *words; /* of the error; NULL: there is none */
     const char *text;  /* of the target */
+    guint n_left;      /* names beside it afterwards */
 } Refusal;
 
+#define UNWRITTEN .words = "could not be written", .text = "old"
+#define WRITTEN   .text = "new"
 static const Refusal refusals[] = {
-    {"sync", FALSE, 1, EIO, 0, "could not be written", "old"},
-    {"sync-of-a-named-one", TRUE, 1, EIO, 0, "could not be written", "old"},
-    {"sync-of-the-folder", FALSE, 2, EIO, 0, "is written, but may be lost", "new"},
-    {"sync-of-a-folder-that-knows-none", FALSE, 2, EINVAL, 0, NULL, "new"},
-    {"rename", FALSE, 0, 0, EACCES, "could not be written", "old"},
-    {"rename-of-a-named-one", TRUE, 0, 0, EACCES, "could not be written", "old"},
-    {"taken-away-by-a-later-one", FALSE, 0, 0, ENOENT, NULL, "old"},
+    {"sync", .fsync_at = 1, .fsync_errno = EIO, UNWRITTEN},
+    {"sync-of-a-named-one", .no_nameless = TRUE, .fsync_at = 1, .fsync_errno = EIO, UNWRITTEN},
+    {"sync-of-the-folder", .fsync_at = 2, .fsync_errno = EIO, WRITTEN,
+     .words = "is written, but may be lost"},
+    {"sync-of-a-folder-that-knows-none", .fsync_at = 2, .fsync_errno = EINVAL, WRITTEN},
+    {"rename", .rename_errno = EACCES, UNWRITTEN},
+    {"rename-of-a-named-one", .no_nameless = TRUE, .rename_errno = EACCES, UNWRITTEN},
+    {"rename-in-a-folder-that-is-gone", .rename_errno = ENOENT, .no_folder = TRUE, UNWRITTEN},
+    {"link", .link_at = 1, .link_errno = EPERM, UNWRITTEN},
+    {"link-of-the-last-name", .link_at = 2, .link_errno = ENOSPC, UNWRITTEN},
+    {"name-left-by-a-killed-one", .is_left = TRUE, WRITTEN},
+    {"name-left-that-stays", .is_left = TRUE, .unlink_errno = EPERM, UNWRITTEN, .n_left = 1},
+    /* others with the same target: the last one wins */
+    {"name-of-another-that-goes-away", .link_at = 2, .link_errno = EEXIST, WRITTEN},
+    {"taken-away-by-a-later-one", .rename_errno = ENOENT, .text = "old", .n_left = 1},
 };
 
 static void
 test_a_refusal(Fixture *f, gconstpointer data)
 {
     const Refusal *refusal = data;
+    g_autofree char *left = g_build_filename(f->folder, ".out.entroscope", NULL);
     g_autoptr(GError) error = NULL;
 
     put(f->target, "old");
+    if (refusal->is_left)
+        put(left, "left");
     disk.no_nameless = refusal->no_nameless;
+    disk.hidden = refusal->no_folder ? f->folder : NULL;
     disk.fsync_at = refusal->fsync_at;
     disk.fsync_errno = refusal->fsync_errno;
+    disk.link_at = refusal->link_at;
+    disk.link_errno = refusal->link_errno;
     disk.rename_errno = refusal->rename_errno;
+    disk.unlink_errno = refusal->unlink_errno;
     EntroDraft *draft = entro_draft_new(f->target, NULL);
     g_assert_true(entro_draft_write(draft, "new", 3, NULL));
     g_assert_cmpint(entro_draft_commit(draft, &error), ==, refusal->words == NULL);
     entro_draft_free(draft);
     g_assert_true(refusal->words == NULL || strstr(error->message, refusal->words) != NULL);
     assert_text(f->target, refusal->text);
-    if (refusal->rename_errno != ENOENT) /* then it has the name that others take away */
+    g_assert_cmpuint(count_names(f), ==, 1 + refusal->n_left);
+}
+
+/* As in a narrow container: a nameless file could not be named. */
+static void
+test_without_proc(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    disk.hidden = "/proc/";
+    for (guint i = 0; i < 2; i++) {
+        EntroDraft *draft = entro_draft_new(f->target, NULL);
+        g_assert_cmpuint(count_names(f), ==, 1 + i);
+        entro_draft_free(draft);
+        put(f->target, "text");
+        assert_text(f->target, "text");
         g_assert_cmpuint(count_names(f), ==, 1);
+    }
+}
+
+static void
+test_without_modes(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    put(f->target, "old");
+    disk.chmod_errno = EPERM;
+    put(f->target, "new");
+    assert_text(f->target, "new");
 }
 
 /* A path that no kernel takes is not remembered either. */
@@ -479,6 +570,8 @@ main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf("/draft/refused/%s", refusals[i].name);
         g_test_add(path, Fixture, &refusals[i], setup, test_a_refusal, teardown);
     }
+    ADD("without proc", test_without_proc);
+    ADD("without modes", test_without_modes);
     ADD("names that are too long", test_names_that_are_too_long);
     ADD("a folder that may not be read", test_a_folder_that_may_not_be_read);
     ADD("what cannot be opened", test_what_cannot_be_opened);

@@ -206,6 +206,31 @@ positions_of_rows(void)
                            "/layers/0/query_rows", "ascending", NULL);
 }
 
+static gsize
+memory_of(const Spec *specs, guint n)
+{
+    g_autoptr(EntroSource) source = open_file(make(specs, n));
+
+    return entro_tile_rows_get_memory(source);
+}
+
+/* What a worker has serves all layers, be the largest the first or the last. */
+static void
+memory_is_that_of_the_largest_layer(void)
+{
+    const Spec specs[] = {{"/layers/0/queries", 5, {S, B, H, T, D}, {1, 1, 1, T, D}, TRUE, FALSE},
+                          {"/layers/0/keys", 5, {S, B, HKV, T, D}, {1, 1, 1, T, D}, TRUE, FALSE},
+                          {"/layers/1/queries", 5, {S, B, H, T, 2}, {1, 1, 1, T, 1}, TRUE, FALSE},
+                          {"/layers/1/keys", 5, {S, B, HKV, T, 2}, {1, 1, 1, T, 1}, TRUE, FALSE},
+                          {"/layers/2/queries", 5, {S, B, H, T, D}, {1, 1, 1, T, D}, TRUE, FALSE},
+                          {"/layers/2/keys", 5, {S, B, HKV, T, D}, {1, 1, 1, T, D}, TRUE, FALSE}};
+    const gsize most = memory_of(specs, 2);
+
+    g_assert_cmpuint(memory_of(specs + 2, 2), <, most);
+    g_assert_cmpuint(memory_of(specs, 4), ==, most);
+    g_assert_cmpuint(memory_of(specs + 2, 4), ==, most);
+}
+
 static void
 what_a_trace_says_it_holds(void)
 {
@@ -386,6 +411,8 @@ main(int argc, char **argv)
     g_test_add_func("/inputs/rows-and-what-lies-beside", rows_and_what_lies_beside);
     g_test_add_func("/inputs/documents-of-a-tile", documents_of_a_tile);
     g_test_add_func("/inputs/positions-of-rows", positions_of_rows);
+    g_test_add_func("/inputs/memory-is-that-of-the-largest-layer",
+                    memory_is_that_of_the_largest_layer);
     g_test_add_func("/inputs/what-a-trace-says-it-holds", what_a_trace_says_it_holds);
     for (guint i = 0; i < G_N_ELEMENTS(spoiled); i++) {
         g_autofree char *path = g_strdup_printf("/inputs/beside/%s", spoiled[i].name);

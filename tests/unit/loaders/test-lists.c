@@ -151,6 +151,42 @@ test_groups_that_are_damaged(void)
     g_assert_cmpuint(n_damaged, >, 3);
 }
 
+/* What a link leads to cannot be read: it is left out, which is said, and the rest is found. */
+static void
+test_objects_that_are_damaged(void)
+{
+    static const struct {
+        const char *broken;
+        guint n; /* datasets that are left */
+    } rows[] = {{"a", 3}, {"b", 2}, {"b/c", 3}, {"b/d/e", 3}};
+
+    for (guint old = 0; old < 2; old++)
+        for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+            const char *path = fixture_path("damaged.h5");
+            g_autofree char *bytes = NULL;
+            EntroListEnd end;
+            H5O_info_t facts;
+            gsize n;
+            hid_t file = fixture_create(path, old);
+            put_number(file, "a");
+            put_number(file, "b/c");
+            put_number(file, "b/d/e");
+            put_number(file, "f");
+            H5Oget_info_by_name2(file, rows[i].broken, &facts, H5O_INFO_BASIC, H5P_DEFAULT);
+            H5Fclose(file);
+            g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+            bytes[facts.addr] ^= 0x70; /* a version, or a mark */
+            g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
+            EntroReader *reader = open_reader(path);
+            g_autoptr(GPtrArray) names = entro_reader_walk(reader, 100, &end);
+            g_assert_cmpint(end, ==, ENTRO_LIST_DAMAGED);
+            g_assert_cmpuint(names->len, ==, rows[i].n);
+            g_assert_false(
+                g_ptr_array_find_with_equal_func(names, rows[i].broken, g_str_equal, NULL));
+            entro_reader_free(reader);
+        }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -160,6 +196,7 @@ main(int argc, char **argv)
     ADD("lists-end", test_lists_end);
     ADD("attributes-of-nothing", test_attributes_of_nothing);
     ADD("groups-that-are-damaged", test_groups_that_are_damaged);
+    ADD("objects-that-are-damaged", test_objects_that_are_damaged);
     int failed = g_test_run();
     fixture_done();
     return failed;

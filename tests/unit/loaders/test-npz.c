@@ -342,24 +342,6 @@ test_npz_integers_that_lie(void)
 
 /* ---- extra fields --------------------------------------------------------------------------------- */
 
-/* Puts them behind the name in the directory, or beside the data. */
-static void
-insert_extra(Zip *zip, gboolean local, const GByteArray *extra)
-{
-    const gsize at = local ? zip->local + 30 + 5 : zip->directory + 46 + 5; /* "a.npy" */
-    g_autoptr(GByteArray) rest = g_byte_array_new();
-
-    g_byte_array_append(rest, zip->bytes->data + at, zip->bytes->len - (guint)at);
-    g_byte_array_set_size(zip->bytes, (guint)at);
-    g_byte_array_append(zip->bytes, extra->data, extra->len);
-    g_byte_array_append(zip->bytes, rest->data, rest->len);
-    zip->directory += local ? extra->len : 0;
-    zip->end += extra->len;
-    fixture_poke(zip->bytes, local ? zip->local + 28 : zip->directory + 30, extra->len, 2);
-    fixture_poke(zip->bytes, zip->end + 12, zip->end - zip->directory, 4);
-    fixture_poke(zip->bytes, zip->end + 16, zip->directory, 4);
-}
-
 /* Fields of ids and lengths, in the last of which both sizes stand, as far as it is long enough. */
 typedef struct {
     struct {
@@ -412,7 +394,7 @@ test_zip64_sizes_in_extra_fields(void)
         g_autoptr(GError) error = NULL;
 
         fixture_poke(zip.bytes, local ? zip.local + 18 : zip.directory + 20, G_MAXUINT64, 8);
-        insert_extra(&zip, local, extra);
+        fixture_insert_extra(&zip, local, extra);
         if (row->words != NULL) {
             fixture_expect_problem(zip.bytes, ENTRO_CONTAINER_NPZ, FALSE,
                                    local ? "described differently" : "ZIP64 field is missing",

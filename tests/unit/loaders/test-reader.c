@@ -125,8 +125,9 @@ craft_facts(EntroDataset *facts, Craft craft)
         facts->type.is_ours = FALSE;
         facts->element_size = 8;
     }
-    if (craft == OTHER_FILTERS)
-        facts->filters[facts->n_filters - 1] = ENTRO_FILTER_LZF;
+    for (guint i = 0; craft == OTHER_FILTERS && i < facts->n_filters; i++)
+        if (facts->filters[i] == H5Z_FILTER_DEFLATE)
+            facts->filters[i] = ENTRO_FILTER_LZF;
     if (craft == FEWER_FILTERS)
         facts->n_filters--;
     if (craft == NOT_CHUNKED) {
