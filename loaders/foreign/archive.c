@@ -207,7 +207,27 @@ check_array(const EntroArray *array, const EntroSourceOptions *options, GError *
     return FALSE;
 }
 
-/* An array that is deflated is one chunk. */
+/* Deflated, it is one chunk.  Buffers hold the most that its shape can take: what takes more
+ * is full of empty blocks, which no writer has a reason for. */
+static gboolean
+fill_packed(EntroDataset *dataset, const EntroArray *array, gsize max_chunk, GError **error)
+{
+    g_autofree char *problem = NULL;
+
+    dataset->chunked = TRUE;
+    dataset->head = array->head;
+    dataset->packed =
+        (EntroExtent){.offset = array->offset, .size = array->size, .crc = array->crc};
+    dataset->filters[dataset->n_filters++] = ENTRO_FILTER_ZIP;
+    if (!entro_dataset_check_chunk(dataset, max_chunk, error))
+        return FALSE;
+    if (entro_dataset_check_extent(dataset, &dataset->packed, &problem) == ENTRO_READ_OK)
+        return TRUE;
+    g_autofree char *shown = entro_printable(dataset->name, -1);
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", shown, problem);
+    return FALSE;
+}
+
 static gboolean
 fill_dataset(EntroDataset *dataset, const EntroArchive *archive, const EntroArray *array,
              gsize max_chunk, GError **error)
@@ -224,14 +244,7 @@ fill_dataset(EntroDataset *dataset, const EntroArchive *archive, const EntroArra
         guint from = array->fortran ? array->rank - 1 - axis : axis;
         stored->dims[axis] = stored->chunk[axis] = array->dims[from];
     }
-    if (!array->deflated)
-        return TRUE;
-    dataset->chunked = TRUE;
-    dataset->head = array->head;
-    dataset->packed =
-        (EntroExtent){.offset = array->offset, .size = array->size, .crc = array->crc};
-    dataset->filters[dataset->n_filters++] = ENTRO_FILTER_ZIP;
-    return entro_dataset_check_chunk(dataset, max_chunk, error);
+    return !array->deflated || fill_packed(dataset, array, max_chunk, error);
 }
 
 static gboolean
