@@ -181,9 +181,7 @@ entro_foreign_set_view(EntroSource *source, guint layer, EntroMember *member, GE
         return FALSE;
     }
     if (at != NULL && layer >= dataset->stored.dims[at - axes]) {
-        const guint n = (guint)dataset->stored.dims[at - axes];
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "has only %u layer%s", n,
-                    n == 1 ? "" : "s");
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "has no layer %u", layer);
         return FALSE;
     }
     entro_dataset_view(dataset, axes, at ? layer : 0);
@@ -363,7 +361,7 @@ read_parts(EntroSource *source, EntroSurvey *survey, const EntroTemplate *templa
     return TRUE;
 }
 
-/* What it seems to lack may be among what is missing in the list. */
+/* What it seems to lack may be what is missing here. */
 static void
 blame_list(const EntroSource *source, const EntroSurvey *survey, GError **error)
 {
@@ -371,9 +369,10 @@ blame_list(const EntroSource *source, const EntroSurvey *survey, GError **error)
 
     if (error == NULL || (!survey->cut && number == 0))
         return;
-    char *words =
-        g_strdup_printf("%s (not everything in it could be listed%s%s)", (*error)->message,
-                        number != 0 ? ": " : "", number != 0 ? g_strerror(number) : "");
+    char *words = number != 0 ? g_strdup_printf("%s (a part of it could not be read: %s)",
+                                                (*error)->message, g_strerror(number))
+                              : g_strconcat((*error)->message,
+                                            " (not everything in it could be listed)", NULL);
     g_free((*error)->message);
     (*error)->message = words;
 }

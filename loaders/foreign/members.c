@@ -96,8 +96,8 @@ compare(const EntroDataset *found, const EntroMember *member, const EntroDataset
                                member->big_endian ? " big-endian" : "",
                                entro_element_name(layer->element),
                                layer->big_endian ? " big-endian" : "");
-    if (found->chunked != expected->chunked || found->flat != expected->flat ||
-        found->head != expected->head || found->n_filters != expected->n_filters ||
+    if (found->chunked != expected->chunked || found->head != expected->head ||
+        found->n_filters != expected->n_filters ||
         memcmp(a->chunk, b->chunk, (gsize)b->rank * sizeof *a->chunk) != 0 ||
         memcmp(found->filters, expected->filters, sizeof found->filters) != 0 ||
         memcmp(found->axis, expected->axis, sizeof found->axis) != 0)

@@ -141,7 +141,9 @@ make_stack(void)
     const char *path = fixture_path("stack.h5");
     const hsize_t dims[5] = {5, 2, 3, 4, 4}, n = 5, half = 3;
     const gint64 steps[5] = {10, 20, 30, 40, 50};
-    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     g_auto(EntroHid) space = H5Screate_simple(5, dims, NULL);
     g_auto(EntroHid) line = H5Screate_simple(1, &n, NULL);
     g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
@@ -152,6 +154,10 @@ make_stack(void)
     g_auto(EntroHid) id =
         H5Dcreate2(file, "steps", H5T_NATIVE_INT64, line, H5P_DEFAULT, properties, H5P_DEFAULT);
     g_assert_cmpint(H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps), >=, 0);
+    for (guint i = 0; i < 20; i++) { /* so many that they lie in a place of their own */
+        g_autofree char *name = g_strdup_printf("fact_%u", i);
+        fixture_integer(file, name, i);
+    }
     fixture_integer(file, "n_layers", 2);
     return path;
 }

@@ -356,6 +356,21 @@ change_shape(const char *path, const Kind *kind)
     write_h5_of(path, 2, 5);
 }
 
+/* The names of its arrays. */
+static void
+spoil_names(const char *path, const Kind *kind)
+{
+    g_autofree char *bytes = NULL;
+    gsize n;
+
+    (void)kind;
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    char *heap = memmem(bytes, n, "HEAP", 4);
+    g_assert_nonnull(heap);
+    *heap = 'X';
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
+}
+
 static void
 swap_bytes(const char *path, const Kind *kind)
 {
@@ -501,6 +516,7 @@ static const Accident accidents[] = {
     {"npy/is-cut-while-it-is-open", 0, cut_open_file, "beyond the end of the file", 0},
     {"safetensors/is-cut-while-it-is-open", 2, cut_open_file, "beyond the end of the file", 0},
     {"npz/is-cut-while-it-is-open", 1, cut_open_file, "beyond the end of the file", 0},
+    {"h5/loses-its-names", 3, spoil_names, "cannot be looked up", 2},
     {"h5/gets-another-shape", 3, change_shape, "another shape", 2},
     {"h5/gets-the-other-order-of-bytes", 3, swap_bytes, "holds f32 big-endian, the first", 2},
     {"h5/gets-chunks", 3, cut_in_chunks, "other chunks or filters", 2},
@@ -545,7 +561,7 @@ test_a_file_with_less_layers(Fixture *f, gconstpointer data)
         g_assert_cmpint(tile->status == ENTRO_TILE_DAMAGED, ==, tile->capture == 2);
         if (tile->capture == 2) {
             fixture_words(tile->problem,
-                          tile->layer == 0 ? "another shape than the first" : "has only 1 layer",
+                          tile->layer == 0 ? "another shape than the first" : "has no layer 1",
                           path);
             n++;
         }
@@ -620,7 +636,7 @@ static void
 test_the_order_of_names(Fixture *f, gconstpointer data)
 {
     static const char *const rows[][4] = {
-        {"a1.npy", "a2.npy", "ab.npy", "ac.npy"}, /* digits and letters */
+        {"ab.npy", "a1.npy", "ac.npy", "a2.npy"}, /* digits and letters */
         {"a.h5", "a.h5.npy", "a.h5.npy.h5", "a.h5.npy.h5.npz"},
         {"s_1.npy", "s_001.npy", "s_2.npy", "s_002.npy"}, /* the same number, in some order */
         {"s_9.npy", "s_10.npy", "s_099.npy", "s_100.npy"},

@@ -402,6 +402,8 @@ static const Names names[] = {
     {"braces-beside", "step_0/layer_0 {step}", NULL, NULL, 0, "not read: {step} (1 array)", TRUE},
     {"same-step", "step_1/layer_0 step_01/layer_0", NULL, NULL, 0,
      "the step 01 is also there as 1, which is not read", TRUE},
+    {"same-step-often", "step_1/layer_0 step_01/layer_0 step_001/layer_0", NULL, NULL, 0,
+     "the step 001 is also there as 01, which is not read", TRUE},
     {"same-layer", "step_1/layer_0 step_1/layer_1 step_1/layer_001", NULL, NULL, 0,
      "the layer 001 is also there as 1, which is not read", TRUE},
     {"same-spelling", "step_01/layer_0 step_01/layer_1", NULL, NULL, 0, NULL, TRUE},
@@ -514,20 +516,26 @@ test_a_list_of_what_is_there(void)
     put_heads(file, "cross/step_0/layer_0");
     put(file, "loss", H5T_IEEE_F32LE, 1, (const hsize_t[]){7}, NULL);
     put(file, "tall", H5T_IEEE_F32LE, 4, (const hsize_t[]){2, 1, 3, 4}, NULL);
+    put(file, "wide/step_0/layer_0", H5T_IEEE_F32LE, 3, (const hsize_t[]){2, 3, 4}, NULL);
     put(file, "words", H5T_C_S1, 1, (const hsize_t[]){7}, NULL);
     H5Fclose(file);
-    static const char *const remarks[] = {"", "", "has 1 axis", "SHQK or BHQK?", "holds"};
-    static const char *const patterns[] = {"cross/step_{step}/layer_{layer}",
-                                           "self/step_{step}/layer_{layer}", "loss", "tall",
-                                           "words"};
+    static const char *const rows[][2] = {
+        {"cross/step_{step}/layer_{layer}", NULL},
+        {"self/step_{step}/layer_{layer}", NULL},
+        {"loss", "has 1 axis"},
+        {"tall", "SHQK or BHQK?"},
+        {"wide/step_{step}/layer_{layer}", "not as many keys as queries"},
+        {"words", "holds"},
+    };
     g_autoptr(GPtrArray) list = entro_survey(fixture_path("two.h5"), NULL, NULL);
-    g_assert_cmpuint(list->len, ==, G_N_ELEMENTS(patterns));
+    g_assert_cmpuint(list->len, ==, G_N_ELEMENTS(rows));
     for (guint i = 0; i < list->len; i++) {
         const EntroArrays *arrays = list->pdata[i];
-        g_assert_cmpstr(arrays->pattern, ==, patterns[i]);
-        g_assert_true((arrays->remark != NULL) == (*remarks[i] != '\0'));
-        if (arrays->remark != NULL)
-            fixture_words(arrays->remark, remarks[i], patterns[i]);
+        g_assert_cmpstr(arrays->pattern, ==, rows[i][0]);
+        if (rows[i][1] == NULL)
+            g_assert_null(arrays->remark);
+        else
+            fixture_words(arrays->remark, rows[i][1], rows[i][0]);
     }
 }
 
