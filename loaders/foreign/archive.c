@@ -207,8 +207,8 @@ check_array(const EntroArray *array, const EntroSourceOptions *options, GError *
     return FALSE;
 }
 
-/* Deflated, it is one chunk.  Buffers hold the most that its shape can take: what takes more
- * is full of empty blocks, which no writer has a reason for. */
+/* One chunk.  Buffers hold the most that its shape can take: what takes more is full of empty blocks, which
+ * no writer has a reason for. */
 static gboolean
 fill_packed(EntroDataset *dataset, const EntroArray *array, gsize max_chunk, GError **error)
 {

@@ -179,7 +179,8 @@ take_axes(EntroTemplate *template, const char *axes)
     template->axes = g_strdup(axes);
 }
 
-/* Queries attend to as many keys; of what has no problem, so that its axes are known, or a choice. */
+/* Queries attend to as many keys; of what was looked at and has no problem, so that it has axes or
+ * choices. */
 static gboolean
 is_square(const EntroTemplate *template)
 {
@@ -413,7 +414,7 @@ describe(const EntroTemplate *template)
         arrays->remark = g_strdup(template->problem);
     else if (template->choices != NULL)
         arrays->remark = g_strdup_printf("%s?", template->choices);
-    else if (!is_square(template))
+    else if (template->axes != NULL && !is_square(template)) /* or nobody has looked at it */
         arrays->remark = g_strdup("not as many keys as queries");
     return arrays;
 }

@@ -539,6 +539,26 @@ test_a_list_of_what_is_there(void)
     }
 }
 
+/* By options that are refused nothing is looked at, and what is there is listed. */
+static void
+test_a_list_by_options_that_are_refused(void)
+{
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    hid_t file = create("list.h5");
+
+    put_heads(file, "step_0/layer_0");
+    H5Fclose(file);
+    for (guint i = 0; i < 2; i++) {
+        options.axes = i == 0 ? "HQ" : NULL;
+        options.layout = i == 0 ? NULL : "{what}";
+        g_autoptr(GPtrArray) list = entro_survey(fixture_path("list.h5"), &options, NULL);
+        g_assert_cmpuint(list->len, ==, 1);
+        const EntroArrays *arrays = list->pdata[0];
+        g_assert_cmpstr(arrays->pattern, ==, "step_{step}/layer_{layer}");
+        g_assert_null(arrays->remark);
+    }
+}
+
 /* ---- types and places ----------------------------------------------------------------------------- */
 
 static void
@@ -667,6 +687,7 @@ main(int argc, char **argv)
     ADD("what-no-row-of-the-table-has", test_what_no_row_of_the_table_has);
     ADD("names-count-what-attributes-say", test_names_count_what_attributes_say);
     ADD("a-list-of-what-is-there", test_a_list_of_what_is_there);
+    ADD("a-list-by-options-that-are-refused", test_a_list_by_options_that_are_refused);
     ADD("types", test_types);
     ADD("integers-that-are-said-to-be-weights", test_integers_that_are_said_to_be_weights);
     int failed = g_test_run();
