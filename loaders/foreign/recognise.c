@@ -209,11 +209,9 @@ without_name(const EntroSurvey *survey, const char *name, const char *message)
 {
     g_autofree char *file = NULL;
     const char *inner = survey->is_folder ? entro_archive_split(name, &file) : name;
-    const gsize length = strlen(inner);
+    g_autofree char *prefix = g_strconcat(inner, " ", NULL);
 
-    return g_strdup(strncmp(message, inner, length) == 0 && message[length] == ' '
-                        ? message + length + 1
-                        : message);
+    return g_strdup(g_str_has_prefix(message, prefix) ? message + strlen(prefix) : message);
 }
 
 static void

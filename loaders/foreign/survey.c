@@ -44,7 +44,7 @@ list_folder(const char *folder, const char *prefix, guint depth, GPtrArray *name
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
 
-    *cut = *cut || dir == NULL;
+    *cut |= dir == NULL;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
         g_autofree char *relative = g_strconcat(prefix, name, NULL);
@@ -88,7 +88,7 @@ open_file(EntroSurvey *survey, const char *file, GError **error)
                     path);
         return NULL;
     }
-    survey->cut = survey->cut || cut;
+    survey->cut |= cut;
     survey->archive = g_steal_pointer(&archive);
     survey->archive_name = g_strdup(file);
     return g_steal_pointer(&inside);
@@ -134,7 +134,7 @@ name_file(EntroSurvey *survey, const char *file, const char *expected)
 
     if (archive != NULL)
         inside = entro_archive_list(archive, NAMES_MAX - survey->names->len, &cut);
-    survey->cut = survey->cut || cut;
+    survey->cut |= cut;
     if (inside != NULL && inside->len > 0)
         add_names(survey, file, inside);
     else

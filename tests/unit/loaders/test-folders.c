@@ -635,25 +635,26 @@ test_names_in_the_order_of_their_numbers(Fixture *f, gconstpointer data)
 static void
 test_the_order_of_names(Fixture *f, gconstpointer data)
 {
-    static const char *const rows[][4] = {
-        {"ab.npy", "a1.npy", "ac.npy", "a2.npy"}, /* digits and letters */
+    static const char *const rows[][12] = {
+        {"ab.npy", "a1.npy", "ac.npy", "a2.npy", "ad.npy", "a3.npy", "ae.npy", "a4.npy", "af.npy",
+         "a5.npy", "ag.npy", "a6.npy"}, /* digits and letters, in any order */
         {"a.h5", "a.h5.npy", "a.h5.npy.h5", "a.h5.npy.h5.npz"},
         {"s_1.npy", "s_001.npy", "s_2.npy", "s_002.npy"}, /* the same number, in some order */
         {"s_9.npy", "s_10.npy", "s_099.npy", "s_100.npy"},
     };
-    static const char *const last[] = {"ac.npy", "a.h5.npy.h5.npz", "s_2.npy", "s_100.npy"};
+    static const char *const last[] = {"ag.npy", "a.h5.npy.h5.npz", "s_2.npy", "s_100.npy"};
 
     (void)data;
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
-        for (guint k = 0; k < 4; k++) {
+        for (guint k = 0; k < 12 && rows[i][k] != NULL; k++) {
             g_autofree char *path = g_build_filename(f->folder, rows[i][k], NULL);
             make_text(path, NULL);
         }
         g_assert_null(entro_survey(f->folder, NULL, &error));
         g_autofree char *wanted = g_strconcat("/", last[i], ":", NULL);
         fixture_words(error->message, wanted, rows[i][0]);
-        for (guint k = 0; k < 4; k++) {
+        for (guint k = 0; k < 12 && rows[i][k] != NULL; k++) {
             g_autofree char *path = g_build_filename(f->folder, rows[i][k], NULL);
             g_assert_cmpint(g_unlink(path), ==, 0);
         }
