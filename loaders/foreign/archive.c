@@ -207,7 +207,27 @@ check_array(const EntroArray *array, const EntroSourceOptions *options, GError *
     return FALSE;
 }
 
-/* An array that is deflated is one chunk. */
+/* One chunk.  Buffers hold the most that its shape can take: what takes more is full of empty blocks, which
+ * no writer has a reason for. */
+static gboolean
+fill_packed(EntroDataset *dataset, const EntroArray *array, gsize max_chunk, GError **error)
+{
+    g_autofree char *problem = NULL;
+
+    dataset->chunked = TRUE;
+    dataset->head = array->head;
+    dataset->packed =
+        (EntroExtent){.offset = array->offset, .size = array->size, .crc = array->crc};
+    dataset->filters[dataset->n_filters++] = ENTRO_FILTER_ZIP;
+    if (!entro_dataset_check_chunk(dataset, max_chunk, error))
+        return FALSE;
+    if (entro_dataset_check_extent(dataset, &dataset->packed, &problem) == ENTRO_READ_OK)
+        return TRUE;
+    g_autofree char *shown = entro_printable(dataset->name, -1);
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s %s", shown, problem);
+    return FALSE;
+}
+
 static gboolean
 fill_dataset(EntroDataset *dataset, const EntroArchive *archive, const EntroArray *array,
              gsize max_chunk, GError **error)
@@ -224,14 +244,7 @@ fill_dataset(EntroDataset *dataset, const EntroArchive *archive, const EntroArra
         guint from = array->fortran ? array->rank - 1 - axis : axis;
         stored->dims[axis] = stored->chunk[axis] = array->dims[from];
     }
-    if (!array->deflated)
-        return TRUE;
-    dataset->chunked = TRUE;
-    dataset->head = array->head;
-    dataset->packed =
-        (EntroExtent){.offset = array->offset, .size = array->size, .crc = array->crc};
-    dataset->filters[dataset->n_filters++] = ENTRO_FILTER_ZIP;
-    return entro_dataset_check_chunk(dataset, max_chunk, error);
+    return !array->deflated || fill_packed(dataset, array, max_chunk, error);
 }
 
 static gboolean
@@ -268,41 +281,34 @@ entro_archive_get(EntroArchive *archive, const char *name, const EntroSourceOpti
     return FALSE;
 }
 
-/* NULL: not there, or no row of whole numbers. */
 static gint64 *
-read_integers(EntroArchive *archive, const char *name, gsize max, gsize *ret_n)
+read_row(EntroArchive *archive, const char *name, gsize max, gsize *ret_n, GError **error)
 {
-    EntroLimits limits = ENTRO_LIMITS_DEFAULT;
-    g_auto(EntroDataset) dataset = {0};
-    g_autofree char *problem = NULL;
+    EntroSource source = {.reader = archive->reader, .limits = ENTRO_LIMITS_DEFAULT};
+    EntroSeries row = {0};
     gboolean found = FALSE;
-    const hsize_t origin[1] = {0};
 
-    if (!entro_reader_exists(archive->reader, name, &found, NULL) || !found ||
-        !entro_reader_open_dataset(archive->reader, name, limits.max_chunk, &dataset, NULL))
+    if (!entro_reader_exists(archive->reader, name, &found, error) || !found ||
+        !entro_read_series(&source, name, ENTRO_CLASS_INTEGER, max, &row, error))
         return NULL;
-    if (dataset.rank != 1 || dataset.type.class != ENTRO_CLASS_INTEGER ||
-        dataset.element_size > 8 || dataset.dims[0] < 1 || dataset.dims[0] > max)
-        return NULL;
-    g_autofree gint64 *values = g_try_new0(gint64, dataset.dims[0]);
-    if (values == NULL ||
-        entro_dataset_read_box(&dataset, origin, dataset.dims, values, &problem) != ENTRO_READ_OK ||
-        !entro_type_to_int64(&dataset.type, dataset.element_size, values, dataset.dims[0]))
-        return NULL;
-    *ret_n = dataset.dims[0];
-    return g_steal_pointer(&values);
+    *ret_n = row.n;
+    return row.values;
 }
 
 gint64 *
-entro_archive_get_integers(EntroArchive *archive, const char *name, gsize max, gsize *ret_n)
+entro_archive_get_integers(EntroArchive *archive, const char *name, gsize max, gsize *ret_n,
+                           GError **error)
 {
     const EntroArray *array = g_hash_table_lookup(archive->by_name, name);
-    gint64 *values = NULL;
+    gint64 *values;
 
     *ret_n = 0;
     if (archive->reader != NULL)
-        values = read_integers(archive, name, max, ret_n);
-    else if (array != NULL && array->problem == NULL && array->kind != ENTRO_ARRAY_FLOAT)
-        values = entro_array_read_integers(archive->fd, array, max, ret_n, NULL);
+        return read_row(archive, name, max, ret_n, error);
+    if (array == NULL)
+        return NULL;
+    values = entro_array_read_integers(archive->fd, array, max, ret_n, error);
+    if (values == NULL)
+        g_prefix_error(error, "%s ", name);
     return values;
 }

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define TRIES 8 /* captures that are looked at for what a layer is like */
+#define TRIES      8 /* captures that are looked at for what a layer is like */
+#define OTHERS_MAX 8 /* templates that a note names */
 
 /* ---- numbers in names ----------------------------------------------------------------------------- */
 
@@ -22,21 +23,28 @@ compare_numbers(gconstpointer a, gconstpointer b)
 }
 
 static void
-collect(const EntroSurvey *survey, const char *pattern, EntroRole role, GArray *numbers)
+collect(const EntroSurvey *survey, const char *pattern, EntroRole role, GArray *numbers,
+        GPtrArray *problems)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    gboolean is_told = FALSE;
 
     g_array_set_clear_func(numbers, number_clear);
     for (guint i = 0; i < survey->names->len; i++) {
         EntroMatch match;
-        if (!entro_pattern_match(pattern, survey->names->pdata[i], &match) ||
-            g_hash_table_contains(seen, &match.number[role]))
+        if (!entro_pattern_match(pattern, survey->names->pdata[i], &match))
             continue;
-        gint64 *key = g_new(gint64, 1);
-        *key = match.number[role];
-        g_hash_table_add(seen, key);
-        EntroNumber number = {*key, g_strndup(match.text[role], match.length[role])};
-        g_array_append_val(numbers, number);
+        g_autofree char *text = g_strndup(match.text[role], match.length[role]);
+        const char *known = g_hash_table_lookup(seen, &match.number[role]);
+        if (known == NULL) {
+            EntroNumber number = {match.number[role], g_steal_pointer(&text)};
+            g_array_append_val(numbers, number);
+            g_hash_table_insert(seen, g_memdup2(&number.number, sizeof number.number), number.text);
+        } else if (!is_told && !g_str_equal(known, text)) {
+            entro_note(problems, "the %s %s is also there as %s, which is not read",
+                       entro_role_names[role], known, text);
+            is_told = TRUE;
+        }
     }
     g_array_sort(numbers, compare_numbers);
 }
@@ -46,15 +54,18 @@ check_count(const char *what, guint64 n, gsize limit, const char *option, GError
 {
     if (n >= 1 && n <= limit)
         return TRUE;
-    g_set_error(error, ENTRO_LOADER_ERROR,
-                n == 0 ? ENTRO_LOADER_ERROR_SHAPE : ENTRO_LOADER_ERROR_LIMIT,
-                "has %" G_GUINT64_FORMAT " %s, the limit is %" G_GSIZE_FORMAT " (%s raises it)", n,
-                what, limit, option);
+    if (n == 0)
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_EMPTY,
+                    "holds no %s: the axis that counts them has no entry", what);
+    else
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_LIMIT,
+                    "has %" G_GUINT64_FORMAT " %s, the limit is %" G_GSIZE_FORMAT " (%s raises it)",
+                    n, what, limit, option);
     return FALSE;
 }
 
 static gboolean
-collect_all(EntroForeign *foreign, const EntroSurvey *survey, GError **error)
+collect_all(EntroForeign *foreign, const EntroSurvey *survey, GPtrArray *problems, GError **error)
 {
     const EntroLimits *limits = &foreign->options.limits;
     const gsize most[ENTRO_N_ROLES] = {limits->max_captures, limits->max_layers, limits->max_heads};
@@ -65,7 +76,7 @@ collect_all(EntroForeign *foreign, const EntroSurvey *survey, GError **error)
         if (!entro_pattern_has(foreign->pattern, role))
             continue;
         GArray *numbers = foreign->numbers[role] = g_array_new(FALSE, FALSE, sizeof(EntroNumber));
-        collect(survey, foreign->pattern, role, numbers);
+        collect(survey, foreign->pattern, role, numbers, problems);
         if (!check_count(words[role], numbers->len, most[role], options[role], error))
             return FALSE;
         gint64 last = g_array_index(numbers, EntroNumber, numbers->len - 1).number;
@@ -90,27 +101,45 @@ steps_from_names(EntroTrace *trace, const GArray *numbers)
         trace->steps[i] = g_array_index(numbers, EntroNumber, i).number;
 }
 
+/* What has another shape than steps have may be something else of that name. */
+static void
+note_counted(EntroTrace *trace, const gint64 *stored, gsize n_stored, const GError *problem)
+{
+    if (stored != NULL)
+        entro_note(trace->problems,
+                   "%" G_GSIZE_FORMAT " steps are stored for %" G_GSIZE_FORMAT
+                   " captures: these are numbered from 0",
+                   n_stored, trace->n_captures);
+    else if (problem != NULL)
+        entro_note(g_error_matches(problem, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE)
+                       ? trace->notes
+                       : trace->problems,
+                   "%s: captures are numbered from 0", problem->message);
+    else
+        entro_note(trace->notes, "no steps are stored: captures are numbered from 0");
+}
+
 /* Stored beside the arrays, or else counted. */
 static gboolean
 steps_of_axis(EntroSource *source, EntroSurvey *survey, gsize n, GError **error)
 {
     EntroTrace *trace = &source->trace;
+    g_autoptr(GError) problem = NULL;
     gsize n_stored = 0;
-    gint64 *stored = entro_survey_get_steps(survey, source->limits.max_captures, &n_stored);
 
-    if (!check_count("captures", n, source->limits.max_captures, "--max-steps", error)) {
-        g_free(stored);
+    if (!check_count("captures", n, source->limits.max_captures, "--max-steps", error))
         return FALSE;
-    }
+    g_autofree gint64 *stored =
+        entro_survey_get_steps(survey, source->limits.max_captures, &n_stored, &problem);
     trace->n_captures = n;
-    trace->steps = stored;
-    if (n_stored == n)
+    if (stored != NULL && n_stored == n) {
+        trace->steps = g_steal_pointer(&stored);
         return TRUE;
-    g_free(stored);
+    }
     trace->steps = g_new(gint64, n);
     for (gsize i = 0; i < n; i++)
         trace->steps[i] = (gint64)i;
-    entro_note(trace->notes, "no steps are stored: captures are numbered from 0");
+    note_counted(trace, stored, n_stored, problem);
     return TRUE;
 }
 
@@ -152,8 +181,7 @@ entro_foreign_set_view(EntroSource *source, guint layer, EntroMember *member, GE
         return FALSE;
     }
     if (at != NULL && layer >= dataset->stored.dims[at - axes]) {
-        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "has only %u layers",
-                    (guint)dataset->stored.dims[at - axes]);
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE, "has no layer %u", layer);
         return FALSE;
     }
     entro_dataset_view(dataset, axes, at ? layer : 0);
@@ -244,14 +272,14 @@ read_layers(EntroSource *source, guint n, GError **error)
     return TRUE;
 }
 
-static guint
+static guint64
 count_layers(const EntroForeign *foreign, const EntroTemplate *template)
 {
     if (foreign->numbers[ENTRO_ROLE_LAYER] != NULL)
         return foreign->numbers[ENTRO_ROLE_LAYER]->len;
     if (strchr(foreign->axes, 'L') == NULL)
         return 1;
-    return (guint)MIN(entro_member_dim_of(&template->member, foreign->axes, 'L'), G_MAXUINT);
+    return entro_member_dim_of(&template->member, foreign->axes, 'L');
 }
 
 /* ---- notes ---------------------------------------------------------------------------------------- */
@@ -270,15 +298,20 @@ note_numbering(EntroTrace *trace, const GArray *heads)
 static void
 note_rest(const EntroSurvey *survey, const EntroTemplate *template, EntroTrace *trace)
 {
-    for (guint i = 0; i < survey->templates->len && i < 8; i++) {
+    guint n_others = 0;
+
+    for (guint i = 0; i < survey->templates->len; i++) {
         const EntroTemplate *other = survey->templates->pdata[i];
-        if (other == template || g_str_equal(other->pattern, "step") ||
-            g_str_equal(other->pattern, "steps"))
+        if (other == template || other->code == ENTRO_LOADER_ERROR_EMPTY ||
+            g_str_equal(other->pattern, "step") || g_str_equal(other->pattern, "steps") ||
+            n_others++ >= OTHERS_MAX)
             continue;
         g_autofree char *shown = entro_printable(other->pattern, -1);
         entro_note(trace->notes, "not read: %s (%u array%s)", shown, other->n,
                    other->n == 1 ? "" : "s");
     }
+    if (n_others > OTHERS_MAX)
+        entro_note(trace->notes, "not read: arrays of %u more names", n_others - OTHERS_MAX);
     if (survey->cut)
         entro_note(trace->problems, "not everything in it could be listed");
 }
@@ -311,13 +344,14 @@ static gboolean
 read_parts(EntroSource *source, EntroSurvey *survey, const EntroTemplate *template, GError **error)
 {
     EntroForeign *foreign = source->foreign;
-    guint n_layers;
+    guint64 n_layers;
 
-    if (!collect_all(foreign, survey, error) || !read_steps(source, survey, template, error))
+    if (!collect_all(foreign, survey, source->trace.problems, error) ||
+        !read_steps(source, survey, template, error))
         return FALSE;
     n_layers = count_layers(foreign, template);
     if (!check_count("layers", n_layers, source->limits.max_layers, "--max-layers", error) ||
-        !read_layers(source, n_layers, error))
+        !read_layers(source, (guint)n_layers, error))
         return FALSE;
     if (source->reader == NULL)
         return TRUE;
@@ -325,6 +359,22 @@ read_parts(EntroSource *source, EntroSurvey *survey, const EntroTemplate *templa
         return FALSE;
     entro_trace_read_scalars(source);
     return TRUE;
+}
+
+/* What it seems to lack may be what is missing here. */
+static void
+blame_list(const EntroSource *source, const EntroSurvey *survey, GError **error)
+{
+    const int number = source->reader ? source->reader->class->read_error(source->reader) : 0;
+
+    if (error == NULL || (!survey->cut && number == 0))
+        return;
+    char *words = number != 0 ? g_strdup_printf("%s (a part of it could not be read: %s)",
+                                                (*error)->message, g_strerror(number))
+                              : g_strconcat((*error)->message,
+                                            " (not everything in it could be listed)", NULL);
+    g_free((*error)->message);
+    (*error)->message = words;
 }
 
 gboolean
@@ -342,6 +392,7 @@ entro_foreign_read(EntroSource *source, const char *path, const EntroSourceOptio
     template = entro_survey_recognise(survey, options, error);
     if (template == NULL) {
         g_prefix_error(error, "%s: ", path);
+        blame_list(source, survey, error);
         return FALSE;
     }
     begin_foreign(source, path, survey, template, options);

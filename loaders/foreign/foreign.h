@@ -85,9 +85,10 @@ const char *entro_archive_split(const char *name, char **ret_file);
 gboolean entro_archive_get(EntroArchive *archive, const char *name,
                            const EntroSourceOptions *options, EntroMember *ret_member,
                            gboolean *ret_found, GError **error);
-/* A row of whole numbers, as steps are; NULL: there is none of that name that can be read. */
-gint64 *entro_archive_get_integers(EntroArchive *archive, const char *name, gsize max,
-                                   gsize *ret_n);
+/* A row of whole numbers, as steps are; NULL: there is none of that name, or with an error, none that can
+ * be read. */
+gint64 *entro_archive_get_integers(EntroArchive *archive, const char *name, gsize max, gsize *ret_n,
+                                   GError **error);
 
 /* ---- what is there (survey.c, roles.c) and what it may be (recognise.c) --------------------------- */
 
@@ -108,11 +109,11 @@ typedef struct {
 typedef struct {
     char *root;
     gboolean is_folder;
-    EntroArchive *archive; /* the file, or the first of the folder that can be read */
+    EntroArchive *archive; /* the file, or the first of the folder in which arrays can be read */
     char *archive_name;    /* its name in the folder; NULL: the file itself */
     GPtrArray *names;      /* char *; of a folder, "file/array" */
     gboolean cut;          /* there are more, or some are damaged */
-    GPtrArray *problems;   /* char *: files before the first that could be read */
+    GPtrArray *problems;   /* char *: files before that one */
     GPtrArray *templates;  /* EntroTemplate, the most likely first */
 } EntroSurvey;
 
@@ -128,8 +129,9 @@ void entro_template_free(EntroTemplate *template);
 /* One array of the survey; `name` as in survey->names. */
 gboolean entro_survey_get(EntroSurvey *survey, const char *name, const EntroSourceOptions *options,
                           EntroMember *ret_member, gboolean *ret_found, GError **error);
-/* Steps that are stored beside stacked arrays; n is 0 without. */
-gint64 *entro_survey_get_steps(EntroSurvey *survey, gsize max, gsize *ret_n);
+/* Steps that are stored beside stacked arrays; NULL: there are none, or with an error, none that can be
+ * read. */
+gint64 *entro_survey_get_steps(EntroSurvey *survey, gsize max, gsize *ret_n, GError **error);
 
 /* What the options ask for, or what alone is likely to be attention; NULL with a sentence.  Every
  * template has been looked at then. */

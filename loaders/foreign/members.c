@@ -7,12 +7,6 @@
 
 #define FILES_MAX 32 /* open at the same time, beside those that tiles still hold */
 
-static const EntroNumber *
-number_at(const EntroForeign *foreign, EntroRole role, gsize i)
-{
-    return foreign->numbers[role] ? &g_array_index(foreign->numbers[role], EntroNumber, i) : NULL;
-}
-
 /* "steps/000100/layer_3/attn" */
 static char *
 member_name(const EntroForeign *foreign, guint layer, gsize capture, guint head)
@@ -22,7 +16,7 @@ member_name(const EntroForeign *foreign, guint layer, gsize capture, guint head)
 
     for (EntroRole role = 0; role < ENTRO_N_ROLES; role++)
         if (foreign->numbers[role] != NULL)
-            texts[role] = number_at(foreign, role, at[role])->text;
+            texts[role] = g_array_index(foreign->numbers[role], EntroNumber, at[role]).text;
     return entro_pattern_expand(foreign->pattern, texts);
 }
 
@@ -87,16 +81,14 @@ entro_foreign_open(EntroSource *source, guint layer, gsize capture, guint head,
     return entro_foreign_set_view(source, layer, ret_member, error);
 }
 
-/* What was planned for the layer must hold for each of its arrays. */
+/* What was planned for the layer must hold for each of its arrays; each has as many axes. */
 static char *
 compare(const EntroDataset *found, const EntroMember *member, const EntroDataset *expected,
         const EntroLayer *layer)
 {
     const EntroStored *a = &found->stored, *b = &expected->stored;
-    gboolean same_shape =
-        a->rank == b->rank && memcmp(a->dims, b->dims, (gsize)b->rank * sizeof *a->dims) == 0;
 
-    if (!same_shape)
+    if (memcmp(a->dims, b->dims, (gsize)b->rank * sizeof *a->dims) != 0)
         return g_strdup("has another shape than the first of its layer");
     if (member->element != layer->element || member->big_endian != layer->big_endian)
         return g_strdup_printf("holds %s%s, the first of its layer %s%s",
@@ -104,8 +96,8 @@ compare(const EntroDataset *found, const EntroMember *member, const EntroDataset
                                member->big_endian ? " big-endian" : "",
                                entro_element_name(layer->element),
                                layer->big_endian ? " big-endian" : "");
-    if (found->chunked != expected->chunked || found->flat != expected->flat ||
-        found->head != expected->head || found->n_filters != expected->n_filters ||
+    if (found->chunked != expected->chunked || found->head != expected->head ||
+        found->n_filters != expected->n_filters ||
         memcmp(a->chunk, b->chunk, (gsize)b->rank * sizeof *a->chunk) != 0 ||
         memcmp(found->filters, expected->filters, sizeof found->filters) != 0 ||
         memcmp(found->axis, expected->axis, sizeof found->axis) != 0)
@@ -198,8 +190,7 @@ inflate(const EntroDataset *dataset)
     g_autofree char *problem = NULL;
     const guint8 *elements = NULL;
 
-    if (packed != NULL && dataset->packed.size <= entro_dataset_encoded_max(dataset) &&
-        entro_decoder_init(decoder, entro_dataset_work_bytes(dataset)) &&
+    if (packed != NULL && entro_decoder_init(decoder, entro_dataset_work_bytes(dataset)) &&
         entro_read_at(dataset->fd, packed, dataset->packed.size, dataset->packed.offset, &problem))
         elements = entro_chunk_decode(dataset, decoder, packed, &dataset->packed, &problem);
     if (elements != NULL)

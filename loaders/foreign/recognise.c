@@ -38,7 +38,7 @@ read_facts(EntroSurvey *survey, const EntroSourceOptions *options)
     EntroReader *reader = entro_archive_get_reader(survey->archive);
     Facts facts = {0};
 
-    g_free(entro_survey_get_steps(survey, options->limits.max_captures, &facts.n_steps));
+    g_free(entro_survey_get_steps(survey, options->limits.max_captures, &facts.n_steps, NULL));
     facts.n_layers = count_attribute(reader, layers);
     facts.n_heads = count_attribute(reader, heads);
     return facts;
@@ -179,20 +179,39 @@ take_axes(EntroTemplate *template, const char *axes)
     template->axes = g_strdup(axes);
 }
 
-/* Of what nobody named: queries attend to as many keys. */
+/* Queries attend to as many keys; of what was looked at and has no problem, so that it has axes or
+ * choices. */
 static gboolean
 is_square(const EntroTemplate *template)
 {
-    const EntroStored *stored = &template->member.dataset.stored;
     const char *axes = template->axes ? template->axes : template->choices;
-
-    if (stored->rank < 2)
-        return FALSE;
-    if (axes == NULL)
-        return stored->dims[stored->rank - 1] == stored->dims[stored->rank - 2];
     g_autofree char *first = g_strndup(axes, strcspn(axes, " "));
+
     return entro_member_dim_of(&template->member, first, 'Q') ==
            entro_member_dim_of(&template->member, first, 'K');
+}
+
+/* What the names alone forbid. */
+static char *
+name_problem(const EntroTemplate *template, const EntroLayout *only)
+{
+    if (strpbrk(template->first, "{}") != NULL)
+        return g_strdup("has a brace in its name, which no --layout can say");
+    if (only != NULL && !roles_fit(only, template->pattern))
+        return g_strdup_printf("has other names than those of the layout %s (%s)", only->key,
+                               only->pattern);
+    return NULL;
+}
+
+/* "attn holds whole numbers" of what is called attn: it is shown behind its name. */
+static char *
+without_name(const EntroSurvey *survey, const char *name, const char *message)
+{
+    g_autofree char *file = NULL;
+    const char *inner = survey->is_folder ? entro_archive_split(name, &file) : name;
+    g_autofree char *prefix = g_strconcat(inner, " ", NULL);
+
+    return g_strdup(g_str_has_prefix(message, prefix) ? message + strlen(prefix) : message);
 }
 
 static void
@@ -208,13 +227,15 @@ look_at(EntroSurvey *survey, EntroTemplate *template, const EntroSourceOptions *
         entro_survey_get(survey, template->first, options, &template->member, &found, &error) &&
         found;
     if (!template->is_readable) {
-        template->problem = g_strdup(error ? error->message : "is not there");
-        template->code = error ? (EntroLoaderError)error->code : ENTRO_LOADER_ERROR_FORMAT;
+        template->problem = error ? without_name(survey, template->first, error->message)
+                                  : g_strdup("is not there");
+        template->code = error ? (EntroLoaderError)error->code : ENTRO_LOADER_ERROR_EMPTY;
         return;
     }
-    if (options->axes != NULL)
+    template->problem = name_problem(template, only);
+    if (template->problem == NULL && options->axes != NULL)
         take_axes(template, options->axes);
-    for (guint i = 0; i < n_layouts && options->axes == NULL; i++)
+    for (guint i = 0; i < n_layouts && template->problem == NULL && options->axes == NULL; i++)
         if (template->layout == NULL && template->choices == NULL &&
             (only == NULL || only == &layouts[i]))
             try_layout(template, &layouts[i], facts);
@@ -256,10 +277,8 @@ name_templates(const GPtrArray *templates, guint n)
     for (guint i = 0; i < MIN(n, SHOWN_MAX); i++) {
         const EntroTemplate *template = templates->pdata[i];
         g_autofree char *shown = entro_printable(template->pattern, -1);
-        g_string_append_printf(text, "%s--layout '%s'", i ? ", or " : "", shown);
-        if (template->axes != NULL || template->choices != NULL)
-            g_string_append_printf(text, " --axes %s",
-                                   template->axes ? template->axes : template->choices);
+        g_string_append_printf(text, "%s--layout '%s' --axes %s", i ? ", or " : "", shown,
+                               template->axes ? template->axes : template->choices);
     }
     return g_string_free(text, FALSE);
 }
@@ -279,7 +298,7 @@ choose(EntroSurvey *survey, GError **error)
     if (templates->len == 0)
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "is %s, but no attention trace: holds no arrays",
-                    survey->is_folder ? "a folder" : entro_archive_get_kind(survey->archive));
+                    entro_archive_get_kind(survey->archive));
     else if (best == 0)
         g_set_error(
             error, ENTRO_LOADER_ERROR, first->problem ? first->code : ENTRO_LOADER_ERROR_FORMAT,
@@ -393,7 +412,7 @@ describe(const EntroTemplate *template)
         arrays->remark = g_strdup(template->problem);
     else if (template->choices != NULL)
         arrays->remark = g_strdup_printf("%s?", template->choices);
-    else if (!is_square(template))
+    else if (template->axes != NULL && !is_square(template)) /* or nobody has looked at it */
         arrays->remark = g_strdup("not as many keys as queries");
     return arrays;
 }

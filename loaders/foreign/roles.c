@@ -95,7 +95,7 @@ word_before(const char *name, const char *run)
     return g_ascii_strdown(begin, end - begin);
 }
 
-/* The name without its digits. */
+/* The name with 0 for each number: nothing else of a name looks like that. */
 static char *
 skeleton(const char *name)
 {
@@ -106,7 +106,7 @@ skeleton(const char *name)
 
     for (const char *run; n < RUNS_MAX && (run = next_run(name, at, &length)) != NULL; n++) {
         g_string_append_len(text, at, run - at);
-        g_string_append_c(text, '#');
+        g_string_append_c(text, '0');
         at = run + length;
     }
     g_string_append(text, at);
@@ -219,8 +219,9 @@ pattern_of(const Group *group, const char *name)
     const char *at = name, *run;
     gsize length;
 
-    for (guint i = 0; i < group->n_runs && (run = next_run(name, at, &length)) != NULL; i++) {
+    for (guint i = 0; i < group->n_runs; i++) {
         EntroRole role = group->runs[i].role;
+        run = next_run(name, at, &length);
         g_string_append_len(text, at, run - at);
         if (role == ENTRO_N_ROLES)
             g_string_append_len(text, run, (gssize)length);

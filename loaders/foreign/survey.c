@@ -44,7 +44,7 @@ list_folder(const char *folder, const char *prefix, guint depth, GPtrArray *name
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
 
-    *cut = *cut || dir == NULL;
+    *cut |= dir == NULL;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
         g_autofree char *relative = g_strconcat(prefix, name, NULL);
@@ -72,26 +72,47 @@ join(const char *file, const char *array)
     return g_str_has_suffix(file, ".npy") ? g_strdup(file) : g_strconcat(file, "/", array, NULL);
 }
 
-/* The first file that can be read and, where a layout is given, whose name it fits. */
-static gboolean
+/* NULL with a sentence: it holds no arrays, or cannot be read. */
+static GPtrArray *
+open_file(EntroSurvey *survey, const char *file, GError **error)
+{
+    g_autofree char *path = g_build_filename(survey->root, file, NULL);
+    g_autoptr(EntroArchive) archive = entro_archive_open(path, error);
+    gboolean cut = FALSE;
+
+    if (archive == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) inside = entro_archive_list(archive, NAMES_MAX, &cut);
+    if (inside->len == 0) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s: holds no arrays",
+                    path);
+        return NULL;
+    }
+    survey->cut |= cut;
+    survey->archive = g_steal_pointer(&archive);
+    survey->archive_name = g_strdup(file);
+    return g_steal_pointer(&inside);
+}
+
+/* The arrays of the first file that has any. */
+static GPtrArray *
 open_first(EntroSurvey *survey, const GPtrArray *files, GError **error)
 {
-    for (guint i = 0; i < MIN(files->len, TRIES); i++) {
-        g_autofree char *path = g_build_filename(survey->root, files->pdata[i], NULL);
-        GError *problem = NULL;
+    const guint n = MIN(files->len, TRIES);
 
-        survey->archive = entro_archive_open(path, &problem);
-        if (survey->archive != NULL) {
-            survey->archive_name = g_strdup(files->pdata[i]);
-            return TRUE;
-        }
+    for (guint i = 0; i < n; i++) {
+        GError *problem = NULL;
+        GPtrArray *inside = open_file(survey, files->pdata[i], &problem);
+
+        if (inside != NULL)
+            return inside;
         g_ptr_array_add(survey->problems, g_strdup(problem->message));
-        if (i + 1 == MIN(files->len, TRIES))
+        if (i + 1 == n)
             g_propagate_error(error, problem);
         else
             g_error_free(problem);
     }
-    return FALSE;
+    return NULL;
 }
 
 static void
@@ -113,7 +134,7 @@ name_file(EntroSurvey *survey, const char *file, const char *expected)
 
     if (archive != NULL)
         inside = entro_archive_list(archive, NAMES_MAX - survey->names->len, &cut);
-    survey->cut = survey->cut || cut;
+    survey->cut |= cut;
     if (inside != NULL && inside->len > 0)
         add_names(survey, file, inside);
     else
@@ -121,14 +142,10 @@ name_file(EntroSurvey *survey, const char *file, const char *expected)
 }
 
 static void
-name_all(EntroSurvey *survey, const GPtrArray *files)
+name_all(EntroSurvey *survey, const GPtrArray *files, const GPtrArray *inside)
 {
-    gboolean cut = FALSE;
-    g_autoptr(GPtrArray) inside = entro_archive_list(survey->archive, NAMES_MAX, &cut);
-
-    survey->cut = survey->cut || cut;
     add_names(survey, survey->archive_name, inside);
-    for (guint i = 0; inside->len > 0 && i < files->len; i++) {
+    for (guint i = 0; i < files->len; i++) {
         if (survey->names->len >= NAMES_MAX) {
             survey->cut = TRUE;
             return;
@@ -173,9 +190,10 @@ survey_folder(EntroSurvey *survey, const EntroSourceOptions *options, GError **e
                             : "files ending in .npy, .npz, .safetensors, .h5 or .hdf5");
         return FALSE;
     }
-    if (!open_first(survey, files, error))
+    g_autoptr(GPtrArray) inside = open_first(survey, files, error);
+    if (inside == NULL)
         return FALSE;
-    name_all(survey, files);
+    name_all(survey, files, inside);
     return TRUE;
 }
 
@@ -244,13 +262,17 @@ entro_survey_get(EntroSurvey *survey, const char *name, const EntroSourceOptions
 }
 
 gint64 *
-entro_survey_get_steps(EntroSurvey *survey, gsize max, gsize *ret_n)
+entro_survey_get_steps(EntroSurvey *survey, gsize max, gsize *ret_n, GError **error)
 {
     static const char *const names[] = {"step", "steps", "global_step", "global_steps"};
+    g_autoptr(GError) first = NULL;
     gint64 *steps = NULL;
 
     *ret_n = 0;
     for (guint i = 0; i < G_N_ELEMENTS(names) && steps == NULL && !survey->is_folder; i++)
-        steps = entro_archive_get_integers(survey->archive, names[i], max, ret_n);
+        steps = entro_archive_get_integers(survey->archive, names[i], max, ret_n,
+                                           first == NULL ? &first : NULL);
+    if (steps == NULL && first != NULL)
+        g_propagate_error(error, g_steal_pointer(&first));
     return steps;
 }

@@ -187,6 +187,8 @@ def bf16_in_all_its_disguises(world):
         assert world.run("inspect", path).code == 4
         assert "--element bf16" in world.run("analyze", path, "--db", "x.db").err
         assert_equal(results(world, path, "--element", "bf16"), wanted, put.__name__)
+        path = put(world / "swapped", {name: array.astype(">u2") for name, array in arrays.items()})
+        assert_equal(results(world, path, "--element", "bf16"), wanted, (put.__name__, ">u2"))
     with h5py.File(world / "b.h5", "a") as file:
         for name in arrays:
             file[name].attrs["encoding"] = "bf16"

@@ -134,6 +134,75 @@ test_a_read_that_fails_at_the_opening_is_told(void)
     break_reads(0, 0);
 }
 
+/* Arrays of another program, and the steps beside them, in chunks. */
+static const char *
+make_stack(void)
+{
+    const char *path = fixture_path("stack.h5");
+    const hsize_t dims[5] = {5, 2, 3, 4, 4}, n = 5, half = 3;
+    const gint64 steps[5] = {10, 20, 30, 40, 50};
+    g_auto(EntroHid) access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    g_auto(EntroHid) space = H5Screate_simple(5, dims, NULL);
+    g_auto(EntroHid) line = H5Screate_simple(1, &n, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    H5Dclose(H5Dcreate2(file, "attention", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                        H5P_DEFAULT));
+    H5Pset_chunk(properties, 1, &half);
+    g_auto(EntroHid) id =
+        H5Dcreate2(file, "steps", H5T_NATIVE_INT64, line, H5P_DEFAULT, properties, H5P_DEFAULT);
+    g_assert_cmpint(H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps), >=, 0);
+    for (guint i = 0; i < 20; i++) { /* so many that they lie in a place of their own */
+        g_autofree char *name = g_strdup_printf("fact_%u", i);
+        fixture_integer(file, name, i);
+    }
+    fixture_integer(file, "n_layers", 2);
+    return path;
+}
+
+/* FALSE: all reads were done before the one that fails.  Steps that are there are not said to be none. */
+static gboolean
+open_broken_stack(const char *path, const char *axes, guint at, guint *n_told)
+{
+    const char *words = g_strerror(EIO);
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    options.axes = axes;
+    break_reads(at, EIO);
+    g_autoptr(EntroSource) source = entro_source_open(path, &options, &error);
+    if (source == NULL) {
+        if (strstr(error->message, words) == NULL && strstr(error->message, "damaged") == NULL)
+            g_error("read %u: %s", at, error->message);
+        return TRUE;
+    }
+    const EntroTrace *trace = entro_source_get_trace(source);
+    gboolean is_told = is_in(trace->problems, words);
+    g_assert_cmpuint(trace->n_captures, ==, 5);
+    if (!is_told && trace->steps[4] != 50)
+        g_error("read %u: steps are missing, and nothing is said", at);
+    *n_told += is_told;
+    return reads.n >= reads.at;
+}
+
+static void
+test_a_read_that_fails_of_a_stack_is_told(void)
+{
+    static const char *const axes[] = {NULL, "SLHQK"};
+    const char *path = make_stack();
+
+    for (guint i = 0; i < G_N_ELEMENTS(axes); i++) {
+        guint n_told = 0, at = 1;
+        while (open_broken_stack(path, axes[i], at, &n_told))
+            at++;
+        g_assert_cmpuint(at, >, 10);
+        g_assert_cmpuint(n_told, >, 0);
+    }
+    break_reads(0, 0);
+}
+
 /* Each failure costs what was read, and nothing else. */
 static void
 test_a_read_that_fails_costs_its_tile(void)
@@ -286,6 +355,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(NAME, TEST) g_test_add_func("/disk/" NAME, TEST)
     ADD("a-read-that-fails-at-the-opening-is-told", test_a_read_that_fails_at_the_opening_is_told);
+    ADD("a-read-that-fails-of-a-stack-is-told", test_a_read_that_fails_of_a_stack_is_told);
     ADD("a-read-that-fails-costs-its-tile", test_a_read_that_fails_costs_its_tile);
     ADD("reads-in-pieces-are-put-together", test_reads_in_pieces_are_put_together);
     ADD("files-that-cannot-be-read-at-all", test_files_that_cannot_be_read_at_all);

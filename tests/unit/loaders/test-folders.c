@@ -131,6 +131,44 @@ write_h5(const char *path, guint step)
     write_h5_of(path, step, 4);
 }
 
+/* How the chunks of chunked.h5 are stored. */
+typedef struct {
+    hid_t type;
+    hsize_t heads; /* of a chunk */
+    gboolean shuffled, deflated;
+} Storage;
+
+static void
+write_chunks_as(const char *path, guint step, const Storage *storage)
+{
+    const hsize_t dims[3] = {2, 4, 4}, chunk[3] = {storage->heads, 4, 4};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate_simple(3, dims, NULL);
+    g_auto(EntroHid) properties = H5Pcreate(H5P_DATASET_CREATE);
+
+    H5Pset_chunk(properties, 3, chunk);
+    if (storage->shuffled)
+        H5Pset_shuffle(properties);
+    if (storage->deflated)
+        H5Pset_deflate(properties, 6);
+    for (guint layer = 0; layer < N_LAYERS; layer++) {
+        g_autofree char *name = g_strdup_printf("layer_%u", layer);
+        g_auto(EntroHid) id =
+            H5Dcreate2(file, name, storage->type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+        float values[N_VALUES];
+        for (guint i = 0; i < N_VALUES; i++)
+            values[i] = weight(step, layer, i);
+        g_assert_cmpint(H5Dwrite(id, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), >=,
+                        0);
+    }
+}
+
+static void
+write_chunks(const char *path, guint step)
+{
+    write_chunks_as(path, step, &(Storage){H5T_IEEE_F32BE, 1, FALSE, TRUE});
+}
+
 typedef struct {
     const char *end;
     void (*write)(const char *path, guint step);
@@ -143,6 +181,7 @@ static const Kind kinds[] = {
     {"npz", write_npz, N_LAYERS, "LHQK"},
     {"safetensors", write_safetensors, N_LAYERS, NULL},
     {"h5", write_h5, N_LAYERS, NULL},
+    {"chunked.h5", write_chunks, N_LAYERS, NULL},
 };
 
 static char *
@@ -317,6 +356,21 @@ change_shape(const char *path, const Kind *kind)
     write_h5_of(path, 2, 5);
 }
 
+/* The names of its arrays. */
+static void
+spoil_names(const char *path, const Kind *kind)
+{
+    g_autofree char *bytes = NULL;
+    gsize n;
+
+    (void)kind;
+    g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+    char *heap = memmem(bytes, n, "HEAP", 4);
+    g_assert_nonnull(heap);
+    *heap = 'X';
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
+}
+
 static void
 swap_bytes(const char *path, const Kind *kind)
 {
@@ -350,6 +404,34 @@ cut_in_chunks(const char *path, const Kind *kind)
 }
 
 static void
+write_little_endian(const char *path, const Kind *kind)
+{
+    (void)kind;
+    write_chunks_as(path, 2, &(Storage){H5T_IEEE_F32LE, 1, FALSE, TRUE});
+}
+
+static void
+write_larger_chunks(const char *path, const Kind *kind)
+{
+    (void)kind;
+    write_chunks_as(path, 2, &(Storage){H5T_IEEE_F32BE, 2, FALSE, TRUE});
+}
+
+static void
+write_without_filters(const char *path, const Kind *kind)
+{
+    (void)kind;
+    write_chunks_as(path, 2, &(Storage){H5T_IEEE_F32BE, 1, FALSE, FALSE});
+}
+
+static void
+write_with_another_filter(const char *path, const Kind *kind)
+{
+    (void)kind;
+    write_chunks_as(path, 2, &(Storage){H5T_IEEE_F32BE, 1, TRUE, FALSE});
+}
+
+static void
 change_type(const char *path, const Kind *kind)
 {
     (void)kind;
@@ -369,6 +451,21 @@ store_instead(const char *path, const Kind *kind)
 
     put_values(bytes, 2, 1);
     g_auto(Zip) zip = fixture_zip(bytes, FALSE, NULL);
+    write_bytes(path, zip.bytes);
+}
+
+/* The same array behind another head, of which the decoder must know. */
+static void
+write_longer_head(const char *path, const Kind *kind)
+{
+    static const char header[] =
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 4, 4), }           \n";
+    g_autoptr(GByteArray) bytes = fixture_npy(1, strlen(header), header, "");
+
+    (void)kind;
+    for (guint layer = 0; layer < 2; layer++)
+        put_values(bytes, 2, layer);
+    g_auto(Zip) zip = fixture_zip(bytes, TRUE, NULL);
     write_bytes(path, zip.bytes);
 }
 
@@ -419,6 +516,7 @@ static const Accident accidents[] = {
     {"npy/is-cut-while-it-is-open", 0, cut_open_file, "beyond the end of the file", 0},
     {"safetensors/is-cut-while-it-is-open", 2, cut_open_file, "beyond the end of the file", 0},
     {"npz/is-cut-while-it-is-open", 1, cut_open_file, "beyond the end of the file", 0},
+    {"h5/loses-its-names", 3, spoil_names, "cannot be looked up", 2},
     {"h5/gets-another-shape", 3, change_shape, "another shape", 2},
     {"h5/gets-the-other-order-of-bytes", 3, swap_bytes, "holds f32 big-endian, the first", 2},
     {"h5/gets-chunks", 3, cut_in_chunks, "other chunks or filters", 2},
@@ -426,6 +524,12 @@ static const Accident accidents[] = {
     {"npz/is-stored-another-way", 1, store_instead, "other chunks or filters", 2},
     {"npz/is-damaged", 1, spoil_data, "", 1},
     {"safetensors/gets-other-names", 2, rename_arrays, "is not there", 1},
+    {"npz/gets-another-head", 1, write_longer_head, "other chunks or filters", 2},
+    {"chunked/gets-the-other-order-of-bytes", 4, write_little_endian,
+     "holds f32, the first of its layer f32 big-endian", 2},
+    {"chunked/gets-larger-chunks", 4, write_larger_chunks, "other chunks or filters", 2},
+    {"chunked/loses-its-filter", 4, write_without_filters, "other chunks or filters", 2},
+    {"chunked/gets-another-filter", 4, write_with_another_filter, "other chunks or filters", 2},
 };
 
 static void
@@ -438,6 +542,65 @@ test_an_accident_costs_one_file(Fixture *f, gconstpointer data)
 
     accident->spoil(path, kind);
     g_assert_cmpuint(walk(source, accident->step, accident->words), >=, 1);
+}
+
+/* Layers of one array, of which a file holds less. */
+static void
+test_a_file_with_less_layers(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = step_path(f, data, 2);
+    g_autoptr(GByteArray) bytes = make_npy("1, " HEADS, 2, 0);
+    g_auto(Zip) zip = fixture_zip(bytes, TRUE, NULL);
+    g_autoptr(EntroSource) source = open_folder(f, data, N_STEPS);
+    g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+    gboolean end = FALSE;
+    guint n = 0;
+
+    write_bytes(path, zip.bytes);
+    while (entro_source_next(source, tile, &end, NULL) && !end) {
+        g_assert_cmpint(tile->status == ENTRO_TILE_DAMAGED, ==, tile->capture == 2);
+        if (tile->capture == 2) {
+            fixture_words(tile->problem,
+                          tile->layer == 0 ? "another shape than the first" : "has no layer 1",
+                          path);
+            n++;
+        }
+    }
+    g_assert_cmpuint(n, ==, N_LAYERS);
+}
+
+/* A shape that is its own reverse: the axes of the bytes are others than those of the files before. */
+static void
+test_a_file_in_fortran_order(Fixture *f, gconstpointer data)
+{
+    static const char header[] = "{'descr': '<f4', 'fortran_order': True, 'shape': (4, 4, 4), }\n";
+    static const char *const axes[] = {"HQK", "QHK"};
+    Kind kind = {"npy", write_npy, 1, NULL};
+
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(axes); i++) {
+        EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+        g_autoptr(GError) error = NULL;
+        for (guint step = 0; step < N_STEPS; step++) {
+            g_autofree char *path = step_path(f, &kind, step);
+            g_autoptr(GByteArray) bytes =
+                step == 2 ? fixture_npy(1, strlen(header), header, "") : make_npy("4, 4, 4", 0, 0);
+            if (step == 2)
+                put_values(bytes, 2, 0);
+            put_values(bytes, step, 1);
+            write_bytes(path, bytes);
+        }
+        options.axes = axes[i];
+        g_autoptr(EntroSource) source = entro_source_open(f->folder, &options, &error);
+        g_assert_no_error(error);
+        g_autoptr(EntroTile) tile = entro_tile_new(source, NULL);
+        gboolean end = FALSE;
+        while (entro_source_next(source, tile, &end, NULL) && !end) {
+            g_assert_cmpint(tile->status == ENTRO_TILE_DAMAGED, ==, tile->capture == 2);
+            if (tile->capture == 2)
+                fixture_words(tile->problem, "other chunks or filters", axes[i]);
+        }
+    }
 }
 
 /* ---- names and limits ----------------------------------------------------------------------------- */
@@ -466,6 +629,166 @@ test_names_in_the_order_of_their_numbers(Fixture *f, gconstpointer data)
     const EntroTrace *trace = entro_source_get_trace(source);
     static const gint64 steps[] = {0, 9, 10, 100};
     g_assert_cmpmem(trace->steps, trace->n_captures * sizeof *steps, steps, sizeof steps);
+}
+
+/* Of files that cannot be read, the last is named. */
+static void
+test_the_order_of_names(Fixture *f, gconstpointer data)
+{
+    static const char *const rows[][12] = {
+        {"ab.npy", "a1.npy", "ac.npy", "a2.npy", "ad.npy", "a3.npy", "ae.npy", "a4.npy", "af.npy",
+         "a5.npy", "ag.npy", "a6.npy"}, /* digits and letters, in any order */
+        {"a.h5", "a.h5.npy", "a.h5.npy.h5", "a.h5.npy.h5.npz"},
+        {"s_1.npy", "s_001.npy", "s_2.npy", "s_002.npy"}, /* the same number, in some order */
+        {"s_9.npy", "s_10.npy", "s_099.npy", "s_100.npy"},
+    };
+    static const char *const last[] = {"ag.npy", "a.h5.npy.h5.npz", "s_2.npy", "s_100.npy"};
+
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        for (guint k = 0; k < 12 && rows[i][k] != NULL; k++) {
+            g_autofree char *path = g_build_filename(f->folder, rows[i][k], NULL);
+            make_text(path, NULL);
+        }
+        g_assert_null(entro_survey(f->folder, NULL, &error));
+        g_autofree char *wanted = g_strconcat("/", last[i], ":", NULL);
+        fixture_words(error->message, wanted, rows[i][0]);
+        for (guint k = 0; k < 12 && rows[i][k] != NULL; k++) {
+            g_autofree char *path = g_build_filename(f->folder, rows[i][k], NULL);
+            g_assert_cmpint(g_unlink(path), ==, 0);
+        }
+    }
+}
+
+static void
+make_without_arrays(const char *path, const Kind *kind)
+{
+    (void)kind;
+    H5Fclose(H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+static void
+make_integers(const char *path, const Kind *kind)
+{
+    static const char header[] = "{" TENSOR("attn", "I64", "[2,2]", "[0,32]") "}";
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header, 32);
+
+    (void)kind;
+    write_bytes(path, bytes);
+}
+
+/* An array, and groups inside each other, more than are looked into. */
+static void
+make_deep(const char *path, const Kind *kind)
+{
+    static const char *const names[] = {"x", "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t"};
+    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    g_auto(EntroHid) space = H5Screate(H5S_SCALAR);
+    g_auto(EntroHid) links = H5Pcreate(H5P_LINK_CREATE);
+
+    (void)kind;
+    H5Pset_create_intermediate_group(links, 1);
+    for (guint i = 0; i < 2; i++)
+        H5Dclose(
+            H5Dcreate2(file, names[i], H5T_IEEE_F32LE, space, links, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+typedef struct {
+    const char *name, *file;
+    void (*make)(const char *path, const Kind *kind);
+    const char *words; /* among notes and problems; NULL: nothing */
+} Beside;
+
+static const Beside besides[] = {
+    {"no-arrays-before", "a.h5", make_without_arrays, "a.h5: holds no arrays"},
+    {"no-arrays-behind", "z.h5", make_without_arrays, NULL},
+    {"text-before", "a.npz", make_text, "a.npz: not an HDF5 file, but text"},
+    {"text-behind", "z.npz", make_text, "not read: z.npz/layer_{layer} (1 array)"},
+    {"integers-behind", "z.safetensors", make_integers, "not read: z.safetensors/attn (1 array)"},
+    {"deep-before", "a.h5", make_deep, "not everything in it could be listed"},
+    {"deep-behind", "z.h5", make_deep, "not everything in it could be listed"},
+};
+
+/* Whatever lies beside the arrays, they are read. */
+static void
+test_other_files_beside_them(Fixture *f, gconstpointer data)
+{
+    const Beside *beside = data;
+    g_autofree char *path = g_build_filename(f->folder, beside->file, NULL);
+    guint n = 0;
+
+    beside->make(path, NULL);
+    g_autoptr(EntroSource) source = open_folder(f, &kinds[3], N_STEPS);
+    const EntroTrace *trace = entro_source_get_trace(source);
+    const GPtrArray *lists[2] = {trace->notes, trace->problems};
+    for (guint list = 0; list < 2; list++)
+        for (guint i = 0; i < lists[list]->len; i++) {
+            const char *said = lists[list]->pdata[i];
+            g_assert_true(beside->words != NULL || strstr(said, beside->file) == NULL);
+            n += beside->words != NULL && strstr(said, beside->words) != NULL;
+        }
+    g_assert_cmpuint(n, ==, beside->words != NULL);
+    g_assert_cmpuint(walk(source, G_MAXUINT, ""), ==, 0);
+}
+
+typedef struct {
+    const char *name, *file;
+    void (*make)(const char *path, const Kind *kind);
+    const char *layout, *words;
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"no-arrays", "a.h5", make_without_arrays, NULL, "a.h5: holds no arrays"},
+    {"integers", "a.safetensors", make_integers, NULL,
+     "is a folder, but no attention trace: nothing in it"},
+    {"other-names", "step_1.safetensors", make_integers, "step_{step}.npz/{layer}",
+     "is a folder without files of the names that --layout gives"},
+    {"some-names", "a.safetensors", make_integers, "a.safetensors/attn_{layer}",
+     "holds no array of the name"},
+};
+
+static void
+test_a_refusal(Fixture *f, gconstpointer data)
+{
+    const Refusal *refusal = data;
+    g_autofree char *path = g_build_filename(f->folder, refusal->file, NULL);
+    g_autofree char *other = g_build_filename(f->folder, "b.npz", NULL);
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+
+    refusal->make(path, NULL);
+    if (refusal->layout != NULL)
+        make_text(other, NULL);
+    options.layout = refusal->layout;
+    g_assert_null(entro_source_open(f->folder, &options, &error));
+    fixture_words(error->message, refusal->words, refusal->name);
+}
+
+/* Five files with a quarter of a million names and one: of the last, none is taken. */
+static void
+test_a_million_names(Fixture *f, gconstpointer data)
+{
+    g_autofree char *first = g_build_filename(f->folder, "a_0.safetensors", NULL);
+    g_autoptr(GString) header = g_string_new("{");
+    guint n = 0;
+
+    (void)data;
+    for (guint i = 0; i < 250001; i++)
+        g_string_append_printf(header,
+                               "%s\"%u\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
+                               i ? "," : "", i);
+    g_string_append_c(header, '}');
+    g_autoptr(GByteArray) bytes = fixture_safetensors(header->str, 0);
+    write_bytes(first, bytes);
+    for (guint file = 1; file < 5; file++) {
+        g_autofree char *path = g_strdup_printf("%s/a_%u.safetensors", f->folder, file);
+        g_assert_cmpint(link(first, path), ==, 0);
+    }
+    g_autoptr(GPtrArray) list = entro_survey(f->folder, NULL, NULL);
+    for (guint i = 0; i < list->len; i++)
+        n += ((const EntroArrays *)list->pdata[i])->n;
+    g_assert_cmpuint(n, ==, 1000000);
 }
 
 /* Folders in folders: as deep as ours are, and not deeper. */
@@ -531,75 +854,6 @@ test_a_layer_of_a_large_number(Fixture *f, gconstpointer data)
     g_assert_nonnull(strstr(error->message, "a layer of the number 3000000000"));
 }
 
-/* ---- what a file says of itself ------------------------------------------------------------------- */
-
-/* One stacked array, and the attributes beside it. */
-typedef struct {
-    const char *name;
-    hsize_t dims[6];
-    int rank;
-    gint64 n_layers, n_heads; /* 0: not said */
-    gsize n_steps;            /* entries of /steps, 0: there is none */
-    const char *axes;         /* as recognised; NULL: not, and then: */
-    const char *words;
-} Stacked;
-
-static const Stacked stacked[] = {
-    {"nothing-said", {2, 3, 4, 4}, 4, 0, 0, 0, NULL, "or"},
-    {"layers-said", {2, 3, 4, 4}, 4, 2, 0, 0, "LHQK", NULL},
-    {"heads-said", {3, 2, 4, 4}, 4, 3, 2, 0, "LHQK", NULL},
-    {"one-layer-said", {2, 3, 4, 4}, 4, 1, 3, 2, "SHQK", NULL},
-    {"other-heads-said", {2, 3, 4, 4}, 4, 0, 7, 0, NULL, "--layout"},
-    {"other-layers-said", {2, 3, 4, 4}, 4, 5, 0, 0, NULL, "--layout"},
-    {"steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 5, "SLHQK", NULL},
-    {"other-steps-said", {5, 2, 3, 4, 4}, 5, 2, 3, 6, NULL, "--layout"},
-    {"nine-steps-of-one", {2, 3, 4, 4}, 4, 2, 3, 9, NULL, "--layout"},
-    {"not-square", {2, 3, 4, 5}, 4, 2, 0, 0, NULL, "not as many"},
-    {"one-axis", {16}, 1, 0, 0, 0, NULL, "has 1 axis"},
-};
-
-static void
-put_stacked(const char *path, const Stacked *row)
-{
-    g_auto(EntroHid) file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    g_auto(EntroHid) space = H5Screate_simple(row->rank, row->dims, NULL);
-
-    H5Dclose(H5Dcreate2(file, "attention", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
-                        H5P_DEFAULT));
-    if (row->n_layers > 0)
-        fixture_integer(file, "n_layers", row->n_layers);
-    if (row->n_heads > 0)
-        fixture_integer(file, "n_heads", row->n_heads);
-    if (row->n_steps == 0)
-        return;
-    const hsize_t n = row->n_steps;
-    const gint64 steps[] = {10, 20, 30, 40, 50, 60, 70, 80, 90};
-    g_auto(EntroHid) line = H5Screate_simple(1, &n, NULL);
-    g_auto(EntroHid) id =
-        H5Dcreate2(file, "steps", H5T_STD_I64LE, line, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps);
-}
-
-static void
-test_a_stack(Fixture *f, gconstpointer data)
-{
-    const Stacked *row = data;
-    g_autofree char *path = g_build_filename(f->folder, "stack.h5", NULL);
-    g_autoptr(GError) error = NULL;
-
-    put_stacked(path, row);
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
-    if (row->axes == NULL) {
-        g_assert_null(source);
-        fixture_words(error->message, row->words, row->name);
-        return;
-    }
-    g_assert_no_error(error);
-    const EntroTrace *trace = entro_source_get_trace(source);
-    g_assert_cmpstr(trace->axes, ==, row->axes);
-    g_assert_true(row->n_steps == 0 || trace->steps[1] == 20);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -619,15 +873,24 @@ main(int argc, char **argv)
     }
 #define ADD(NAME, TEST) g_test_add("/folders/" NAME, Fixture, NULL, setup, TEST, teardown)
     ADD("names-in-the-order-of-their-numbers", test_names_in_the_order_of_their_numbers);
+    ADD("the-order-of-names", test_the_order_of_names);
     ADD("folders-in-folders", test_folders_in_folders);
+    ADD("a-file-in-fortran-order", test_a_file_in_fortran_order);
+    ADD("a-million-names", test_a_million_names);
+    g_test_add("/folders/a-file-with-less-layers", Fixture, &kinds[1], setup,
+               test_a_file_with_less_layers, teardown);
+    for (guint i = 0; i < G_N_ELEMENTS(besides); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/beside-them/%s", besides[i].name);
+        g_test_add(path, Fixture, &besides[i], setup, test_other_files_beside_them, teardown);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        g_autofree char *path = g_strdup_printf("/folders/refused/%s", refusals[i].name);
+        g_test_add(path, Fixture, &refusals[i], setup, test_a_refusal, teardown);
+    }
     ADD("a-layer-of-a-large-number", test_a_layer_of_a_large_number);
     for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
         g_autofree char *path = g_strdup_printf("/folders/limits/%s", limits[i].name);
         g_test_add(path, Fixture, &limits[i], setup, test_a_limit, teardown);
-    }
-    for (guint i = 0; i < G_N_ELEMENTS(stacked); i++) {
-        g_autofree char *path = g_strdup_printf("/folders/stacks/%s", stacked[i].name);
-        g_test_add(path, Fixture, &stacked[i], setup, test_a_stack, teardown);
     }
     return g_test_run();
 }

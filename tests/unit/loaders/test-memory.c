@@ -76,10 +76,13 @@ make_trace(gboolean is_product)
 
 /* What is wrong with a walk over all of it; NULL: nothing. */
 static char *
-walk(const char *path)
+walk_as(const char *path, const char *axes)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(EntroSource) source = entro_source_open(path, NULL, &error);
+    EntroSourceOptions options = ENTRO_SOURCE_OPTIONS_DEFAULT;
+
+    options.axes = axes;
+    g_autoptr(EntroSource) source = entro_source_open(path, &options, &error);
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, &error) : NULL;
     g_autoptr(EntroTileRows) rows = tile ? entro_tile_rows_new(source, &error) : NULL;
     static float keys[POSITIONS * DIM];
@@ -94,6 +97,12 @@ walk(const char *path)
             return g_strdup(tile->problem);
     const GPtrArray *problems = entro_source_get_trace(source)->problems;
     return g_strdup(error ? error->message : problems->len ? problems->pdata[0] : NULL);
+}
+
+static char *
+walk(const char *path)
+{
+    return walk_as(path, NULL);
 }
 
 static void
@@ -147,6 +156,34 @@ test_an_archive(void)
     }
 }
 
+/* Layers in one deflated array, which is inflated once where there is memory for it, and else for each. */
+static void
+test_an_archive_of_layers(void)
+{
+    static const char header[] = F4("False", "(2, 4, 512, 512)");
+    g_autoptr(GByteArray) npy = fixture_npy_of(header);
+    const char *path = fixture_path("layers.npz");
+    guint n = 1, n_whole = 0;
+
+    g_byte_array_set_size(npy, npy->len - (guint)strlen(PAYLOAD));
+    for (guint i = 0; i < 2 * 4 * 512 * 512; i++)
+        fixture_put(npy, (i * 2654435761u) >> 2, 4); /* floats below 2 */
+    g_auto(Zip) zip = fixture_zip(npy, TRUE, NULL);
+    g_assert_true(g_file_set_contents(path, (const char *)zip.bytes->data, zip.bytes->len, NULL));
+    for (guint at = 0; at <= n; at++) {
+        n_pieces = 0;
+        piece_at = at;
+        g_autofree char *problem = walk_as(path, "LHQK");
+        piece_at = 0;
+        n = at == 0 ? n_pieces : n;
+        n_whole += problem == NULL;
+        if (problem != NULL && (at == 0 || strstr(problem, "memory") == NULL))
+            g_error("piece %u of %u: %s", at, n, problem);
+    }
+    g_assert_cmpuint(n, >, 4);
+    g_assert_cmpuint(n_whole, >=, 3); /* without a failure, without the packed, without the whole */
+}
+
 static void
 test_a_large_directory(void)
 {
@@ -173,6 +210,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/memory/a-trace-of-rows", NULL, test_a_trace);
     g_test_add_data_func("/memory/a-trace-of-queries-and-keys", "product", test_a_trace);
     g_test_add_func("/memory/an-archive", test_an_archive);
+    g_test_add_func("/memory/an-archive-of-layers", test_an_archive_of_layers);
     g_test_add_func("/memory/a-large-directory", test_a_large_directory);
     int failed = g_test_run();
     fixture_done();

@@ -139,6 +139,12 @@ test_roles(void)
         {"attentions/#", counted, one, "attentions/{layer}"},
         {"gpt2/#.npz/attn#", steps, counted, "gpt2/{step}.npz/attn{layer}"},
         {"attention", one, one, "attention"},
+        {"layers.#.h.2.h.#", counted, counted, "layers.{layer}.h.2.h.{head}"},
+        {"5/#", counted, one, "5/{layer}"},
+        {"x5/#", counted, one, "x5/{layer}"},
+        {"run.h5/#", counted, one, "run.h5/{layer}"},
+        /* of more numbers than are looked at, the last are text */
+        {"1/2/3/4/5/6/7/#/8", counted, one, "1/2/3/4/5/6/7/{layer}/8"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -181,6 +187,41 @@ test_digits_of_words(void)
         const EntroTemplate *template = templates->pdata[i];
         g_assert_cmpstr(template->pattern, ==, i ? "blocks.{layer}.attn2" : "blocks.{layer}.attn1");
         g_assert_cmpuint(template->n, ==, 3);
+    }
+}
+
+/* What varies behind a step and a layer, and says not what it is, makes other things of it. */
+static void
+test_numbers_of_no_role(void)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+    for (int layer = 0; layer < 3; layer++)
+        for (int part = 0; part < 2; part++)
+            g_ptr_array_add(names, g_strdup_printf("step_1/layer_%d/x_%d", layer, part));
+    g_autoptr(GPtrArray) templates = entro_names_to_templates(names);
+    g_assert_cmpuint(templates->len, ==, 2);
+    for (guint i = 0; i < 2; i++)
+        g_assert_cmpstr(((EntroTemplate *)templates->pdata[i])->pattern, ==,
+                        i ? "step_{step}/layer_{layer}/x_1" : "step_{step}/layer_{layer}/x_0");
+}
+
+/* A sign in the place of a number is no number: names with one are no names with the other. */
+static void
+test_signs_that_are_no_numbers(void)
+{
+    static const char *const pairs[][2] = {{"attn#/1", "attn2/1"},
+                                           {"attn{step}/1", "attn2/1"},
+                                           {"a/1234567890123456789", "a/0"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        for (guint k = 0; k < 2; k++)
+            g_ptr_array_add(names, (gpointer)pairs[i][k]);
+        g_autoptr(GPtrArray) templates = entro_names_to_templates(names);
+        g_assert_cmpuint(templates->len, ==, 2);
+        for (guint k = 0; k < 2; k++)
+            g_assert_cmpstr(((EntroTemplate *)templates->pdata[k])->first, ==, pairs[i][k]);
     }
 }
 
@@ -444,6 +485,8 @@ main(int argc, char **argv)
     ADD("roles/names", test_roles);
     ADD("roles/kinds", test_kinds_beside_each_other);
     ADD("roles/digits-of-words", test_digits_of_words);
+    ADD("roles/numbers-of-no-role", test_numbers_of_no_role);
+    ADD("roles/signs", test_signs_that_are_no_numbers);
     ADD("view/chunks", test_views_of_chunks);
     ADD("view/block", test_views_of_a_block);
     ADD("view/natural", test_natural);
