@@ -143,6 +143,18 @@ def npz(compression, **arrays):
     return out.getvalue()
 
 
+def npz_with_empty_blocks(array, n):
+    """A deflated array of n bytes more than it needs, as no writer has them: checksums are right."""
+    data, name = npy(array), b"layer_0.npy"
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"\0\0\0\xff\xff" * (n // 5) + squeeze.compress(data) + squeeze.flush()
+    known = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, zlib.crc32(data), len(packed), len(data), len(name), 0)
+    local = b"PK\3\4" + known + name + packed
+    entry = b"PK\1\2\x14\0" + known + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+    return local + entry + end
+
+
 def safetensors(**arrays):
     names = {np.dtype("f4"): "F32", np.dtype("f2"): "F16", np.dtype("i8"): "I64"}
     header, body = {"__metadata__": {"model": "x"}}, b""
@@ -166,6 +178,8 @@ def container_seeds():
         "stored.npz": npz(zipfile.ZIP_STORED, layer_0=weights, layer_1=weights, steps=steps),
         "deflated.npz": npz(zipfile.ZIP_DEFLATED, layer_0=weights, layer_1=half, steps=steps),
         "stacked.npz": npz(zipfile.ZIP_DEFLATED, attention=attention(2, 2, 1, 2, 4, 4), steps=steps),
+        "blocks.npz": npz_with_empty_blocks(weights, 40),
+        "many-blocks.npz": npz_with_empty_blocks(weights, 10000),
         "layers.safetensors": safetensors(**{"attn.0": weights, "attn.1": weights, "steps": steps}),
         "half.safetensors": safetensors(**{"step_0.layer_0": half, "step_10.layer_0": half}),
     }
