@@ -110,7 +110,7 @@ typedef struct {
     gboolean big_endian;
     guint params;          /* bits 1u << ENTRO_PARAM_X: learnable parameters beside it */
     gboolean split_rows;   /* a row is spread over several chunks: assembled, slower */
-    gboolean checksummed;  /* fletcher32 on every chunk */
+    gboolean checksummed;  /* fletcher32 on every chunk, or the CRC of a deflated archive */
     gboolean complete;     /* the dataset holds every capture that /step announces */
     guint64 bytes_decoded; /* size of all captures together, as stored elements */
     char *storage;         /* e.g. "chunked 1x1x4x128x128, shuffle, deflate, fletcher32" */

@@ -391,7 +391,8 @@ entro_layer_fill(EntroSource *source, guint position, const EntroLayerRule *rule
     layer->split_rows = dataset->chunked && dataset->chunk[4] < dataset->dims[4];
     layer->complete = n_captures >= trace->n_captures;
     for (guint filter = 0; filter < dataset->n_filters; filter++)
-        layer->checksummed |= dataset->filters[filter] == H5Z_FILTER_FLETCHER32;
+        layer->checksummed |= dataset->filters[filter] == H5Z_FILTER_FLETCHER32 ||
+                              dataset->filters[filter] == ENTRO_FILTER_ZIP;
     layer->bytes_decoded = (guint64)trace->n_captures * layer->n_samples * layer->n_heads *
                            layer->n_queries * layer->row_size * dataset->element_size;
     if (beside->name != NULL)

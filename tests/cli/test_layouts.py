@@ -5,7 +5,8 @@ from itertools import permutations
 import clitest
 from arrays import (B, CONTAINERS, H, L, LAYOUTS, S, STEPS, T, assert_equal, assert_inspected,
                     attention, bf16_type, by_step_layer, from_bits, h5py, put_files, put_h5,
-                    put_native, put_npy_folder, put_npz, put_safetensors, results, stacked, to_bits)
+                    put_native, put_npy_folder, put_npz, put_npz_deflated, put_safetensors, results,
+                    stacked, to_bits)
 from clitest import query, test
 
 if h5py is not None:
@@ -239,6 +240,15 @@ def numbers_are_counted_not_spelled(world):
         assert_equal(results(world, put_npz(world / "p", arrays)), wanted, "padded npz")
     plain = by_step_layer(a, STEPS, "step_{}/layer_{}")
     assert_equal(results(world, put_files(put_npz, world / "files", plain)), wanted, "unpadded")
+
+
+@test
+def the_checksums_of_an_archive_are_some(world):
+    """Of what is deflated: it is read as a whole."""
+    arrays = by_step_layer(attention(), STEPS)
+    for put, is_said in (put_npz, True), (put_npz_deflated, False):
+        done = world.run("inspect", put(world / "c", arrays), check=0)
+        assert ("no checksums in this file" in done.out) == is_said, done
 
 
 @test
