@@ -127,11 +127,10 @@ probe_superblock(int fd, const char *path, Superblock *ret_block, GError **error
 static const char *
 name_irregular(mode_t mode)
 {
-    return S_ISDIR(mode)                    ? "is a folder, expected a trace file"
-           : S_ISFIFO(mode)                 ? "is a pipe (FIFO), expected a regular file"
-           : S_ISSOCK(mode)                 ? "is a socket, expected a regular file"
-           : S_ISCHR(mode) || S_ISBLK(mode) ? "is a device, expected a regular file"
-                                            : "is not a regular file";
+    return S_ISDIR(mode)    ? "is a folder, expected a trace file"
+           : S_ISFIFO(mode) ? "is a pipe (FIFO), expected a regular file"
+           : S_ISSOCK(mode) ? "is a socket, expected a regular file"
+                            : "is a device, expected a regular file";
 }
 
 int
