@@ -143,6 +143,7 @@ test_npz_directories_that_are_too_large(void)
     const guint n = (64u << 20) + 1;
 
     g_byte_array_set_size(bytes, n);
+    memset(bytes->data, 0, n);
     fixture_put_end(bytes, 1, 0, n);
     fixture_expect_error(bytes, ENTRO_CONTAINER_NPZ, ENTRO_LOADER_ERROR_LIMIT, "the limits are",
                          "65 MiB");
