@@ -58,6 +58,21 @@ fuzz_check_harmless(const char *text)
     }
 }
 
+void
+fuzz_check_array(const EntroArray *array, gsize size)
+{
+    if (array->problem != NULL)
+        return;
+    g_assert_cmpuint(array->rank, <=, ENTRO_STORED_RANK_MAX);
+    g_assert_true(array->offset <= size && array->size <= size - array->offset);
+    g_assert_true(!array->deflated || array->head <= array->decoded);
+    guint64 bytes = array->kind == ENTRO_ARRAY_INTEGER ? array->integer_size
+                                                       : entro_element_size(array->element);
+    for (guint axis = 0; axis < array->rank; axis++)
+        g_assert_false(__builtin_mul_overflow(bytes, array->dims[axis], &bytes));
+    g_assert_cmpuint(bytes, ==, array->deflated ? array->decoded - array->head : array->size);
+}
+
 /* Every number is looked at, so that a sanitizer sees what nobody has written. */
 static void
 read_rows(const EntroTrace *trace, const EntroTileRows *rows, EntroTile *tile)

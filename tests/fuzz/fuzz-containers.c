@@ -1,26 +1,9 @@
 /* fuzz-containers.c: .npy, .npz and .safetensors: lists, integers, and the trace that they are.
  *
  *     byte 0: limits; the file follows */
-#include "containers/containers.h"
 #include "fuzz.h"
 
 #include <unistd.h>
-
-/* What is said of an array is true of the file: no reader checks it again. */
-static void
-check_array(const EntroArray *array, gsize size)
-{
-    if (array->problem != NULL)
-        return;
-    g_assert_cmpuint(array->rank, <=, ENTRO_STORED_RANK_MAX);
-    g_assert_true(array->offset <= size && array->size <= size - array->offset);
-    g_assert_true(!array->deflated || array->head <= array->decoded);
-    guint64 bytes = array->kind == ENTRO_ARRAY_INTEGER ? array->integer_size
-                                                       : entro_element_size(array->element);
-    for (guint axis = 0; axis < array->rank; axis++)
-        g_assert_false(__builtin_mul_overflow(bytes, array->dims[axis], &bytes));
-    g_assert_cmpuint(bytes, ==, array->deflated ? array->decoded - array->head : array->size);
-}
 
 static void
 list_arrays(int fd, gsize size)
@@ -34,7 +17,7 @@ list_arrays(int fd, gsize size)
         const EntroArray *array = arrays->pdata[i];
         g_autoptr(GError) reason = NULL;
         gsize n = 0;
-        check_array(array, size);
+        fuzz_check_array(array, size);
         g_autofree gint64 *values = entro_array_read_integers(fd, array, 1000, &n, &reason);
         fuzz_check_error(values != NULL, &reason);
         g_assert_cmpuint(n, <=, 1000);

@@ -5,6 +5,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include "containers/containers.h"
 #include "entro-loader.h"
 
 #include <stddef.h>
@@ -63,6 +64,9 @@ int fuzz_file(const guint8 *bytes, gsize size, char **ret_path);
 EntroLimits fuzz_limits(guint choice);
 /* Opens whatever lies there as a trace and reads a few hundred tiles to the last row. */
 void fuzz_walk(const char *path, const EntroSourceOptions *options);
+
+/* What is said of an array is true of the file of `size` bytes: no reader checks it again. */
+void fuzz_check_array(const EntroArray *array, gsize size);
 
 /* FALSE if and only if there is an error, which has a sentence. */
 void fuzz_check_error(gboolean good, GError *const *error);

@@ -187,6 +187,31 @@ def container_seeds():
         put("containers", name, b"\0" + data)
 
 
+# Names and types by their places in the tables of fuzz-archive.c; how: 0 stored, 1 deflated, 2 behind
+# empty blocks, 3 the deflated stream itself; 4: as it is; 8: Fortran's order; 16 and more: how many blocks.
+LAYER_0, LAYER_1, ATTENTION, STEPS, STEP_0, OF_STEP_0 = 0, 1, 2, 3, 4, 6
+F4, F2, BITS, I8, U1, U8 = 0, 1, 4, 6, 9, 12
+
+
+def archived(how, name, fill, type_=None, dims=()):
+    shape = b"" if type_ is None else bytes([type_, len(dims), *dims])
+    return bytes([how, name]) + shape + struct.pack("<H", len(fill)) + fill
+
+
+def archive_seeds():
+    weights, steps = attention(1, 1, 2, 4, 4).tobytes(), np.array([0, 10]).tobytes()
+    raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+    stream = raw.compress(npy(attention(2, 4, 4))) + raw.flush()
+    for how in (0, 1, 2 + 32, 2 + 240, 8, 9):
+        layers = archived(how, LAYER_0, weights, F4, (2, 1, 2, 4, 4)) + archived(how, LAYER_1, weights, F4, (2, 1, 2, 4, 4))
+        put("archive", f"layers-{how:03}", b"\0" + layers + archived(how, STEPS, steps, I8, (2,)))
+    put("archive", "half", b"\0" + archived(1, OF_STEP_0, weights[::2], F2, (2, 4, 4)))
+    put("archive", "bits", b"\0" + archived(1, ATTENTION, weights, BITS, (2, 2, 4, 4)))
+    put("archive", "stream", b"\0" + archived(7, LAYER_0, stream) + archived(4, LAYER_1, npy(attention(2, 4, 4))))
+    put("archive", "twins", b"\0" + archived(0, STEPS, steps, I8, (2,)) * 2 + archived(1, STEP_0, steps, U8))
+    put("archive", "no-elements", b"\0" + archived(1, STEPS, b"", U1, (0,)) + archived(0, LAYER_0, b"", F4, (0, 2, 4, 4)))
+
+
 # ---- text
 
 NAMES = [
@@ -283,5 +308,6 @@ FIXTURES, CORPUS = sys.argv[1:]
 decode_seeds()
 hdf5_seeds()
 container_seeds()
+archive_seeds()
 text_seeds()
 stats_seeds()

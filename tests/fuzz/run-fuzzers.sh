@@ -13,7 +13,7 @@ export PATH="/usr/bin:$PATH" # Debian's meson, whatever else is installed
 [ $# -ge 1 ] || { echo "usage: $0 SECONDS [TARGET...]" >&2; exit 2; }
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- decode containers patterns names recipe database stats hdf5
+[ $# -gt 0 ] || set -- decode containers archive patterns names recipe database stats hdf5
 build=build-fuzz
 clang=$(command -v clang || command -v clang-14) || { echo "SKIP: no clang"; exit 77; }
 [ -d $build ] || CC=$clang meson setup $build -Dfuzzers=true -Db_sanitize=address,undefined \
