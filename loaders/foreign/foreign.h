@@ -70,7 +70,7 @@ entro_member_dim(const EntroMember *member, int axis)
 
     return stored->dims[member->fortran ? stored->rank - 1 - axis : axis];
 }
-/* Along the axis that a letter of `axes` names; 0: it names none. */
+/* Along the axis that a letter of `axes` names, a letter for each axis; 0: it names none. */
 static inline hsize_t
 entro_member_dim_of(const EntroMember *member, const char *axes, char letter)
 {

@@ -50,13 +50,13 @@ static gboolean
 axes_fit(const char *axes, const EntroTemplate *template, const Facts *facts)
 {
     const EntroMember *member = &template->member;
-    hsize_t steps = entro_member_dim_of(member, axes, 'S'),
-            layers = entro_member_dim_of(member, axes, 'L');
-    hsize_t heads = entro_member_dim_of(member, axes, 'H');
     gboolean step_named = entro_pattern_has(template->pattern, ENTRO_ROLE_STEP);
 
     if ((int)strlen(axes) != member->dataset.stored.rank)
         return FALSE;
+    const hsize_t steps = entro_member_dim_of(member, axes, 'S'),
+                  layers = entro_member_dim_of(member, axes, 'L'),
+                  heads = entro_member_dim_of(member, axes, 'H');
     if (facts->n_steps > 0 && !step_named &&
         (steps > 0 ? steps != facts->n_steps : facts->n_steps > 1))
         return FALSE;
