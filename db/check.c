@@ -72,6 +72,27 @@ static const Check checks[] = {
      "SELECT printf('run #%d, scalar ''%s'', step %d: is %s, and has %s', run_id,"
      "  substr(name, 1, 80), step, state, iif(value IS NULL, 'no value', 'a value'))"
      " FROM scalars WHERE (state = 'finite') <> (value IS NOT NULL)"},
+    /* What CHECKs promise, which SQLite forgets where a database can only be read. */
+    {"words", 1,
+     "SELECT printf(" RUN ": causal is %s, expected 0 or 1', substr(r.name, 1, 80), r.id,"
+     "  r.causal) FROM runs AS r WHERE r.causal NOT IN (0, 1)"},
+    {"words", 1,
+     "SELECT printf('run #%d, step %d: its status is ''%s'', expected complete or partial', "
+     "run_id, step, substr(status, 1, 80)) FROM captures"
+     " WHERE status NOT IN ('complete', 'partial')"},
+    {"words", 1,
+     "SELECT printf('run #%d, scalar ''%s'', step %d: its state is ''%s'', expected finite, nan,"
+     " inf or -inf', run_id, substr(name, 1, 80), step, substr(state, 1, 80)) FROM scalars"
+     " WHERE state NOT IN ('finite', 'nan', 'inf', '-inf')"},
+    {"words", 3,
+     "SELECT printf('run #%d, finding %d: its severity is ''%s'', expected info, warning or"
+     " critical', run_id, number, substr(severity, 1, 80)) FROM findings"
+     " WHERE severity NOT IN ('info', 'warning', 'critical')"},
+    {"words", 3,
+     "SELECT printf('rule ''%s'': its scope is ''%s'' and its severity ''%s'', expected run, layer"
+     " or head, and info, warning or critical', substr(name, 1, 80), substr(scope, 1, 80),"
+     "  substr(severity, 1, 80)) FROM rules WHERE scope NOT IN ('run', 'layer', 'head')"
+     "  OR severity NOT IN ('info', 'warning', 'critical')"},
     {"findings", 3,
      "SELECT printf(" RUN ": finding %d is of layer %d%s, which the run has not',"
      "  substr(r.name, 1, 80), r.id, f.number, f.layer,"
