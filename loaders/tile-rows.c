@@ -188,7 +188,9 @@ entro_tile_rows_get(const EntroTileRows *rows, gsize capture, gsize sample, guin
                   (tile->head + head - origin[2]) * stride[2] +
                   (tile->query + query - origin[3]) * stride[3];
     const guint8 *raw = rows->rows + first * entro_element_size(layer->element);
-    if (layer->element == ENTRO_F32 && layer->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN))
+    /* Behind the head of an array of NumPy, whose length is any, floats may lie between two places. */
+    if (layer->element == ENTRO_F32 && layer->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN) &&
+        (guintptr)raw % sizeof(float) == 0)
         return (const float *)raw;
     entro_element_decode(layer->element, layer->big_endian, raw, scratch, layer->row_size);
     return scratch;
