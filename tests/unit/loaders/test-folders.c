@@ -68,7 +68,8 @@ make_npy(const char *shape, guint step, guint layer)
     g_autoptr(GString) header = g_string_new(NULL);
 
     g_string_printf(header, "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
-    g_string_append(header, header->len % 2 ? "  " : " "); /* an odd length: floats are not aligned */
+    g_string_append(header,
+                    header->len % 2 ? "  " : " "); /* an odd length: floats are not aligned */
     GByteArray *bytes = fixture_npy(1, header->len, header->str, "");
     put_values(bytes, step, layer);
     return bytes;
