@@ -3,12 +3,14 @@
  * What fuzz-containers changes fails its checksum; this one packs the archive itself, so that what stands
  * behind the checksums is tried too.  A column of integers must come back as it went in.
  *
- *     byte 0: limits; members follow:
+ *     byte 0: limits, and 16 times how many files of a folder, 0: one that is no folder's; members follow,
+ *     for each file in turn:
  *     byte 0: how (PACKING, AS_IT_IS); 1: name; an array: 2: type; 3: axes; then a byte for each of them
  *     2 bytes: n; n bytes: the elements, again and again, or with AS_IT_IS all of the member */
 #include "container-fixture.h"
 #include "fuzz.h"
 
+#include <glib/gstdio.h>
 #include <libdeflate.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +18,8 @@
 #define MAX_MEMBERS 12
 #define MAX_BYTES   40000 /* of a member that is made */
 #define MAX_INFLATE (1u << 20)
+#define N_LIMITS    16
+#define MAX_FILES   3
 
 enum { STORED, DEFLATED, EMPTY_BLOCKS, STREAM, PACKING = 3, AS_IT_IS = 4, FORTRAN = 8 };
 
@@ -176,22 +180,24 @@ take_members(FuzzBytes *bytes)
     return members;
 }
 
+/* Those of every n_files-th place from `first` on. */
 static GByteArray *
-pack(const GPtrArray *members)
+pack(const GPtrArray *members, guint first, guint n_files)
 {
     GByteArray *archive = g_byte_array_new();
+    guint n = 0;
 
-    for (guint i = 0; i < members->len; i++) {
+    for (guint i = first; i < members->len; i += n_files, n++) {
         Member *member = members->pdata[i];
         member->local = archive->len;
         fixture_put_local(archive, &member->encoded, member->name);
     }
     const gsize directory = archive->len;
-    for (guint i = 0; i < members->len; i++) {
+    for (guint i = first; i < members->len; i += n_files) {
         const Member *member = members->pdata[i];
         fixture_put_entry(archive, &member->encoded, member->name, member->local);
     }
-    fixture_put_end(archive, members->len, directory, archive->len);
+    fixture_put_end(archive, n, directory, archive->len);
     return archive;
 }
 
@@ -253,20 +259,53 @@ check_list(int fd, gsize size, const GPtrArray *members)
     }
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* ---- a file, or a folder of them -------------------------------------------------------------------- */
+
+static void
+try_file(const GPtrArray *members, const EntroSourceOptions *options)
 {
-    FuzzBytes bytes = {data, size};
-    EntroSourceOptions options = {.limits = fuzz_limits(fuzz_take(&bytes))};
-    g_autoptr(GPtrArray) members = take_members(&bytes);
-    if (members->len == 0)
-        return 0;
-    g_autoptr(GByteArray) archive = pack(members);
+    g_autoptr(GByteArray) archive = pack(members, 0, 1);
     g_autofree char *path = NULL;
     int fd = fuzz_file(archive->data, archive->len, &path);
 
     check_list(fd, archive->len, members);
-    fuzz_walk(path, &options);
+    fuzz_walk(path, options);
     close(fd);
+}
+
+static void
+try_folder(const GPtrArray *members, guint n_files, const EntroSourceOptions *options)
+{
+    g_autofree char *folder = g_dir_make_tmp("fuzz-archive-XXXXXX", NULL);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+    g_assert_nonnull(folder);
+    for (guint file = 0; file < n_files; file++) {
+        g_autoptr(GByteArray) archive = pack(members, file, n_files);
+        char *path = g_strdup_printf("%s/step_%u.npz", folder, file);
+        g_ptr_array_add(paths, path);
+        g_assert_true(g_file_set_contents_full(path, (const char *)archive->data, archive->len,
+                                               G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+    }
+    fuzz_walk(folder, options);
+    for (guint file = 0; file < n_files; file++)
+        g_unlink(paths->pdata[file]);
+    g_rmdir(folder);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    FuzzBytes bytes = {data, size};
+    const guint how = fuzz_take(&bytes), n_files = how / N_LIMITS % (MAX_FILES + 1);
+    EntroSourceOptions options = {.limits = fuzz_limits(how % N_LIMITS)};
+    g_autoptr(GPtrArray) members = take_members(&bytes);
+
+    if (members->len == 0)
+        return 0;
+    if (n_files == 0)
+        try_file(members, &options);
+    else
+        try_folder(members, n_files, &options);
     return 0;
 }

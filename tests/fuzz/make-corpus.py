@@ -208,6 +208,9 @@ def archive_seeds():
     put("archive", "half", b"\0" + archived(1, OF_STEP_0, weights[::2], F2, (2, 4, 4)))
     put("archive", "bits", b"\0" + archived(1, ATTENTION, weights, BITS, (2, 2, 4, 4)))
     put("archive", "stream", b"\0" + archived(7, LAYER_0, stream) + archived(4, LAYER_1, npy(attention(2, 4, 4))))
+    one = archived(1, LAYER_0, weights, F4, (2, 4, 4))
+    put("archive", "folder", bytes([16 * 3]) + one * 3)
+    put("archive", "folder-of-others", bytes([16 * 2]) + one + archived(8, LAYER_0, weights, F4, (2, 4, 4)))
     put("archive", "twins", b"\0" + archived(0, STEPS, steps, I8, (2,)) * 2 + archived(1, STEP_0, steps, U8))
     put("archive", "no-elements", b"\0" + archived(1, STEPS, b"", U1, (0,)) + archived(0, LAYER_0, b"", F4, (0, 2, 4, 4)))
 
