@@ -154,13 +154,14 @@ read_value(hid_t id, hid_t type)
 EntroValue
 entro_attribute_read(hid_t object, const char *name)
 {
-    if (H5Aexists(object, name) <= 0)
-        return (EntroValue){.kind = ENTRO_VALUE_ABSENT};
+    const htri_t exists = H5Aexists(object, name);
+    if (exists <= 0)
+        return (EntroValue){.kind = exists == 0 ? ENTRO_VALUE_ABSENT : ENTRO_VALUE_DAMAGED};
 
     g_auto(EntroHid) id = H5Aopen(object, name, H5P_DEFAULT);
     g_auto(EntroHid) type = id < 0 ? H5I_INVALID_HID : H5Aget_type(id);
     g_auto(EntroHid) space = id < 0 ? H5I_INVALID_HID : H5Aget_space(id);
-    EntroValue value = {.kind = ENTRO_VALUE_UNREADABLE};
+    EntroValue value = {.kind = id < 0 ? ENTRO_VALUE_DAMAGED : ENTRO_VALUE_UNREADABLE};
 
     if (type >= 0 && space >= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
         H5Aget_storage_size(id) <= ATTRIBUTE_BYTES_MAX)

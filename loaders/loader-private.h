@@ -486,7 +486,8 @@ void entro_note(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* `missing` when absent or no integer. */
 gint64 entro_integer_attribute(EntroReader *reader, const char *path, const char *name,
                                gint64 missing);
-EntroCausal entro_causal_attribute(EntroReader *reader, const char *path, EntroCausal missing);
+EntroCausal entro_causal_attribute(EntroTrace *trace, EntroReader *reader, const char *path,
+                                   EntroCausal missing);
 
 /* Takes the attributes window, scale and n_keys of the object at `path`, called `name`; FALSE with a
  * sentence when one of them makes no sense. */

@@ -369,11 +369,13 @@ read_layer_attributes(EntroSource *source, const EntroDataset *dataset, EntroLay
     g_autofree char *folder = entro_layout_folder(source->layout, layer->index);
 
     *rule = source->rule;
-    layer->causal = entro_causal_attribute(source->reader, dataset->name, source->trace.causal);
+    layer->causal =
+        entro_causal_attribute(&source->trace, source->reader, dataset->name, source->trace.causal);
     if (folder != NULL) {
         if (!entro_rule_attributes(source->reader, folder, folder, rule, error))
             return FALSE;
-        layer->causal = entro_causal_attribute(source->reader, folder, layer->causal);
+        layer->causal =
+            entro_causal_attribute(&source->trace, source->reader, folder, layer->causal);
     }
     return entro_rule_attributes(source->reader, dataset->name, dataset->name, rule, error);
 }

@@ -46,12 +46,25 @@ entro_integer_attribute(EntroReader *reader, const char *path, const char *name,
     return value.kind == ENTRO_VALUE_INTEGER ? value.integer : missing;
 }
 
+static gboolean
+is_there(EntroReader *reader, const char *path, const char *name)
+{
+    g_auto(EntroValue) value = entro_reader_attribute(reader, path, name);
+
+    return value.kind != ENTRO_VALUE_ABSENT;
+}
+
 EntroCausal
-entro_causal_attribute(EntroReader *reader, const char *path, EntroCausal missing)
+entro_causal_attribute(EntroTrace *trace, EntroReader *reader, const char *path,
+                       EntroCausal missing)
 {
     gint64 value = entro_integer_attribute(reader, path, "causal", G_MININT64);
 
-    return value == G_MININT64 ? missing : value != 0 ? ENTRO_CAUSAL_YES : ENTRO_CAUSAL_NO;
+    if (value != G_MININT64)
+        return value != 0 ? ENTRO_CAUSAL_YES : ENTRO_CAUSAL_NO;
+    if (is_there(reader, path, "causal"))
+        entro_note(trace->problems, "%s: its attribute causal is no whole number: left out", path);
+    return missing;
 }
 
 static gboolean
@@ -106,7 +119,7 @@ says_it_is_ours(EntroSource *source)
 
     for (guint i = 0; i < G_N_ELEMENTS(names) && !says; i++) {
         g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", names[i]);
-        says = value.kind != ENTRO_VALUE_ABSENT;
+        says = value.kind != ENTRO_VALUE_ABSENT && value.kind != ENTRO_VALUE_DAMAGED;
     }
     return says;
 }
@@ -184,6 +197,11 @@ number_attribute(const RuleObject *object, const char *attribute, gboolean whole
 
     if (value.kind == ENTRO_VALUE_ABSENT)
         return TRUE;
+    if (value.kind == ENTRO_VALUE_DAMAGED) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s: its attribute %s is damaged", object->name, attribute);
+        return FALSE;
+    }
     if ((value.kind != ENTRO_VALUE_INTEGER && value.kind != ENTRO_VALUE_REAL) || !isfinite(found) ||
         (whole && (found != floor(found) || fabs(found) > 1e15)))
         return makes_no_sense(object->name, attribute, &value, expected, error);
@@ -234,8 +252,7 @@ root_integer(EntroSource *source, const char *name, gint64 missing)
 
     if (number != G_MININT64)
         return number;
-    g_auto(EntroValue) value = entro_reader_attribute(source->reader, "/", name);
-    if (value.kind != ENTRO_VALUE_ABSENT)
+    if (is_there(source->reader, "/", name))
         entro_note(source->trace.problems,
                    "the root attribute %s cannot be read as a whole number: left out", name);
     return missing;

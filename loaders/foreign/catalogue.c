@@ -210,7 +210,8 @@ fill_layer(EntroSource *source, guint position, EntroMember *member, const char 
     layer->big_endian = member->big_endian;
     layer->causal = source->trace.causal;
     if (dataset->reader != NULL)
-        layer->causal = entro_causal_attribute(dataset->reader, inner, layer->causal);
+        layer->causal =
+            entro_causal_attribute(&source->trace, dataset->reader, inner, layer->causal);
     if (!entro_layer_check_shape(source, dataset, layer, error))
         return FALSE;
     layer->n_samples = dataset->dims[1];

@@ -61,8 +61,8 @@ local_attribute(EntroReader *reader, const char *path, const char *name)
     if (!entro_path_exists(file_of(reader), path, &exists, NULL) || !exists)
         return value;
     g_auto(EntroHid) object = H5Oopen(file_of(reader), path, H5P_DEFAULT);
-    if (object >= 0)
-        value = entro_attribute_read(object, name);
+    value = object >= 0 ? entro_attribute_read(object, name)
+                        : (EntroValue){.kind = ENTRO_VALUE_DAMAGED};
     H5Eclear2(H5E_DEFAULT);
     return value;
 }

@@ -98,9 +98,44 @@ is_of_our_shape(const EntroTrace *trace)
     return trace->n_captures <= N_CAPTURES;
 }
 
+/* What a trace says of itself, as one text; the caller frees it. */
+static char *
+tell_facts(const EntroTrace *trace)
+{
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "%s %s %s %u %zu %d %u", trace->run_name, trace->producer,
+                    trace->trace_uuid, trace->attempt, trace->context_length, (int)trace->causal,
+                    trace->n_config);
+    for (guint i = 0; i < trace->n_config; i++)
+        g_string_append_printf(text, " %s=%s", trace->config[i].key, trace->config[i].value);
+    for (guint i = 0; i < trace->n_layers; i++)
+        g_string_append_printf(text, " %d/%zu", (int)trace->layers[i].causal,
+                               trace->layers[i].window);
+    return g_string_free(text, FALSE);
+}
+
+/* Of the trace as it was before. */
+static char *
+tell_facts_of(const char *path)
+{
+    g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
+
+    return tell_facts(entro_source_get_trace(source));
+}
+
+/* What is left out is said; what is there is as it was. */
+static gboolean
+facts_are_right(const EntroTrace *trace, const char *facts)
+{
+    g_autofree char *found = tell_facts(trace);
+
+    return trace->problems->len > 0 || g_str_equal(found, facts);
+}
+
 /* "refused", "read" or "changed". */
 static const char *
-read_mutant(const char *path)
+read_mutant(const char *path, const char *facts)
 {
     g_autoptr(EntroSource) source = entro_source_open(path, NULL, NULL);
     g_autoptr(EntroTile) tile = source ? entro_tile_new(source, NULL) : NULL;
@@ -110,7 +145,7 @@ read_mutant(const char *path)
     if (tile == NULL || rows == NULL)
         return "refused";
     const EntroTrace *trace = entro_source_get_trace(source);
-    right = is_of_our_shape(trace);
+    right = is_of_our_shape(trace) && facts_are_right(trace, facts);
     for (guint n = 0; n < 100000 && entro_source_next(source, tile, &end, NULL) && !end; n++)
         if (entro_tile_rows_read(rows, tile) && right)
             right = rows_are_right(rows, tile, trace->layers[tile->layer].index);
@@ -122,6 +157,7 @@ read_mutants(const char *seed_file, guint first, guint n)
 {
     g_autofree char *bytes = NULL;
     g_autofree char *path = g_strdup_printf("%s.mutant", seed_file);
+    g_autofree char *facts = tell_facts_of(seed_file);
     gsize length;
 
     if (!g_file_get_contents(seed_file, &bytes, &length, NULL))
@@ -134,7 +170,7 @@ read_mutants(const char *seed_file, guint first, guint n)
         if (out == NULL || fwrite(mutant, 1, size, out) != size || fclose(out) != 0)
             return 1;
         alarm(SECONDS);
-        const char *answer = read_mutant(path);
+        const char *answer = read_mutant(path, facts);
         alarm(0);
         printf("%u %s\n", seed, answer);
         fflush(stdout);

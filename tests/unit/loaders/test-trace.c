@@ -388,6 +388,53 @@ test_complete_that_cannot_be_read_is_told(void)
     g_assert_true(says(trace->problems, "not known: /complete is a soft link"));
 }
 
+/* Attributes that an object's header has no room for lie in a heap, whose blocks begin with `what`. */
+static void
+damage_heap(const char *path, const char *what)
+{
+    g_autofree char *bytes = NULL;
+    gsize size;
+
+    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
+    char *at = memmem(bytes, size, what, strlen(what));
+    g_assert_nonnull(at);
+    *at ^= 1;
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
+}
+
+/* FALSE: not opened. */
+static gboolean
+open_with_damaged_heap(const char *key, EntroCausal expected)
+{
+    Small small = small_begin("heap.h5");
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < 12; i++) {
+        g_autofree char *name = g_strdup_printf("more_%u", i);
+        fixture_integer(small.file, name, i);
+    }
+    fixture_integer(small.file, key, 1);
+    g_autoptr(EntroSource) sound = small_open(&small);
+    g_assert_cmpint(entro_source_get_trace(sound)->causal, ==, expected);
+    damage_heap(fixture_path("heap.h5"), "FHDB");
+    g_autoptr(EntroSource) source = entro_source_open(fixture_path("heap.h5"), NULL, &error);
+    if (source == NULL) {
+        g_test_message("%s", error->message);
+        return FALSE;
+    }
+    const EntroTrace *trace = entro_source_get_trace(source);
+    g_assert_true(says(trace->problems, key));
+    return TRUE;
+}
+
+static void
+test_attributes_in_a_damaged_heap_are_not_absent(void)
+{
+    g_assert_true(open_with_damaged_heap("causal", ENTRO_CAUSAL_YES));
+    g_assert_true(open_with_damaged_heap("attempt", ENTRO_CAUSAL_UNKNOWN));
+    g_assert_false(open_with_damaged_heap("window", ENTRO_CAUSAL_UNKNOWN));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -411,6 +458,8 @@ main(int argc, char **argv)
     ADD("split-rows-and-storage-are-described", test_split_rows_and_storage_are_described);
     g_test_add_func("/trace/complete-that-cannot-be-read-is-told",
                     test_complete_that_cannot_be_read_is_told);
+    ADD("attributes-in-a-damaged-heap-are-not-absent",
+        test_attributes_in_a_damaged_heap_are_not_absent);
     int failed = g_test_run();
     fixture_done();
     return failed;
