@@ -1,26 +1,43 @@
-/* checkpoint.c: named float tensors in an HDF5 file of their own, written whole or not at all. */
+/* checkpoint.c: named float tensors in an HDF5 file of their own, written whole or not at all, under
+ * checksums: each tensor has one as an attribute, and what the file says of itself those that HDF5 has
+ * since 1.8.  Not the format of 1.10: a file in memory would be marked as one that is being written. */
 #include "reader/reader.h"
 
+#include <libdeflate.h>
 #include <string.h>
 
+#define CHECKSUM "crc32" /* attribute of a tensor */
+
 /* ---- writing ----------------------------------------------------------------------------------- */
+
+/* Of the bytes as they lie in the file: one bit that fell over on a disk would be a weight like any other. */
+static gboolean
+write_checksum(hid_t dataset, const EntroTensor *tensor, gsize n)
+{
+    const guint32 crc = libdeflate_crc32(0, tensor->data, n * sizeof(float));
+    const EntroAttribute attribute = ENTRO_INTEGER(CHECKSUM, crc);
+
+    return G_BYTE_ORDER != G_LITTLE_ENDIAN || entro_attribute_write(dataset, &attribute, NULL);
+}
 
 static gboolean
 write_tensor(hid_t file, const EntroTensor *tensor)
 {
-    hsize_t dims[4];
+    hsize_t dims[ENTRO_TENSOR_RANK_MAX];
+    gsize n = 1;
     g_return_val_if_fail(tensor->n_dims >= 1 && tensor->n_dims <= G_N_ELEMENTS(dims), FALSE);
     g_auto(EntroHid) timeless = entro_h5_timeless(H5P_DATASET_CREATE);
 
     for (guint axis = 0; axis < tensor->n_dims; axis++)
-        dims[axis] = tensor->dims[axis];
+        n *= dims[axis] = tensor->dims[axis];
     if (!entro_h5_create_groups(file, tensor->name))
         return FALSE;
     g_auto(EntroHid) space = H5Screate_simple((int)tensor->n_dims, dims, NULL);
     g_auto(EntroHid) dataset =
         H5Dcreate2(file, tensor->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, timeless, H5P_DEFAULT);
     return dataset >= 0 &&
-           H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor->data) >= 0;
+           H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor->data) >= 0 &&
+           write_checksum(dataset, tensor, n);
 }
 
 static gboolean
@@ -45,7 +62,7 @@ static guint8 *
 make_image(const char *format, const EntroAttribute *attributes, guint n_attributes,
            const EntroTensor *tensors, guint n, gsize *ret_size, GError **error)
 {
-    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_EARLIEST);
+    g_auto(EntroHid) file = entro_h5_create_in_memory(H5F_LIBVER_V18);
 
     if (file < 0) {
         entro_h5_fail(error, ENTRO_LOADER_ERROR_WRITE, "cannot make the file");
@@ -87,7 +104,7 @@ shape_text(guint n_dims, const hsize_t *dims)
 static gboolean
 check_shape(const EntroDataset *dataset, const EntroTensor *tensor, GError **error)
 {
-    hsize_t expected[4];
+    hsize_t expected[ENTRO_TENSOR_RANK_MAX];
     gboolean same = dataset->rank == (int)tensor->n_dims;
 
     for (guint axis = 0; axis < tensor->n_dims; axis++) {
@@ -100,6 +117,21 @@ check_shape(const EntroDataset *dataset, const EntroTensor *tensor, GError **err
     g_autofree char *wants = shape_text(tensor->n_dims, expected);
     g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_SHAPE,
                 "%s has the shape %s, the model needs %s", tensor->name, has, wants);
+    return FALSE;
+}
+
+/* Tensors of other programs have no checksum. */
+static gboolean
+check_bytes(const EntroDataset *dataset, const EntroTensor *tensor, const guint8 *bytes, gsize size,
+            GError **error)
+{
+    g_auto(EntroValue) stored = entro_reader_attribute(dataset->reader, tensor->name, CHECKSUM);
+
+    if (stored.kind == ENTRO_VALUE_ABSENT ||
+        (stored.kind == ENTRO_VALUE_INTEGER && stored.integer == libdeflate_crc32(0, bytes, size)))
+        return TRUE;
+    g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT, "%s fails its checksum",
+                tensor->name);
     return FALSE;
 }
 
@@ -132,6 +164,8 @@ read_values(const EntroDataset *dataset, const EntroTensor *tensor, GError **err
                     problem);
         return FALSE;
     }
+    if (!check_bytes(dataset, tensor, raw, n * dataset->element_size, error))
+        return FALSE;
     entro_element_decode(type->element, type->big_endian, raw, tensor->data, n);
     return TRUE;
 }
@@ -186,21 +220,30 @@ entro_tensor_file_get_path(const EntroTensorFile *file)
     return file->path;
 }
 
-char *
-entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name)
+gboolean
+entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name, char **ret_text,
+                                GError **error)
 {
     g_auto(EntroValue) value = entro_reader_attribute(file->reader, "/", name);
 
-    return entro_value_to_text(&value);
+    if (value.kind == ENTRO_VALUE_DAMAGED) {
+        g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
+                    "%s: its attribute %s is damaged", file->path, name);
+        return FALSE;
+    }
+    *ret_text = entro_value_to_text(&value);
+    return TRUE;
 }
 
 gboolean
 entro_tensor_file_read(EntroTensorFile *file, const char *format, const EntroTensor *tensors,
                        guint n, GError **error)
 {
-    g_autofree char *found = entro_tensor_file_get_attribute(file, "format");
+    g_autofree char *found = NULL;
     gboolean good = TRUE;
 
+    if (!entro_tensor_file_get_attribute(file, "format", &found, error))
+        return FALSE;
     if (g_strcmp0(found, format) != 0) {
         g_set_error(error, ENTRO_LOADER_ERROR, ENTRO_LOADER_ERROR_FORMAT,
                     "%s: its root attribute format is not \"%s\"", file->path, format);
@@ -227,8 +270,5 @@ entro_tensors_read_attribute(const char *path, const char *name, char **ret_valu
 {
     g_autoptr(EntroTensorFile) file = entro_tensor_file_open(path, error);
 
-    if (file == NULL)
-        return FALSE;
-    *ret_value = entro_tensor_file_get_attribute(file, name);
-    return TRUE;
+    return file != NULL && entro_tensor_file_get_attribute(file, name, ret_value, error);
 }

@@ -452,15 +452,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroWriter, entro_writer_free)
 
 /* ---- named tensors: checkpoints --------------------------------------------------------------- */
 
+#define ENTRO_TENSOR_RANK_MAX 4
+
 typedef struct {
     const char *name; /* path in the file, e.g. "blocks/3/attn/w_qk" */
-    guint n_dims;     /* 1 to 4 */
-    gsize dims[4];
+    guint n_dims;     /* from 1 on */
+    gsize dims[ENTRO_TENSOR_RANK_MAX];
     float *data; /* row-major, borrowed */
 } EntroTensor;
 
-/* One dataset (f32, contiguous) a tensor, attributes at the root beside `format`.  Written as a
- * draft: whole or not at all. */
+/* One dataset (f32, contiguous, its CRC-32 as the attribute crc32) a tensor, attributes at the root beside
+ * `format`.  Written as a draft: whole or not at all. */
 ENTRO_API gboolean entro_tensors_write(const char *path, const char *format,
                                        const EntroAttribute *attributes, guint n_attributes,
                                        const EntroTensor *tensors, guint n, GError **error);
@@ -473,7 +475,8 @@ ENTRO_API void entro_tensor_file_free(EntroTensorFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EntroTensorFile, entro_tensor_file_free)
 ENTRO_API const char *entro_tensor_file_get_path(const EntroTensorFile *file);
 /* Root attribute as text, NULL if absent; the caller frees it. */
-ENTRO_API char *entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name);
+ENTRO_API gboolean entro_tensor_file_get_attribute(EntroTensorFile *file, const char *name,
+                                                   char **ret_text, GError **error);
 /* Reads into tensors[i].data; every named tensor must be there with exactly that shape, finite or
  * not.  Fails when the root attribute `format` is another. */
 ENTRO_API gboolean entro_tensor_file_read(EntroTensorFile *file, const char *format,

@@ -34,7 +34,7 @@
  * and the text itself, twice while it is read, and 36 P while a checkpoint is read or written.
  *
  * Checkpoint (HDF5, root attribute format = "entroscope-checkpoint", format_version = 1): float32
- * datasets, matrices row-major (in, out), used as y = x w:
+ * datasets, each with its CRC-32 (attribute crc32), matrices row-major (in, out), used as y = x w:
  *     wte (256, D)   byte embedding, and transposed the output head      wpe (T, D)   positions
  *     blocks/<layer>/attn/w_qk (D, 2D)   columns: queries of head 0, 1 ..., then keys of head 0 ...
  *     blocks/<layer>/attn/b_qk (2D), w_v (D, D), w_o (D, D)

@@ -127,8 +127,10 @@ model_file_write(EntroTrainer *trainer, const char *path, GError **error)
 static gboolean
 check_attribute(EntroTensorFile *file, const char *name, const char *expected, GError **error)
 {
-    g_autofree char *found = entro_tensor_file_get_attribute(file, name);
+    g_autofree char *found = NULL;
 
+    if (!entro_tensor_file_get_attribute(file, name, &found, error))
+        return FALSE;
     if (found == NULL || g_str_equal(found, expected)) /* the tensors' shapes will tell */
         return TRUE;
     return train_refuse(error, "%s holds a model with %s %s, this run has %s",
@@ -209,8 +211,10 @@ check_config(const EntroTrainer *trainer, EntroTensorFile *file, GError **error)
     for (guint i = 0; i < config->len; i++) {
         const EntroAttribute *attribute = &g_array_index(config, EntroAttribute, i);
         g_autofree char *expected = attribute_text(attribute);
-        g_autofree char *found = entro_tensor_file_get_attribute(file, attribute->name);
+        g_autofree char *found = NULL;
 
+        if (!entro_tensor_file_get_attribute(file, attribute->name, &found, error))
+            return FALSE;
         if (found == NULL)
             return train_refuse(
                 error,
@@ -231,8 +235,10 @@ static gboolean
 read_count(EntroTensorFile *file, const char *name, guint64 most, guint64 *ret_count,
            GError **error)
 {
-    g_autofree char *text = entro_tensor_file_get_attribute(file, name);
+    g_autofree char *text = NULL;
 
+    if (!entro_tensor_file_get_attribute(file, name, &text, error))
+        return FALSE;
     return (text != NULL && g_ascii_string_to_unsigned(text, 10, 0, most, ret_count, NULL)) ||
            train_refuse(error,
                         "%s: its %s is %s, expected a whole number from 0 to %" G_GUINT64_FORMAT,
@@ -240,12 +246,15 @@ read_count(EntroTensorFile *file, const char *name, guint64 most, guint64 *ret_c
                         most);
 }
 
-static double
-read_real(EntroTensorFile *file, const char *name)
+static gboolean
+read_real(EntroTensorFile *file, const char *name, double *ret_value, GError **error)
 {
-    g_autofree char *text = entro_tensor_file_get_attribute(file, name);
+    g_autofree char *text = NULL;
 
-    return text == NULL ? NAN : g_ascii_strtod(text, NULL);
+    if (!entro_tensor_file_get_attribute(file, name, &text, error))
+        return FALSE;
+    *ret_value = text == NULL ? NAN : g_ascii_strtod(text, NULL);
+    return TRUE;
 }
 
 static gboolean
@@ -256,12 +265,12 @@ read_progress(EntroTrainer *trainer, EntroTensorFile *file, GError **error)
 
     if (!read_count(file, "step", config->n_steps, &step, error) ||
         !read_count(file, "trace_captures", G_MAXINT64, &trainer->trace_captures, error) ||
-        !read_count(file, "trace_scalars", G_MAXINT64, &trainer->trace_scalars, error))
+        !read_count(file, "trace_scalars", G_MAXINT64, &trainer->trace_scalars, error) ||
+        !read_real(file, "loss", &trainer->loss, error) ||
+        !read_real(file, "reg_loss", &trainer->reg_loss, error) ||
+        !read_real(file, "eval_loss", &trainer->eval_loss, error) ||
+        !entro_tensor_file_get_attribute(file, "trace_uuid", &trainer->trace_uuid, error))
         return FALSE;
-    trainer->loss = read_real(file, "loss");
-    trainer->reg_loss = read_real(file, "reg_loss");
-    trainer->eval_loss = read_real(file, "eval_loss");
-    trainer->trace_uuid = entro_tensor_file_get_attribute(file, "trace_uuid");
     trainer->step = trainer->saved = (guint)step;
     if (trainer->trace_uuid != NULL && *trainer->trace_uuid == '\0')
         g_clear_pointer(&trainer->trace_uuid, g_free);

@@ -249,6 +249,31 @@ def what_does_not_fit_is_a_sentence_and_nothing_is_touched(world):
 
 
 @test
+def a_checkpoint_with_another_bit_is_refused(world):
+    write_text(world)
+    whole = world.run(*line("a", steps=20), check=0)
+    good, rng, n_refused = (world / "a.ck").read_bytes(), random.Random(8), 0
+    for _ in range(40):
+        bad, at = bytearray(good), rng.randrange(len(good))
+        bad[at] ^= 1 << rng.randrange(8)
+        (world / "a.ck").write_bytes(bad)
+        again = world.run(*line("a", steps=20))
+        if again.code != 0:
+            refused(world, again, 4, "a.ck")
+        else:  # where nothing lies
+            assert again.out == whole.out, f"byte {at}: {again}"
+        n_refused += again.code != 0
+        assert (world / "a.ck").read_bytes() == bytes(bad)
+    assert n_refused > 20, n_refused
+    (world / "a.ck").write_bytes(good)
+    at = good.index(contents(world / "a.ck")["wte"][2])
+    (world / "a.ck").write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+    refused(world, world.run(*line("a", steps=20)), 4, "wte fails its checksum")
+    refused(world, world.run("train", *TINY, "--steps", "1", "--init", "a.ck", "--trace", "b.trace"), 4,
+            "wte fails its checksum")
+
+
+@test
 def a_lost_trace_is_followed_by_another(world):
     write_text(world)
     killed_after_checkpoint(world, world / "a.ck", line("a", steps=1000000, resume=False, every=10))
