@@ -208,7 +208,8 @@ check_tables(EntroStore *store, EntroStoreHealth *health)
     }
 }
 
-/* NaN cannot be stored: SQLite makes it NULL.  An infinity can. */
+/* NaN cannot be stored: SQLite makes it NULL.  An infinity can, and 9e999 is one; the largest double would be
+ * another number where long double has no more bits than double. */
 static void
 check_numbers(EntroStore *store, EntroStoreHealth *health)
 {
@@ -228,8 +229,7 @@ check_numbers(EntroStore *store, EntroStoreHealth *health)
             if (!entro_columns_has(store, sets[j].table, sets[j].columns[k].name, &has, &failure))
                 add_failure(health, "numbers", failure);
             else if (has) {
-                g_string_append_printf(sql, " OR abs(\"%s\") > 1.7976931348623157e308",
-                                       sets[j].columns[k].name);
+                g_string_append_printf(sql, " OR abs(\"%s\") = 9e999", sets[j].columns[k].name);
                 any = TRUE;
             }
         }
