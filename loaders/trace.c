@@ -34,37 +34,39 @@ text_attribute(EntroSource *source, const char *name)
     return g_strdup(value.text);
 }
 
-/* `missing` when absent or no integer. */
-gint64
-entro_integer_attribute(EntroReader *reader, const char *path, const char *name, gint64 missing)
+/* `missing` when absent or no integer; *ret_bad: it is there, and is none.  One question to the reader. */
+static gint64
+read_integer(EntroReader *reader, const char *path, const char *name, gint64 missing,
+             gboolean *ret_bad)
 {
     g_auto(EntroValue) value = entro_reader_attribute(reader, path, name);
+    const gboolean whole = value.kind == ENTRO_VALUE_REAL && value.real == floor(value.real) &&
+                           fabs(value.real) < 1e15;
 
-    if (value.kind == ENTRO_VALUE_REAL && value.real == floor(value.real) &&
-        fabs(value.real) < 1e15)
+    *ret_bad = !whole && value.kind != ENTRO_VALUE_INTEGER && value.kind != ENTRO_VALUE_ABSENT;
+    if (whole)
         return (gint64)value.real;
     return value.kind == ENTRO_VALUE_INTEGER ? value.integer : missing;
 }
 
-static gboolean
-is_there(EntroReader *reader, const char *path, const char *name)
+gint64
+entro_integer_attribute(EntroReader *reader, const char *path, const char *name, gint64 missing)
 {
-    g_auto(EntroValue) value = entro_reader_attribute(reader, path, name);
+    gboolean bad;
 
-    return value.kind != ENTRO_VALUE_ABSENT;
+    return read_integer(reader, path, name, missing, &bad);
 }
 
 EntroCausal
 entro_causal_attribute(EntroTrace *trace, EntroReader *reader, const char *path,
                        EntroCausal missing)
 {
-    gint64 value = entro_integer_attribute(reader, path, "causal", G_MININT64);
+    gboolean bad;
+    gint64 value = read_integer(reader, path, "causal", G_MININT64, &bad);
 
-    if (value != G_MININT64)
-        return value != 0 ? ENTRO_CAUSAL_YES : ENTRO_CAUSAL_NO;
-    if (is_there(reader, path, "causal"))
+    if (bad)
         entro_note(trace->problems, "%s: its attribute causal is no whole number: left out", path);
-    return missing;
+    return value == G_MININT64 ? missing : value != 0 ? ENTRO_CAUSAL_YES : ENTRO_CAUSAL_NO;
 }
 
 static gboolean
@@ -248,14 +250,13 @@ read_run_name(EntroSource *source)
 static gint64
 root_integer(EntroSource *source, const char *name, gint64 missing)
 {
-    gint64 number = entro_integer_attribute(source->reader, "/", name, G_MININT64);
+    gboolean bad;
+    gint64 number = read_integer(source->reader, "/", name, missing, &bad);
 
-    if (number != G_MININT64)
-        return number;
-    if (is_there(source->reader, "/", name))
+    if (bad)
         entro_note(source->trace.problems,
                    "the root attribute %s cannot be read as a whole number: left out", name);
-    return missing;
+    return number;
 }
 
 #define MOST_ATTEMPTS 1000000

@@ -1,7 +1,7 @@
 #!/bin/sh
 # valgrind.sh [BUILD [TEST...]]: the unit tests and each command of the program under memcheck: no error, no
 # memory that is definitely lost.  A plain build (no sanitizer) of BUILD (default: build); skipped (77)
-# without valgrind.  It takes an hour; TEST... are the unit tests that run instead of all.
+# without valgrind.  It takes two hours; TEST... are the unit tests that run instead of all.
 set -eu
 cd "$(dirname "$0")/.."
 build=${1:-build}

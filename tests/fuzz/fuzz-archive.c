@@ -118,13 +118,9 @@ static void
 put_empty_blocks(GByteArray *stored, guint n)
 {
     static const guint8 empty[] = {0, 0, 0, 0xff, 0xff};
-    g_autoptr(GByteArray) packed = g_byte_array_new();
 
-    g_byte_array_append(packed, stored->data, stored->len);
-    g_byte_array_set_size(stored, 0);
     for (guint i = 0; i < n; i++)
-        g_byte_array_append(stored, empty, sizeof empty);
-    g_byte_array_append(stored, packed->data, packed->len);
+        g_byte_array_prepend(stored, empty, sizeof empty);
 }
 
 /* The bytes are the stream, and the member what it inflates to, or nothing. */
@@ -132,7 +128,7 @@ static void
 inflate_member(Member *member)
 {
     struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-    g_autoptr(GByteArray) stream = member->bytes;
+    GByteArray *stream = member->bytes;
     gsize size = 0;
 
     member->bytes = g_byte_array_new();
@@ -142,10 +138,7 @@ inflate_member(Member *member)
         size = 0;
     g_byte_array_set_size(member->bytes, (guint)size);
     libdeflate_free_decompressor(inflater);
-    member->encoded = fixture_encode(member->bytes, FALSE);
-    member->encoded.method = 8;
-    g_byte_array_set_size(member->encoded.stored, 0);
-    g_byte_array_append(member->encoded.stored, stream->data, stream->len);
+    member->encoded = (Encoded){stream, size, entro_crc32(member->bytes->data, size), 8};
 }
 
 static Member *

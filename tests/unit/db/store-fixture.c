@@ -176,6 +176,14 @@ make_database(const char *path)
     put_step(store, run_id, 20);
 }
 
+void
+make_sound_database(const char *path)
+{
+    make_database(path);
+    run_sql(path, "UPDATE captures SET n_rows = (SELECT sum(n_rows) FROM head_stats AS h"
+                  " WHERE h.run_id = captures.run_id AND h.step = captures.step)");
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 void

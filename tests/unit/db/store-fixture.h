@@ -29,7 +29,8 @@ void free_capture(EntroCapture *capture);
 double expected_entropy(gint64 step, guint layer, guint head);
 void put_step(EntroStore *store, gint64 run_id, gint64 step);
 
-void make_database(const char *path); /* run "a" with captures 10 and 20 */
+void make_database(const char *path);       /* run "a" with captures 10 and 20 */
+void make_sound_database(const char *path); /* the same, and entro_store_check() finds nothing */
 
 void assert_open_fails(const char *path, EntroStoreMode mode, const char *sentence);
 char *read_file(const char *path, gsize *ret_size);

@@ -62,14 +62,6 @@ static const struct {
     {"DROP TABLE scalars", "scalars", "could not be checked: "},
 };
 
-static void
-make_sound_database(const char *path)
-{
-    make_database(path);
-    run_sql(path, "UPDATE captures SET n_rows = (SELECT sum(n_rows) FROM head_stats AS h"
-                  " WHERE h.run_id = captures.run_id AND h.step = captures.step)");
-}
-
 static gboolean
 has_problem(const EntroStoreHealth *health, const char *check, const char *sentence)
 {

@@ -388,15 +388,15 @@ test_complete_that_cannot_be_read_is_told(void)
     g_assert_true(says(trace->problems, "not known: /complete is a soft link"));
 }
 
-/* Attributes that an object's header has no room for lie in a heap, whose blocks begin with `what`. */
+/* Attributes that an object's header has no room for lie in a heap, whose blocks begin with FHDB. */
 static void
-damage_heap(const char *path, const char *what)
+damage_heap(const char *path)
 {
     g_autofree char *bytes = NULL;
     gsize size;
 
     g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
-    char *at = memmem(bytes, size, what, strlen(what));
+    char *at = memmem(bytes, size, "FHDB", 4);
     g_assert_nonnull(at);
     *at ^= 1;
     g_assert_true(g_file_set_contents(path, bytes, (gssize)size, NULL));
@@ -416,7 +416,7 @@ open_with_damaged_heap(const char *key, EntroCausal expected)
     fixture_integer(small.file, key, 1);
     g_autoptr(EntroSource) sound = small_open(&small);
     g_assert_cmpint(entro_source_get_trace(sound)->causal, ==, expected);
-    damage_heap(fixture_path("heap.h5"), "FHDB");
+    damage_heap(fixture_path("heap.h5"));
     g_autoptr(EntroSource) source = entro_source_open(fixture_path("heap.h5"), NULL, &error);
     if (source == NULL) {
         g_test_message("%s", error->message);
